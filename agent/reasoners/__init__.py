@@ -1,0 +1,1 @@
+"""Chat models that stand in for a real one."""

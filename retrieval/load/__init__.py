@@ -1,0 +1,152 @@
+"""Load a file into a Source: text to cite, a title, and marks for its headings and pages.
+
+`load` is the way in. It looks at the file, picks a loader from LOADERS and reports every failure
+as a LoadError. It does not cut text into chunks, keep anything on disk or use the network.
+
+A new format is one module with a function (bytes, path) -> Source and its line in LOADERS.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import stat
+from pathlib import Path
+
+from retrieval.load.html import load_html
+from retrieval.load.markdown import load_markdown
+from retrieval.load.pdf import load_pdf
+from retrieval.load.source import Loader, LoadError, Mark, Source, line_of, place
+from retrieval.load.text import is_text, load_text
+
+__all__ = [
+    "LOADERS",
+    "LoadError",
+    "Loader",
+    "Mark",
+    "Source",
+    "line_of",
+    "load",
+    "place",
+    "sniff",
+    "suffix_of",
+    "unsupported",
+]
+
+# "" stands for files without a suffix, such as README.
+LOADERS: dict[str, Loader] = {
+    ".md": load_markdown,
+    ".markdown": load_markdown,
+    ".mdx": load_markdown,
+    "": load_text,
+    ".txt": load_text,
+    ".text": load_text,
+    ".log": load_text,
+    ".rst": load_text,
+    ".org": load_text,
+    ".html": load_html,
+    ".htm": load_html,
+    ".xhtml": load_html,
+    ".pdf": load_pdf,
+}
+
+_SUFFIX = re.compile(r"\.(?=[0-9]*[a-z])[a-z0-9_+-]{1,12}")
+_HTML_START = re.compile(rb"\s*(<!doctype html|<html)", re.IGNORECASE)
+_REASONS = {
+    errno.ENOENT: "no such file",
+    errno.ENOTDIR: "no such file",
+    errno.EACCES: "no permission to read it",
+    errno.EPERM: "no permission to read it",
+    errno.ELOOP: "a symbolic link that leads back to itself",
+}
+
+
+def load(path: Path, max_bytes: int = 200_000_000) -> tuple[Source, str]:
+    """The Source in `path` and the SHA-256 of the file's bytes, as hex.
+
+    Raises LoadError for anything but a readable regular file of a supported format with text in
+    it, and for files over `max_bytes`. A symbolic link to such a file is followed.
+    """
+    suffix = suffix_of(path)
+    data = _read(path, suffix, max_bytes)
+    kind = sniff(data, suffix)
+    try:
+        source = LOADERS[kind](data, path)
+    except LoadError:
+        raise
+    except Exception as error:  # whatever a parser does, a person gets one line
+        reason = " ".join(str(error).split())[:120]
+        raise LoadError(f"could not be read ({type(error).__name__}: {reason})") from error
+    return source, hashlib.sha256(data).hexdigest()
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix in lower case with its dot, or "" where there is none.
+
+    What follows the last dot counts only if it is short, ASCII and has a letter, so that
+    "notes 2024.10", "第1.2章" and "Dr. Smith" have none.
+    """
+    suffix = path.suffix.lower()
+    return suffix if _SUFFIX.fullmatch(suffix) else ""
+
+
+def unsupported(suffix: str) -> str:
+    """One line saying that files with `suffix` cannot be read, and which can."""
+    known = ", ".join(sorted(s.lstrip(".") for s in LOADERS if s))
+    return f"not a supported format: {suffix} (supported: {known})"
+
+
+def sniff(data: bytes, suffix: str) -> str:
+    """The key of LOADERS for `data`: `suffix`, unless the bytes plainly say otherwise.
+
+    A PDF under another name is a PDF. A ".pdf" without a PDF header in its first 1024 bytes is
+    HTML or text if it looks so; otherwise it stays ".pdf" and its loader refuses it.
+    """
+    if suffix != ".pdf":
+        return ".pdf" if data.startswith(b"%PDF-") else suffix
+    if b"%PDF-" in data[:1024]:
+        return suffix
+    if _HTML_START.match(data):
+        return ".html"
+    return ".txt" if is_text(data) else suffix
+
+
+def _read(path: Path, suffix: str, max_bytes: int) -> bytes:
+    """All bytes of `path`, checked before and after reading. Raises LoadError."""
+    try:
+        info = os.stat(path)
+        _check(info, suffix, max_bytes)
+        with open(path, "rb") as file:
+            data = file.read(max_bytes + 1)
+    except (OSError, ValueError) as error:
+        raise LoadError(_reason(path, error)) from error
+    if not data:
+        raise LoadError("empty file")
+    if len(data) > max_bytes:  # it grew after it was looked at
+        raise LoadError(_too_large(len(data), max_bytes))
+    return data
+
+
+def _check(info: os.stat_result, suffix: str, max_bytes: int) -> None:
+    # Opening a pipe would wait for a writer and a device may never end: look before opening.
+    if stat.S_ISDIR(info.st_mode):
+        raise LoadError("a folder, not a file")
+    if not stat.S_ISREG(info.st_mode):
+        raise LoadError("not a regular file (a device, pipe or socket)")
+    if suffix not in LOADERS:
+        raise LoadError(unsupported(suffix))
+    if info.st_size > max_bytes:
+        raise LoadError(_too_large(info.st_size, max_bytes))
+
+
+def _too_large(size: int, limit: int) -> str:
+    return f"too large: {size / 1e6:.1f} MB (the limit is {limit / 1e6:.1f} MB)"
+
+
+def _reason(path: Path, error: Exception) -> str:
+    code = error.errno if isinstance(error, OSError) else errno.ENOENT
+    if code == errno.ENOENT and isinstance(error, OSError) and os.path.islink(path):
+        return "a symbolic link to something that does not exist"
+    return _REASONS.get(code or 0, f"could not be read ({error})")

@@ -1,0 +1,91 @@
+"""What a loaded document is: its text, its marks, and the questions one may ask about a place.
+
+Loaders build these values and the rest of the project reads them. Nothing here opens a file or
+parses a format.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+LABEL_LIMIT = 200
+
+
+class LoadError(Exception):
+    """A file cannot be loaded. The message is one line that a person understands."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A heading or a page that begins at a character offset of the source text.
+
+    `start` counts characters from 0. `label` is the heading's text, or the page number as a
+    string, counted from 1 through the file. `level` is 1 to 6 for headings and 0 for pages.
+    """
+
+    start: int
+    kind: Literal["heading", "page"]
+    label: str
+    level: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of one document, as extracted; citations are spans of `text`.
+
+    `marks` are in order of `start`, every start inside `text`. `lines` maps text to file lines
+    for HTML: pairs (offset in text, line from 1), offsets ascending; it is None where text lines
+    are file lines (plain text, Markdown) and where there are no lines (PDF). `notes` say what
+    was left out, one short sentence each.
+    """
+
+    text: str
+    title: str
+    marks: tuple[Mark, ...]
+    format: str
+    lines: tuple[tuple[int, int], ...] | None
+    encoding: str
+    notes: tuple[str, ...] = ()
+
+
+Loader = Callable[[bytes, Path], Source]
+
+
+def place(source_marks: Sequence[Mark], offset: int) -> tuple[str, int | None]:
+    """The headings that enclose `offset` as "Title > Section > Sub", and its page.
+
+    The breadcrumb is "" before the first heading. The page is None where there are no page
+    marks. A heading closes those of its own level and deeper; skipped levels are not filled in.
+    """
+    trail: list[Mark] = []
+    page: int | None = None
+    for mark in source_marks:
+        if mark.start > offset:
+            break
+        if mark.kind == "page":
+            page = int(mark.label)
+        else:
+            trail = [m for m in trail if m.level < mark.level] + [mark]
+    return " > ".join(m.label for m in trail), page
+
+
+def line_of(source: Source, offset: int) -> int | None:
+    """The line, from 1, of the original file that holds `offset`; None for PDF.
+
+    For HTML it is the line where the run of text that holds `offset` stands in the file.
+    """
+    if source.format == "pdf":
+        return None
+    if source.lines is None:
+        return source.text.count("\n", 0, offset) + 1
+    at = bisect_right(source.lines, offset, key=lambda pair: pair[0])
+    return source.lines[max(at - 1, 0)][1] if source.lines else 1
+
+
+def label_of(text: str) -> str:
+    """`text` on one line with single spaces, cut at LABEL_LIMIT characters."""
+    return " ".join(text.split())[:LABEL_LIMIT].rstrip()

@@ -1,0 +1,217 @@
+"""Cuts source text into sentences and chunks, as character spans of that text.
+
+Both languages; `text[start:end]` is the sentence or the chunk, always. Structure comes first (sections,
+paragraphs, fenced code), sentences second, and a length limit last, for transcripts without punctuation.
+It does not change the text, and it does not join lines across blank ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from retrieval.load import Source, place
+from retrieval.tokens import CJK
+
+Span = tuple[int, int]  # character offsets, start inclusive, end exclusive
+
+CHUNK_CHARS = 1000  # about the 256 tokens that the default embedder reads; a CJK character counts as 2.5
+SENTENCE_CHARS = 400  # longer "sentences" are speech without punctuation, and are cut at a pause
+CJK_WEIGHT = 2.5
+
+_ABBREVIATIONS = frozenset(
+    """
+    mr mrs ms dr prof sr jr st vs etc al e.g i.e cf fig figs eq no nos vol pp ed eds dept univ inc ltd
+    co corp gen col lt sgt capt rev hon gov sen rep pres approx est ca jan feb mar apr jun jul aug sep
+    sept oct nov dec u.s u.k u.n a.m p.m ph.d b.c a.d
+    """.split()
+)
+_CLOSERS = "\"'”’)\\]」』）】》"
+_END = re.compile(
+    rf"(?P<wide>[。！？；…]+[{_CLOSERS}]*)"
+    rf"|(?P<latin>[.!?]+[{_CLOSERS}]*)(?=\s|$|[{CJK}])"
+    r"|(?P<line>\s*\n\s*)"
+)
+_ITEM = re.compile(r"(?:[-*+•·●▪–—>|#]|\d{1,3}[.)、]|[(（]\d{1,3}[)）]|[一二三四五六七八九十]{1,3}、)")
+_PAUSE = re.compile(r"[，,;；、:：]\s*|\s+")
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
+_FENCE = re.compile(r"^ {0,3}(```+|~~~+)", re.MULTILINE)
+_CJK_ONLY = re.compile(f"[{CJK}]")
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece as indexed: a span of the source text and where it stands."""
+
+    start: int
+    end: int
+    heading: str
+    """Breadcrumb of the enclosing headings, "Guide > Install"; may be empty."""
+    page: int | None
+
+
+def weight(text: str) -> float:
+    """Length in Latin-character equivalents: a CJK character says about as much as 2.5 letters."""
+    return len(text) + (CJK_WEIGHT - 1) * len(_CJK_ONLY.findall(text))
+
+
+def sentences(text: str, start: int = 0, end: int | None = None) -> list[Span]:
+    """Spans of the sentences of `text[start:end]`, in order, trimmed of white space, none empty."""
+    end = len(text) if end is None else end
+    width = _wrap_width(text[start:end])
+    spans: list[Span] = []
+    begin = start
+    for match in _END.finditer(text, start, end):
+        if match.lastgroup == "line":
+            if not _line_breaks(text, begin, match, end, width):
+                continue
+        elif match.lastgroup == "latin" and not _period_ends(text, match, end):
+            continue
+        spans += _trimmed(text, begin, match.end())
+        begin = match.end()
+    spans += _trimmed(text, begin, end)
+    return [piece for span in spans for piece in _within(text, span, SENTENCE_CHARS)]
+
+
+def split(source: Source, chunk_chars: int = CHUNK_CHARS) -> list[Chunk]:
+    """The chunks of a document. Raises nothing; a document without text gives no chunk."""
+    chunks: list[Chunk] = []
+    for section in _sections(source):
+        parts: list[Span] = []
+        for block in _blocks(source.text, section):
+            parts += _fitting(source.text, block, chunk_chars)
+        for start, end in _packed(source.text, parts, chunk_chars):
+            heading, page = place(source.marks, start)
+            chunks.append(Chunk(start, end, heading, page))
+    return chunks
+
+
+def _wrap_width(text: str) -> int:
+    """The line width at which a text is hard-wrapped, in characters; 0 when it is not."""
+    lengths = sorted(len(line.strip()) for line in text.split("\n") if line.strip())
+    if len(lengths) < 4:
+        return 0
+    width = lengths[int(len(lengths) * 0.9)]
+    full = sum(length >= 0.7 * width for length in lengths)
+    return width if 12 <= width <= 110 and full >= 0.6 * len(lengths) else 0
+
+
+def _line_breaks(text: str, begin: int, match: re.Match[str], end: int, width: int) -> bool:
+    """Whether a line end ends the sentence: not where a paragraph was merely wrapped to a width."""
+    if match.group().count("\n") > 1 or match.end() >= end:
+        return True
+    if _ITEM.match(text, match.end()):
+        return True
+    line_start = text.rfind("\n", begin, match.start()) + 1 or begin
+    line = text[line_start : match.start()].strip()
+    if line.startswith(("#", "|")):
+        return True
+    return not (width and len(line) >= 0.6 * width and line[-1:] not in ".!?。！？；…:：")
+
+
+def _period_ends(text: str, match: re.Match[str], end: int) -> bool:
+    """Whether a Latin full stop ends a sentence: not after an abbreviation, an initial or a list number."""
+    if match.group()[0] != "." or match.group().startswith(".."):
+        following = text[match.end() : match.end() + 2].lstrip()
+        return not following[:1].islower()
+    before = re.search(r"[\w.]*$", text[max(0, match.start() - 12) : match.start()])
+    word = before.group() if before else ""
+    following = text[match.end() : min(end, match.end() + 3)].lstrip(" \t\"'“‘([")
+    if following[:1].islower():
+        return False
+    if word.lower() in _ABBREVIATIONS:
+        return word.lower() in {"etc", "inc", "ltd", "co", "corp", "a.m", "p.m", "u.s", "u.k"} and (
+            following[:1].isupper() and word.lower() in {"etc", "a.m", "p.m"}
+        )
+    initial = len(word) == 1 and word.isupper()
+    list_number = word.isdigit() and len(word) <= 3 and _begins_line(text, match.start() - len(word))
+    return not (initial or list_number)
+
+
+def _begins_line(text: str, offset: int) -> bool:
+    return not text[text.rfind("\n", 0, offset) + 1 : offset].strip()
+
+
+def _trimmed(text: str, start: int, end: int) -> list[Span]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return [(start, end)] if start < end else []
+
+
+def _within(text: str, span: Span, limit: int) -> Iterator[Span]:
+    """The span in pieces of at most `limit` weighted characters, cut at the last pause before it."""
+    start, end = span
+    while end - start > 1 and weight(text[start:end]) > limit:
+        reach = _reach(text, start, end, limit)
+        pauses = [match.end() for match in _PAUSE.finditer(text, start + (reach - start) // 2, reach)]
+        cut = pauses[-1] if pauses else reach
+        yield from _trimmed(text, start, cut)
+        start = cut
+    yield from _trimmed(text, start, end)
+
+
+def _reach(text: str, start: int, end: int, limit: int) -> int:
+    """The furthest offset, after `start`, up to which the text weighs at most `limit`."""
+    low, high = start + 1, min(end, start + limit)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if weight(text[start:middle]) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _sections(source: Source) -> list[Span]:
+    """Spans between marks: a chunk never reaches over a heading or a page."""
+    cuts = sorted({0, len(source.text), *(mark.start for mark in source.marks)})
+    return list(pairwise(cuts))
+
+
+def _blocks(text: str, section: Span) -> Iterator[Span]:
+    """Paragraphs, and fenced code whole."""
+    start, end = section
+    while start < end:
+        fence = _FENCE.search(text, start, end)
+        yield from _paragraphs(text, start, fence.start() if fence else end)
+        if not fence:
+            return
+        closing = re.compile(rf"^ {{0,3}}{re.escape(fence.group(1))}[^\S\n]*$", re.MULTILINE)
+        close = closing.search(text, fence.end(), end)
+        stop = close.end() if close else end
+        yield from _trimmed(text, fence.start(), stop)
+        start = stop
+
+
+def _paragraphs(text: str, start: int, end: int) -> Iterator[Span]:
+    for match in _BLANK_LINE.finditer(text, start, end):
+        yield from _trimmed(text, start, match.start())
+        start = match.end()
+    yield from _trimmed(text, start, end)
+
+
+def _fitting(text: str, block: Span, limit: int) -> Iterator[Span]:
+    """A block whole when it fits, else its sentences."""
+    if weight(text[block[0] : block[1]]) <= limit:
+        yield block
+        return
+    for sentence in sentences(text, *block):
+        yield from _within(text, sentence, limit)
+
+
+def _packed(text: str, blocks: list[Span], limit: int) -> Iterator[Span]:
+    """Neighbouring blocks together while they fit."""
+    current: Span | None = None
+    for start, end in blocks:
+        if current and weight(text[current[0] : end]) <= limit:
+            current = (current[0], end)
+            continue
+        if current:
+            yield current
+        current = (start, end)
+    if current:
+        yield current
