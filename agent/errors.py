@@ -1,7 +1,13 @@
 """The errors a user may see.
 
-Every error here is shown as one line, so its text says what to do. Programming
-mistakes are not wrapped: they keep their own types and tracebacks.
+    ToulminError        shown as one line that says what to do
+      SettingsError     a setting or a flag is off
+      InputError        a question, a file or an id cannot be used
+      ModelError        the chat model could not be loaded, asked, or understood
+        ContextOverflow the prompt does not fit into the model's window
+
+Programming mistakes are not wrapped: they keep their own types and tracebacks. `retrieval` and `tools` have
+errors of their own (`StoreError`, `EmbedderError`, `LoadError`, `ToolError`), written in the same manner.
 """
 
 
@@ -9,8 +15,16 @@ class ToulminError(Exception):
     """Shown to the user as one line; says what to do."""
 
 
+class SettingsError(ToulminError):
+    """A setting, a flag or an environment variable has a value that cannot be used."""
+
+
+class InputError(ToulminError):
+    """What was given to work on cannot be used: an empty question, an unknown id, a missing file."""
+
+
 class ModelError(ToulminError):
-    """The local model could not be loaded, asked, or understood."""
+    """The chat model could not be loaded, asked, or understood."""
 
 
 class ContextOverflow(ModelError):

@@ -317,6 +317,10 @@ class Store:
         row = self._db.execute("SELECT sha256 FROM documents WHERE path = ?", (path,)).fetchone()
         return row["sha256"] if row else None
 
+    def document_id(self, path: str) -> int | None:
+        row = self._db.execute("SELECT id FROM documents WHERE path = ?", (path,)).fetchone()
+        return int(row["id"]) if row else None
+
     def touch_document(self, path: str, size_bytes: int, modified_s: float) -> None:
         """Note the new time of a file whose content did not change."""
         with self._write() as db:

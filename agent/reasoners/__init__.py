@@ -1,1 +1,43 @@
-"""Chat models that stand in for a real one."""
+"""Reasoners: what plans, drafts, judges and reformulates.
+
+`extractive` does it by rules and word statistics, `chat` through a chat model; `scripted` is the shipped
+double of a chat model. This file holds only what they have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Protocol
+
+from agent.state import Claim, Draft, Evidence, Plan, Turn, Verdict
+
+
+class Reasoner(Protocol):
+    """The decisions of a run that need reading. Every method may raise `ModelError`."""
+
+    name: str
+
+    def condense(self, question: str, turns: Sequence[Turn]) -> str:
+        """The question so that it can be understood without the turns before it."""
+        ...
+
+    def plan(self, question: str, today: date) -> Plan: ...
+
+    def draft(
+        self, question: str, plan: Plan, evidence: Sequence[Evidence], kept: Sequence[Claim]
+    ) -> list[Claim]:
+        """Claims with the evidence numbers they rest on; `kept` are verified ones of earlier rounds."""
+        ...
+
+    def judge(
+        self, question: str, claims: Sequence[Claim], evidence: Sequence[Evidence]
+    ) -> list[tuple[Verdict, str]]:
+        """A verdict and its reason for each claim that the checks left undecided."""
+        ...
+
+    def reformulate(
+        self, question: str, plan: Plan, evidence: Sequence[Evidence], draft: Draft, tried: Sequence[str]
+    ) -> list[str]:
+        """New queries, none of them tried before; empty when there is nothing left to try."""
+        ...

@@ -1,0 +1,148 @@
+"""What a user gets back: an answer with its claims and their citations, as frozen data.
+
+Built from the final state of a run. It looks at files only to tell whether a cited one has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.state import Evidence, Outcome, State, Verdict
+from retrieval.load import line_of
+
+if TYPE_CHECKING:
+    from agent import state as states
+    from retrieval.library import Library
+
+
+@dataclass(frozen=True)
+class Citation:
+    """An exact span of a document: `source[start:end] == quote`."""
+
+    path: str
+    start: int
+    end: int
+    quote: str
+    page: int | None
+    heading: str
+    line: int | None
+    """Line of the file on which the quote begins, from 1; None where the format has no lines."""
+    changed: str
+    """"" while the file is as it was indexed, else "changed" or "gone"."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence of the answer. `evidence` names what it rests on beside documents: a tool's result."""
+
+    text: str
+    verdict: Verdict
+    score: float
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to one question, or the reason why there is none."""
+
+    question: str
+    outcome: Outcome
+    text: str
+    claims: tuple[Claim, ...]
+    rounds: int
+    queries: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    missing: tuple[str, ...]
+    notes: tuple[str, ...]
+    model: str
+    run_id: str
+    seconds: float
+    tokens: int
+    lang: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `agent ask --json` prints; its keys are stable."""
+        return {
+            "outcome": self.outcome,
+            "answer": self.text,
+            "claims": [asdict(claim) for claim in self.claims],
+            "rounds": self.rounds,
+            "queries": list(self.queries),
+            "evidence": [dict(item) for item in self.evidence],
+            "missing": list(self.missing),
+            "notes": list(self.notes),
+            "model": self.model,
+            "run_id": self.run_id,
+            "seconds": self.seconds,
+            "tokens": self.tokens,
+        }
+
+
+def answer_of(state: State, library: Library, model: str, seconds: float, tokens: int) -> Answer:
+    """The answer of a settled run."""
+    changed = {
+        c["document_id"]: file_change(library, c["document_id"])
+        for claim in state["claims"]
+        for c in claim["citations"]
+    }
+    return Answer(
+        question=state["question"],
+        outcome=state["outcome"],
+        text=state["answer"],
+        claims=tuple(_claim(claim, library, changed) for claim in state["claims"]),
+        rounds=state["round"],
+        queries=tuple(state.get("tried", [])),
+        evidence=tuple(state.get("evidence", [])),
+        missing=tuple(state["missing"]),
+        notes=tuple(state.get("notes", [])),
+        model=model,
+        run_id=state["run_id"],
+        seconds=round(seconds, 3),
+        tokens=tokens,
+        lang=state["plan"]["lang"],
+    )
+
+
+def _claim(claim: states.Claim, library: Library, changed: Mapping[int, str]) -> Claim:
+    citations = tuple(_citation(c, library, changed) for c in claim["citations"])
+    return Claim(claim["text"], claim["verdict"], claim["score"], citations)
+
+
+def _citation(citation: states.Citation, library: Library, changed: Mapping[int, str]) -> Citation:
+    source = library.store.source(citation["document_id"])
+    return Citation(
+        path=citation["path"],
+        start=citation["start"],
+        end=citation["end"],
+        quote=citation["quote"],
+        page=citation["page"],
+        heading=citation["heading"],
+        line=line_of(source, citation["start"]) if source else None,
+        changed=changed[citation["document_id"]],
+    )
+
+
+def file_change(library: Library, document_id: int) -> str:
+    """What became of a document's file since it was indexed: "", "changed" or "gone".
+
+    A file with the size and time it had is taken as unchanged; another is hashed. A document that never was a
+    file has no time and does not change.
+    """
+    state = library.store.file_state(document_id)
+    if state is None:
+        return "gone"
+    path, size_bytes, modified_s, sha256 = state
+    if not modified_s:
+        return ""
+    try:
+        info = Path(path).stat()
+        if (info.st_size, info.st_mtime) == (size_bytes, modified_s):
+            return ""
+        with Path(path).open("rb") as file:
+            return "" if hashlib.file_digest(file, "sha256").hexdigest() == sha256 else "changed"
+    except OSError:
+        return "gone"

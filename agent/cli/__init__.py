@@ -1,0 +1,232 @@
+"""The command `agent`. Each command imports what it needs when it runs, so that `--help` is instant.
+
+stdout carries the answer, stderr everything else. Exit codes: 0 verified, 1 error, 2 usage, 3 partial,
+4 abstained, 5 unverified.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.state_names import EXIT_CODES
+
+app = typer.Typer(
+    name="agent",
+    help="Answers from your own files, with the grounds for every claim, or says that it cannot.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+docs_app = typer.Typer(help="List or remove the documents of the library.", invoke_without_command=True)
+app.add_typer(docs_app, name="docs")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Model = Annotated[
+    str | None,
+    typer.Option(help="A GGUF file for the chat model, or 'extractive' for none.", metavar="FILE.gguf"),
+]
+GpuLayers = Annotated[int | None, typer.Option(help="Model layers to put on the GPU: -1 all, 0 none.")]
+
+
+def main() -> None:
+    """Run the command; an expected error is one line on stderr and exit code 1."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: nothing to say, nobody to say it to
+        sys.exit(1)
+    except Exception as error:
+        line = _expected(error)
+        if line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _expected(error: Exception) -> str | None:
+    """The one line for an error that a user may see; None for a mistake of ours."""
+    from agent.errors import ToulminError
+    from retrieval.embed import EmbedderError
+    from retrieval.export import ExportError
+    from retrieval.store import StoreError
+
+    known = (ToulminError, EmbedderError, ExportError, StoreError)
+    return " ".join(str(error).split()) if isinstance(error, known) else None
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question; '-' or nothing reads it from stdin.")] = "-",
+    thread: Annotated[
+        str, typer.Option("--thread", "-t", help="Questions of one thread may lean on each other.")
+    ] = "",
+    docs: Annotated[
+        list[Path] | None, typer.Option("--docs", help="Answer from these files without adding them.")
+    ] = None,
+    model: Model = None,
+    gpu_layers: GpuLayers = None,
+    max_rounds: Annotated[int | None, typer.Option(help="Rounds of reformulation, 0 to 10.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Begin no round after this many seconds.")] = None,
+    no_memory: Annotated[bool, typer.Option("--no-memory", help="Leave no trace of the question.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Show the rounds on stderr.")] = False,
+    json: Json = False,
+) -> None:
+    """Ask a question of your files.
+
+    Example: agent ask "When was the treaty signed?"
+    """
+    from agent.cli.asking import ask_once
+
+    flags = {
+        "model": model,
+        "gpu_layers": gpu_layers,
+        "max_rounds": max_rounds,
+        "timeout_s": timeout,
+        "remember": False if no_memory else None,
+    }
+    outcome = ask_once(question, thread, docs or [], flags, show_trace=trace, as_json=json)
+    raise typer.Exit(EXIT_CODES[outcome])
+
+
+@app.command()
+def chat(
+    thread: Annotated[
+        str, typer.Option("--thread", "-t", help="A name, to continue it later; without one, a new one.")
+    ] = "",
+    model: Model = None,
+    gpu_layers: GpuLayers = None,
+    no_memory: Annotated[bool, typer.Option("--no-memory", help="Leave no trace of the chat.")] = False,
+) -> None:
+    """Ask one question after another; later ones may lean on earlier ones.
+
+    Example: agent chat --thread treaty
+    """
+    from agent.cli.chatting import chat_loop
+
+    flags = {"model": model, "gpu_layers": gpu_layers, "remember": False if no_memory else None}
+    chat_loop(thread, flags)
+
+
+@app.command()
+def add(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders with all below them.")],
+    json: Json = False,
+) -> None:
+    """Add files to the library: Markdown, text, HTML and PDF. Unchanged files are skipped.
+
+    Example: agent add notes/ paper.pdf
+    """
+    from agent.cli.library import add_paths
+
+    raise typer.Exit(add_paths(paths, as_json=json))
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="A few words.")],
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many passages.")] = 5,
+    json: Json = False,
+) -> None:
+    """Find passages in your files, without an answer.
+
+    Example: agent search "peace treaty" -k 3
+    """
+    from agent.cli.library import search_passages
+
+    search_passages(query, k, as_json=json)
+
+
+@docs_app.callback()
+def docs(context: typer.Context, json: Json = False) -> None:
+    """List the documents of the library. Example: agent docs"""
+    if context.invoked_subcommand is None:
+        from agent.cli.library import list_documents
+
+        list_documents(as_json=json)
+
+
+@docs_app.command("list")
+def docs_list(json: Json = False) -> None:
+    """List the documents of the library. Example: agent docs list --json"""
+    from agent.cli.library import list_documents
+
+    list_documents(as_json=json)
+
+
+@docs_app.command("rm")
+def docs_rm(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders as they were added.")],
+    json: Json = False,
+) -> None:
+    """Remove documents from the library; the files themselves stay. Example: agent docs rm notes/old.md"""
+    from agent.cli.library import remove_documents
+
+    raise typer.Exit(remove_documents(paths, as_json=json))
+
+
+@app.command()
+def why(
+    run: Annotated[str, typer.Argument(help="A run's id or the start of it; without it, the latest.")] = "",
+    json: Json = False,
+) -> None:
+    """Show how an answer came about: queries, passages, verdicts, timings.
+
+    Example: agent why
+    """
+    from agent.cli.looking import show_run
+
+    show_run(run, as_json=json)
+
+
+@app.command()
+def runs(
+    limit: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many.")] = 20, json: Json = False
+) -> None:
+    """List the latest runs. Example: agent runs -n 5"""
+    from agent.cli.looking import list_runs
+
+    list_runs(limit, as_json=json)
+
+
+@app.command()
+def graph() -> None:
+    """Print the state machine as a Mermaid diagram. Example: agent graph > graph.mmd"""
+    from agent.cli.looking import print_graph
+
+    print_graph()
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Check the installation and the library; exit code 1 when something is broken.
+
+    Example: agent doctor
+    """
+    from agent.cli.looking import examine
+
+    raise typer.Exit(examine(as_json=json))
+
+
+@app.command()
+def setup() -> None:
+    """Prepare the embedder, so that the first question is as fast as the next. Example: agent setup"""
+    from agent.cli.library import set_up
+
+    set_up()
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from agent import __version__
+
+    print(__version__)

@@ -1,0 +1,73 @@
+"""`agent ask`: one question, its answer on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from agent.answer import Answer
+from agent.assistant import Agent
+from agent.cli.render import console, print_answer, print_json, status_line, trace_lines
+from agent.deps import EXTRACTIVE
+from agent.errors import InputError
+from agent.settings import Settings, read_settings
+
+HINT_MODEL = "answering by quotation; for fluent answers give a chat model: --model FILE.gguf"
+HINT_EMPTY = "your library is empty: add files with `agent add PATH`"
+
+
+def ask_once(
+    question: str,
+    thread: str,
+    docs: Sequence[Path],
+    flags: dict[str, Any],
+    *,
+    show_trace: bool,
+    as_json: bool,
+) -> str:
+    """Ask, print, and return the outcome."""
+    settings = read_settings(**flags)
+    with Agent(settings) as assistant:
+        answer = _run(assistant, _read(question), thread, docs, show_trace=show_trace)
+        if as_json:
+            print_json(answer.to_json())
+        else:
+            print_answer(answer, console())
+        _say_more(assistant, settings, answer, bool(docs))
+    return answer.outcome
+
+
+def _run(assistant: Agent, question: str, thread: str, docs: Sequence[Path], *, show_trace: bool) -> Answer:
+    for item in assistant.run(question, thread, docs):
+        if isinstance(item, Answer):
+            return item
+        if show_trace:
+            for line in trace_lines(item):
+                print(line, file=sys.stderr)
+    raise RuntimeError("the run ended without an answer")
+
+
+def _say_more(assistant: Agent, settings: Settings, answer: Answer, has_docs: bool) -> None:
+    """Status, notes and hints, on stderr."""
+    err = console(sys.stderr)
+    for note in answer.notes:
+        err.print(f"note: {note}", style="yellow", markup=False)
+    empty = not has_docs and answer.outcome == "abstained" and not assistant.library.store.chunk_count()
+    if empty:
+        err.print(HINT_EMPTY, markup=False)
+    if not settings.model and answer.model == EXTRACTIVE:
+        err.print(HINT_MODEL, style="dim", markup=False)
+    kept = answer if settings.remember and not has_docs else None
+    line = status_line(answer)
+    err.print(line if kept else line.split(" · agent why")[0], style="dim", markup=False)
+
+
+def _read(question: str) -> str:
+    """The question itself, or stdin for `-`."""
+    if question != "-":
+        return question
+    if sys.stdin.isatty():
+        raise InputError('no question: agent ask "When was the treaty signed?"')
+    return sys.stdin.read()

@@ -1,0 +1,152 @@
+"""`agent why`, `runs`, `graph` and `doctor`: looking at what is there."""
+
+from __future__ import annotations
+
+import platform
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+
+from agent.assistant import Agent
+from agent.cli.render import console, print_json, print_table
+from agent.deps import build_embedder
+from agent.errors import InputError
+from agent.runs import Node, tree
+from agent.settings import Settings, read_settings
+from retrieval.embed import MIN_COVERAGE, EmbedderError
+from retrieval.store import StoreError
+
+PACKAGES = (
+    "toulmin",
+    "langgraph",
+    "langchain-core",
+    "faiss-cpu",
+    "onnxruntime",
+    "tokenizers",
+    "llama-cpp-python",
+)
+SAMPLES = {
+    "English": "When was the treaty signed, and by whom?",
+    "Chinese": "条约是什么时候签署的，由谁签署？",
+}
+
+
+def show_run(run_id: str, *, as_json: bool) -> None:
+    with Agent(read_settings()) as assistant:
+        found = assistant.library.store.run(run_id or None)
+    if found is None:
+        raise InputError(
+            f"no run {run_id!r}: `agent runs` lists them" if run_id else "no runs yet: ask something"
+        )
+    if as_json:
+        print_json({**found["payload"], "run_id": found["id"], "created_s": found["created_s"]})
+        return
+    from rich.text import Text
+    from rich.tree import Tree
+
+    def grow(node: Node) -> Tree:
+        line, below = node
+        branch = Tree(Text(line), guide_style="dim")
+        branch.children = [grow(one) for one in below]
+        return branch
+
+    console().print(grow(tree(found)))
+
+
+def list_runs(limit: int, *, as_json: bool) -> None:
+    with Agent(read_settings()) as assistant:
+        found = assistant.library.store.runs(limit)
+    if as_json:
+        print_json({"runs": found})
+        return
+    rows = [
+        [
+            r["id"],
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(r["created_s"])),
+            r["outcome"],
+            r["question"],
+        ]
+        for r in found
+    ]
+    print_table(rows, console())
+    if not rows:
+        print("no runs yet", file=sys.stderr)
+
+
+def _minute(at_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at_s))
+
+
+def print_graph() -> None:
+    from agent.graph import build_graph
+
+    print(build_graph().get_graph().draw_mermaid())
+
+
+Finding = tuple[str, bool, str]  # what was looked at, whether it is well, what was seen and what to do
+
+
+def examine(*, as_json: bool) -> int:
+    """Print every finding; 1 when one is broken."""
+    settings = read_settings()
+    checks: tuple[Callable[[Settings], list[Finding]], ...] = (_versions, _embedder, _library, _llama)
+    findings = [finding for check in checks for finding in check(settings)]
+    if as_json:
+        print_json({"findings": [{"name": n, "ok": ok, "detail": d} for n, ok, d in findings]})
+    else:
+        print_table([["ok" if ok else "BROKEN", name, detail] for name, ok, detail in findings], console())
+    return 0 if all(ok for _, ok, _ in findings) else 1
+
+
+def _versions(settings: Settings) -> list[Finding]:
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"{package} not installed")
+    python = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    return [("versions", True, f"{python}, {', '.join(found)}")]
+
+
+def _embedder(settings: Settings) -> list[Finding]:
+    try:
+        embedder = build_embedder(settings)
+        embedder.embed(["ready"])
+    except EmbedderError as error:
+        return [("embedder", False, str(error))]
+    except Exception as error:  # a damaged ONNX file, whatever ONNX Runtime says of it
+        target = settings.cache_folder / "onnx"
+        return [("embedder", False, f"{type(error).__name__}: remove {target} and run `agent setup`")]
+    findings = [("embedder", True, f"{embedder.model_id}, {embedder.dim} dimensions")]
+    for language, sample in SAMPLES.items():
+        share = embedder.coverage(sample)
+        blind = "" if share >= MIN_COVERAGE else ": blind to it, searched by words only"
+        findings.append((f"embedder, {language}", True, f"knows {share:.0%} of the tokens{blind}"))
+    return findings
+
+
+def _library(settings: Settings) -> list[Finding]:
+    folder = settings.library_folder
+    if not folder.exists():
+        return [("library", True, f"none yet at {folder}: `agent add PATH` makes it")]
+    try:
+        with Agent(settings) as assistant:
+            store = assistant.library.store
+            verdict = store.check()
+            counts = ", ".join(f"{n} {name}" for name, n in store.counts().items())
+    except (StoreError, sqlite3.DatabaseError) as error:
+        return [("library", False, str(error))]
+    if verdict != "ok":
+        return [("library", False, f"{folder}: {verdict}: restore a copy, or move it away and add again")]
+    size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    return [("library", True, f"{folder}: {counts}; {size / 1e6:.1f} MB")]
+
+
+def _llama(settings: Settings) -> list[Finding]:
+    from agent.models.engine import gpu_backend
+
+    detail = gpu_backend()
+    return [("llama.cpp", True, detail)]

@@ -1,0 +1,174 @@
+"""How answers, passages and traces look on a terminal and in a pipe. It decides nothing.
+
+On a terminal, paths are links and outcomes have colours; in a pipe, under NO_COLOR or TERM=dumb it is plain
+text.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from agent.answer import Answer, Citation
+    from agent.events import Event
+
+COLOURS = {"verified": "green", "partial": "yellow", "abstained": "cyan", "unverified": "magenta"}
+PIPE_WIDTH = 10_000  # in a pipe a line is a line
+QUOTE_CHARS = 240
+CLOSEST = 2  # passages shown where there is no answer
+
+WORDS = {
+    "en": {
+        "missing": "Nowhere in what is cited",
+        "closest": "Closest passages",
+        "changed": "changed since it was indexed",
+        "gone": "the file is gone",
+        "rounds": "rounds",
+    },
+    "zh": {
+        "missing": "引文中没有提到",
+        "closest": "最接近的段落",
+        "changed": "索引之后文件已改动",
+        "gone": "文件已不存在",
+        "rounds": "轮",
+    },
+}
+
+
+def console(stream: TextIO | None = None) -> Console:
+    """A console that is plain unless it writes to a capable terminal."""
+    file = stream or sys.stdout
+    capable = file.isatty() and os.environ.get("TERM") != "dumb"
+    return Console(
+        file=file,
+        highlight=False,
+        soft_wrap=not capable,
+        width=None if capable else PIPE_WIDTH,
+        force_terminal=capable,
+        no_color=None if capable else True,
+    )
+
+
+def print_answer(answer: Answer, out: Console) -> None:
+    """The answer with numbered citations below it, then its outcome."""
+    words = WORDS[answer.lang]
+    cited: list[Citation] = []
+    body = Text()
+    for claim in answer.claims:
+        marks = []
+        for citation in claim.citations:
+            if citation not in cited:
+                cited.append(citation)
+            marks.append(cited.index(citation) + 1)
+        separator = " " if body.plain and answer.lang == "en" else ""
+        body.append(separator + claim.text)
+        for mark in dict.fromkeys(marks):
+            body.append(f" [{mark}]" if answer.lang == "en" else f"[{mark}]", style="cyan")
+    out.print(body if body.plain else Text(answer.text))
+    if cited:
+        out.print()
+    for number, citation in enumerate(cited, start=1):
+        _print_citation(number, citation, words, out)
+    if answer.outcome in ("partial", "abstained") and answer.missing:
+        out.print(Text(f"\n{words['missing']}: {', '.join(answer.missing[:8])}", style="dim"))
+    if not answer.claims and answer.outcome != "verified":
+        _print_closest(answer, words, out)
+
+
+def status_line(answer: Answer) -> str:
+    """Outcome, time, rounds and model on one line, for stderr."""
+    rounds = f"{answer.rounds} {WORDS[answer.lang]['rounds']}"
+    run = f" · agent why {answer.run_id}" if answer.run_id else ""
+    return f"{answer.outcome} · {answer.seconds:.2f} s · {rounds} · {Path(answer.model).name}{run}"
+
+
+def _print_citation(number: int, citation: Citation, words: dict[str, str], out: Console) -> None:
+    line = Text(f"[{number}] ", style="cyan")
+    line.append_text(place(citation.path, citation.line, citation.page, out))
+    if citation.heading:
+        line.append(f"  {citation.heading}", style="dim")
+    if citation.changed:
+        line.append(f"  ({words[citation.changed]})", style="red")
+    out.print(line)
+    out.print(Text(f"    “{shorten(citation.quote, QUOTE_CHARS)}”", style="dim"))
+
+
+def _print_closest(answer: Answer, words: dict[str, str], out: Console) -> None:
+    passages = [item for item in answer.evidence if item["kind"] == "passage"][:CLOSEST]
+    if passages:
+        out.print(Text(f"\n{words['closest']}:", style="dim"))
+    for item in passages:
+        line = Text("  ")
+        line.append_text(place(item["path"], None, item["page"], out))
+        line.append(f"  {shorten(item['text'], 120)}", style="dim")
+        out.print(line)
+
+
+def place(path: str, line: int | None, page: int | None, out: Console) -> Text:
+    """A place in a file, short where it lies below the current folder, a link on a terminal."""
+    shown = Path(path)
+    if shown.is_absolute() and shown.is_relative_to(Path.cwd()):
+        shown = shown.relative_to(Path.cwd())
+    text = f"{shown}:{line}" if line else f"{shown}" + (f" p. {page}" if page else "")
+    style = f"link {Path(path).as_uri()}" if out.is_terminal and Path(path).is_absolute() else ""
+    return Text(text, style=style)
+
+
+def shorten(text: str, limit: int) -> str:
+    """A text on one line, cut at a limit."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def trace_lines(event: Event) -> Iterable[str]:
+    """What a step did, for `--trace` and the chat: one line, and one for each detail."""
+    head = f"{event['seconds']:6.2f} s  {event['event']}"
+    match event["event"]:
+        case "recall":
+            yield f"{head}  {event['standalone']}"
+        case "plan":
+            tool = f", tool {event['tool']}" if event["tool"] else ""
+            yield f"{head}  {event['need']}, expects {event['answer_type']}{tool}"
+        case "retrieve":
+            yield f"{head}  {event['query']}: {event['hits']} passages"
+        case "act":
+            yield f"{head}  {event['result'] or event['failure']}"
+        case "draft":
+            yield f"{head}  {len(event['claims'])} sentences, not verified yet"
+        case "critique":
+            passed = "passed" if event["passed"] else "not passed"
+            yield f"{head}  {passed}, answers with probability {event['sufficiency']:.2f}"
+            for verdict in event["verdicts"]:
+                yield f"            {verdict['verdict']}: {shorten(verdict['text'], 80)}"
+        case "reformulate":
+            yield f"{head}  round {event['round']}: {'; '.join(event['queries']) or 'nothing left to try'}"
+        case "settle":
+            yield f"{head}  {event['outcome']}"
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout, characters as they are."""
+    import json
+
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_table(rows: Sequence[Sequence[str]], out: Console) -> None:
+    """Rows in aligned columns on a terminal, separated by tabs in a pipe."""
+    if not out.is_terminal:
+        for row in rows:
+            out.print(Text("\t".join(row)))
+        return
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    out.print(table)

@@ -1,0 +1,63 @@
+"""Sufficiency: does the draft answer *this* question? Judged apart from support, and decides abstention.
+
+A true but irrelevant quotation must not pass. The probability comes from the linear model of
+`agent.reasoners.features`; the thresholds were chosen on dev data (evals/LOG.md). It reads words, not
+meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.reasoners.features import (
+    Asked,
+    Candidate,
+    answer_probability,
+    candidates,
+    rank_score,
+    uncovered,
+)
+from agent.state import Claim, Evidence
+from retrieval.tokens import lexical_tokens
+
+# Chosen on qa_en and qa_zh, 2026-11-21: see evals/LOG.md.
+VERIFIED_AT = 0.5
+PARTIAL_AT = 0.25
+
+
+def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> float:
+    """Probability in [0, 1] that the claims answer the question; 0 without a supported claim.
+
+    A claim that rests on a tool's result answers: the tool was run because the question asked for it.
+    """
+    if not claims:
+        return 0.0
+    tools = {item["number"] for item in evidence if item["kind"] == "tool"}
+    if any(tools & set(claim["evidence"]) for claim in claims):
+        return 1.0
+    found = candidates(asked, evidence)
+    cited = [c for c in found if any(_covers(claim, c) for claim in claims)]
+    if not cited:
+        return 0.0
+    best = max(cited, key=lambda c: rank_score(asked.lang, c.features))
+    return answer_probability(asked.lang, best.features, _margin(asked, best, found))
+
+
+def missing_terms(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> list[str]:
+    """Words of the question that neither the claims nor the passages they cite hold, rarest first."""
+    cited = {c["evidence"] for claim in claims for c in claim["citations"]}
+    texts = [claim["text"] for claim in claims]
+    texts += [f"{e['title']} {e['heading']} {e['text']}" for e in evidence if e["number"] in cited]
+    return uncovered(asked, frozenset(token for text in texts for token in lexical_tokens(text)))
+
+
+def _covers(claim: Claim, candidate: Candidate) -> bool:
+    return any(
+        c["evidence"] == candidate.evidence and c["start"] < candidate.end and candidate.start < c["end"]
+        for c in claim["citations"]
+    )
+
+
+def _margin(asked: Asked, best: Candidate, found: Sequence[Candidate]) -> float:
+    others = [rank_score(asked.lang, c.features) for c in found if c.evidence != best.evidence]
+    return min(rank_score(asked.lang, best.features) - max(others), 3.0) if others else 3.0

@@ -1,0 +1,106 @@
+"""What a run needs, and the one place that builds heavy objects.
+
+`Deps` travels as the graph's runtime context; nothing is global.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.errors import ModelError
+from agent.settings import Settings
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from agent.reasoners import Reasoner
+    from retrieval.embed import Embedder
+    from retrieval.library import Library
+
+EXTRACTIVE = "extractive"
+
+
+@dataclass(frozen=True)
+class Deps:
+    """The runtime context of one run."""
+
+    settings: Settings
+    library: Library
+    """Where documents are searched."""
+    memory: Library | None
+    """Where turns, episodes and runs are kept; None leaves no trace."""
+    reasoner: Reasoner
+    fallback: Reasoner
+    """Stands in where the reasoner's chat model fails; the extractive one, which cannot."""
+    today: Callable[[], date] = date.today
+
+    def idf(self, terms: Iterable[str]) -> Mapping[str, float]:
+        """log(1 + N / n) of each term over the chunks of the library; the largest for an unknown one."""
+        return idf(self.library, terms)
+
+
+def idf(library: Library, terms: Iterable[str]) -> Mapping[str, float]:
+    """Inverse document frequencies, log(1 + N / n), over the chunks of a library; n at least 0.5."""
+    total = max(library.store.chunk_count(), 1)
+    counts = library.store.term_counts(list(terms))
+    return {term: math.log(1 + total / max(count, 0.5)) for term, count in counts.items()}
+
+
+def open_library(settings: Settings) -> Library:
+    """The user's library, with the default embedder loaded when it is first needed."""
+    from retrieval.library import Library
+
+    return Library(settings.library_folder, lambda: build_embedder(settings))
+
+
+def build_embedder(settings: Settings) -> Embedder:
+    """The default embedder. Raises `EmbedderError` when it has not been prepared."""
+    from retrieval.embed import load_minilm
+
+    return load_minilm(settings.cache_folder)
+
+
+def prepare(settings: Settings) -> Path:
+    """Export the default embedder once; where its file lies."""
+    from retrieval.embed import prepare_minilm
+
+    return prepare_minilm(settings.cache_folder)
+
+
+def build_chat_model(settings: Settings) -> BaseChatModel | None:
+    """The chat model that the settings name, or None for the extractive reasoner.
+
+    Raises `ModelError` for a file that is not there.
+    """
+    if settings.model in ("", EXTRACTIVE):
+        return None
+    path = Path(settings.model).expanduser()
+    if not path.exists():
+        raise ModelError(f"no such model file: {path}; give a path to a GGUF file, or --model extractive")
+    from agent.models.gguf import ChatGGUF
+
+    return ChatGGUF(
+        model_path=str(path),
+        context_tokens=settings.context_tokens,
+        gpu_layers=settings.gpu_layers,
+        max_output_tokens=settings.max_output_tokens,
+    )
+
+
+def build_deps(
+    settings: Settings, library: Library, memory: Library | None, chat_model: BaseChatModel | None
+) -> Deps:
+    """The runtime context: the chat reasoner over a chat model, or the extractive one without."""
+    from agent.reasoners.extractive import Extractive
+
+    extractive = Extractive(library)
+    if chat_model is None:
+        return Deps(settings, library, memory, extractive, extractive)
+    from agent.reasoners.chat import ChatReasoner
+
+    return Deps(settings, library, memory, ChatReasoner(chat_model, extractive), extractive)

@@ -1,0 +1,42 @@
+"""The path of a question, on one screen.
+
+    START > recall > plan > retrieve > act > draft > critique > settle > remember > END
+                                 ^                        |
+                                 '----- reformulate <-----'
+
+Nodes are in `nodes.py`, forks in `routes.py`, the state in `state.py`. No logic here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from agent.deps import Deps
+from agent.nodes import act, critique, draft, plan, recall, reformulate, remember, retrieve, settle
+from agent.routes import after_critique, after_plan, after_reformulate, after_retrieve
+from agent.state import State
+
+
+def build_graph() -> CompiledStateGraph[State, Deps, State, State]:
+    """The compiled state machine. What it needs comes with each run, as `context=Deps(...)`."""
+    graph: StateGraph[State, Deps, State, State] = StateGraph(State, context_schema=Deps)
+    nodes: tuple[Any, ...] = (
+        recall, plan, retrieve, act, draft, critique, reformulate, settle, remember,
+    )  # fmt: skip
+    for node in nodes:
+        graph.add_node(node.__name__, node)
+
+    graph.add_edge(START, "recall")
+    graph.add_edge("recall", "plan")
+    graph.add_conditional_edges("plan", after_plan, ["retrieve", "act", "draft"])
+    graph.add_conditional_edges("retrieve", after_retrieve, ["act", "draft"])
+    graph.add_edge("act", "draft")
+    graph.add_edge("draft", "critique")
+    graph.add_conditional_edges("critique", after_critique, ["settle", "reformulate"])
+    graph.add_conditional_edges("reformulate", after_reformulate, ["retrieve", "settle"])
+    graph.add_edge("settle", "remember")
+    graph.add_edge("remember", END)
+    return graph.compile(name="toulmin")

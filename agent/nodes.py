@@ -1,0 +1,230 @@
+"""The nodes of the graph: one function per box, `(state, runtime) -> the keys it changed`.
+
+What a node needs comes through `runtime.context`. Nodes put things together; what is decided is decided in
+`routes`, the reasoners and the critic.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from agent import memory
+from agent.critic import critique_claims
+from agent.critic.sufficiency import PARTIAL_AT, VERIFIED_AT, missing_terms, sufficiency
+from agent.deps import Deps
+from agent.errors import ModelError
+from agent.operands import fill_operands
+from agent.reasoners.features import ask
+from agent.state import Claim, Draft, Evidence, Outcome, Query, State
+from retrieval.search import Passage
+from tools import ToolError, run_call
+
+Changed = dict[str, Any]
+Run = Runtime[Deps]
+
+
+def recall(state: State, runtime: Run) -> Changed:
+    """The thread so far, the question on its own feet, and what an earlier run found for the same one."""
+    deps = runtime.context
+    turns = memory.turns(deps.memory, state["thread"])
+    notes: list[str] = []
+    try:
+        standalone = deps.reasoner.condense(state["question"], turns)
+    except ModelError as error:
+        standalone, notes = deps.fallback.condense(state["question"], turns), [f"recall: {error}"]
+    episodes = memory.episodes(deps.memory, standalone)
+    return {
+        "turns": turns,
+        "standalone": standalone,
+        "episodes": [episode.id for episode in episodes],
+        "evidence": memory.evidence_of(episodes, deps.library),
+        "notes": notes,
+        "round": 0,
+        "seen": 0,
+        "acted": False,
+        "tool_failure": "",
+    }
+
+
+def plan(state: State, runtime: Run) -> Changed:
+    """What the question needs, and the first queries."""
+    planned = runtime.context.reasoner.plan(state["standalone"], runtime.context.today())
+    return {"plan": planned, "queries": planned["queries"]}
+
+
+def retrieve(query: Query, runtime: Run) -> Changed:
+    """One hybrid search; runs once for each query, in parallel."""
+    deps = runtime.context
+    passages = deps.library.search(query["query"], deps.settings.passages)
+    notes = [f"retrieve: {deps.library.blind_reason}"] if deps.library.blind_reason else []
+    return {
+        "evidence": [as_evidence(passage, query["query"], query["round"]) for passage in passages],
+        "tried": [query["query"]],
+        "notes": notes,
+    }
+
+
+def act(state: State, runtime: Run) -> Changed:
+    """Run the planned tool; its result becomes evidence that names what it was computed from."""
+    planned = state["plan"]
+    call = planned["call"]
+    if call is None:
+        return {"acted": True}
+    try:
+        filled, rests_on = fill_operands(call, state.get("evidence", []))
+        result = run_call(filled, planned["lang"])
+    except ToolError as error:
+        return {"acted": True, "tool_failure": str(error), "notes": [f"act: {error}"]}
+    evidence: Evidence = {
+        "number": 0,
+        "kind": "tool",
+        "chunk_id": 0,
+        "document_id": 0,
+        "path": call["tool"],
+        "title": call["operation"],
+        "heading": "",
+        "page": None,
+        "start": 0,
+        "end": len(result["text"]),
+        "text": result["text"],
+        "score": 1.0,
+        "cosine": 0.0,
+        "query": "",
+        "round": state["round"],
+        "rests_on": rests_on,
+    }
+    return {"acted": True, "tool_failure": "", "evidence": [evidence]}
+
+
+def draft(state: State, runtime: Run) -> Changed:
+    """Sentences, each with the evidence numbers it rests on. Unverified until `critique` has seen them."""
+    kept = [claim for claim in _best_claims(state) if claim["verdict"] == "supported"]
+    deps, notes = runtime.context, []
+    given = (state["standalone"], state["plan"], state.get("evidence", []), kept)
+    try:
+        claims = deps.reasoner.draft(*given)
+    except ModelError as error:
+        claims, notes = deps.fallback.draft(*given), [f"draft: {error}"]
+    written: Draft = {"claims": claims, "sufficiency": 0.0, "missing": [], "round": state["round"]}
+    return {"draft": written, "notes": notes}
+
+
+def critique(state: State, runtime: Run) -> Changed:
+    """One verdict per claim against exact spans, and whether the supported ones answer the question."""
+    deps, evidence = runtime.context, state.get("evidence", [])
+    if state["plan"]["need"] == "conversation":
+        answered: Draft = {**state["draft"], "sufficiency": 1.0}
+        return {"draft": answered, "best": answered, "passed": True}
+    sources = _sources(deps, evidence)
+    claims = critique_claims(state["standalone"], state["draft"]["claims"], evidence, sources, deps.reasoner)
+    supported = [claim for claim in claims if claim["verdict"] == "supported"]
+    asked = ask(state["standalone"], deps.idf)
+    judged: Draft = {
+        "claims": claims,
+        "sufficiency": sufficiency(asked, supported, evidence),
+        "missing": missing_terms(asked, supported, evidence),
+        "round": state["round"],
+    }
+    best = judged
+    if "best" in state and state["best"]["sufficiency"] >= judged["sufficiency"]:
+        best = state["best"]  # a later failure never costs an earlier success
+    passed = judged["sufficiency"] >= VERIFIED_AT and len(supported) == len(claims)
+    return {"draft": judged, "best": best, "passed": passed}
+
+
+def reformulate(state: State, runtime: Run) -> Changed:
+    """New queries for what is still open, none of them tried before."""
+    deps, notes = runtime.context, []
+    evidence = state.get("evidence", [])
+    given = (state["standalone"], state["plan"], evidence, state["draft"], state["tried"])
+    try:
+        queries = deps.reasoner.reformulate(*given)
+    except ModelError as error:
+        queries, notes = deps.fallback.reformulate(*given), [f"reformulate: {error}"]
+    return {
+        "queries": [query for query in queries if query not in state["tried"]],
+        "round": state["round"] + 1,
+        "seen": len(evidence),
+        "notes": notes,
+    }
+
+
+def settle(state: State, runtime: Run) -> Changed:
+    """Keep what is verified of the best draft, and say what it amounts to."""
+    best, lang = state["best"], state["plan"]["lang"]
+    if state["plan"]["need"] == "conversation":
+        answer = " ".join(claim["text"] for claim in best["claims"])
+        return {"outcome": "verified", "answer": answer, "claims": [], "missing": []}
+    supported = [claim for claim in best["claims"] if claim["verdict"] == "supported"]
+    outcome = outcome_of(best, supported)
+    claims = supported if outcome in ("verified", "partial") else []
+    separator = "" if lang == "zh" else " "
+    answer = separator.join(claim["text"] for claim in claims) or REFUSALS[lang][outcome]
+    return {"outcome": outcome, "answer": answer, "claims": claims, "missing": best["missing"]}
+
+
+def remember(state: State, runtime: Run) -> Changed:
+    """Write the turn, the episode and the use of earlier ones. The caller records the run."""
+    memory.write(runtime.context.memory, state)
+    return {}
+
+
+REFUSALS: dict[str, dict[str, str]] = {
+    "en": {
+        "abstained": "Your files do not answer this, as far as I can find.",
+        "unverified": "I could not verify an answer, so I give none.",
+    },
+    "zh": {
+        "abstained": "在你的文件中没有找到这个问题的答案。",
+        "unverified": "答案无法核实，所以不作回答。",
+    },
+}
+
+
+def outcome_of(best: Draft, supported: list[Claim]) -> Outcome:
+    """The outcome of the best draft: by its sufficiency, and `unverified` where the critic itself failed."""
+    if not supported:
+        failed = any(claim["verdict"] == "unverified" for claim in best["claims"])
+        return "unverified" if failed else "abstained"
+    if best["sufficiency"] >= VERIFIED_AT:
+        return "verified"
+    return "partial" if best["sufficiency"] >= PARTIAL_AT else "abstained"
+
+
+def as_evidence(passage: Passage, query: str, round_: int, number: int = 0) -> Evidence:
+    """A passage as evidence; its number is given when it is merged."""
+    chunk = passage.chunk
+    return {
+        "number": number,
+        "kind": "passage",
+        "chunk_id": chunk.id,
+        "document_id": chunk.document_id or 0,
+        "path": chunk.path,
+        "title": chunk.title,
+        "heading": chunk.heading,
+        "page": chunk.page,
+        "start": chunk.start,
+        "end": chunk.end,
+        "text": chunk.text,
+        "score": round(passage.score, 4),
+        "cosine": round(passage.cosine or 0.0, 4),
+        "query": query,
+        "round": round_,
+        "rests_on": [],
+    }
+
+
+def _best_claims(state: State) -> list[Claim]:
+    return state["best"]["claims"] if "best" in state else []
+
+
+def _sources(deps: Deps, evidence: list[Evidence]) -> dict[int, str]:
+    """The source texts that the evidence names, as they are in the library now."""
+    sources = {}
+    for document_id in {item["document_id"] for item in evidence if item["kind"] == "passage"}:
+        source = deps.library.store.source(document_id)
+        if source is not None:
+            sources[document_id] = source.text
+    return sources

@@ -1,0 +1,188 @@
+"""The reasoner over a chat model: any LangChain `BaseChatModel`, with constrained outputs.
+
+Every call asks for one flat JSON object of a fixed schema. Prompts are append-only (rules, evidence in stable
+order, question, task), so that a model that keeps its key-value cache reads each passage once. Planning
+stays with rules, as small models plan badly. Failures are raised: the nodes let the extractive reasoner stand
+in, except for the judge, whose failure the critic must see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage, SystemMessage
+from pydantic import BaseModel, Field
+
+from agent.citations import parse_marks
+from agent.errors import ContextOverflow
+from agent.prompts import render
+from agent.reasoners.extractive import Extractive, new_claim
+from agent.reasoners.language import is_follow_up
+from agent.state import Claim, Draft, Evidence, Lang, Plan, Turn, Verdict
+
+MAX_SENTENCES = 4
+MAX_QUERIES = 3
+MIN_EVIDENCE = 1  # passages kept when a prompt has to shrink to fit the window
+QUESTION_CHARS = 300
+
+
+class Standalone(BaseModel):
+    """A question that can be understood on its own."""
+
+    question: str
+
+
+class Sentence(BaseModel):
+    """One sentence of an answer and the numbers of the passages it rests on."""
+
+    text: str
+    passages: list[int]
+
+
+class Sentences(BaseModel):
+    """An answer, or an empty list when the passages give none."""
+
+    sentences: list[Sentence] = Field(max_length=MAX_SENTENCES)
+
+
+class Queries(BaseModel):
+    """New search queries."""
+
+    queries: list[str] = Field(max_length=MAX_QUERIES)
+
+
+class ChatReasoner:
+    """The `Reasoner` that reads and writes with a chat model."""
+
+    def __init__(self, chat_model: BaseChatModel, fallback: Extractive) -> None:
+        self.name = str(chat_model._identifying_params.get("model_path") or type(chat_model).__name__)
+        self._model = chat_model
+        self._fallback = fallback
+
+    def condense(self, question: str, turns: Sequence[Turn]) -> str:
+        """By the model only where the question leans on what came before; else it stays as it is."""
+        if not turns or not is_follow_up(question):
+            return question
+        lang = self._fallback.plan(question, date.min)["lang"]
+        said = "\n".join(f"- {turn['standalone']}\n  {turn['answer'][:200]}" for turn in turns[-3:])
+        asked = render("condense", lang, turns=quoted(said), question=quoted(question))
+        result: Standalone = self._ask(lang, asked, Standalone)
+        text = " ".join(result.question.split())
+        # Too long a rewriting is babble: the rule's is better than that.
+        good = 0 < len(text) <= QUESTION_CHARS
+        return text if good else self._fallback.condense(question, turns)
+
+    def plan(self, question: str, today: date) -> Plan:
+        return self._fallback.plan(question, today)
+
+    def draft(
+        self, question: str, plan: Plan, evidence: Sequence[Evidence], kept: Sequence[Claim]
+    ) -> list[Claim]:
+        if plan["need"] == "conversation" or any(item["kind"] == "tool" for item in evidence):
+            return self._fallback.draft(question, plan, evidence, kept)
+        if not evidence:
+            return []
+        result: Sentences = self._ask_with_evidence(
+            "draft",
+            plan["lang"],
+            evidence,
+            Sentences,
+            question=quoted(question),
+            sentences=str(MAX_SENTENCES),
+        )
+        fresh = [_claim(sentence) for sentence in result.sentences[:MAX_SENTENCES] if sentence.text.strip()]
+        known = {claim["text"] for claim in kept}
+        return [*kept, *(claim for claim in fresh if claim["text"] not in known)]
+
+    def judge(
+        self, question: str, claims: Sequence[Claim], evidence: Sequence[Evidence]
+    ) -> list[tuple[Verdict, str]]:
+        """One call for all claims. Raises `ModelError`, which the critic turns into `unverified`."""
+        lang = self._fallback.plan(question, date.min)["lang"]
+        cited = {number for claim in claims for number in claim["evidence"]}
+        shown = [item for item in evidence if item["number"] in cited] or list(evidence[:MIN_EVIDENCE])
+        listed = "\n".join(f"S{n}: {quoted(claim['text'])}" for n, claim in enumerate(claims, start=1))
+        result: dict[str, str] = self._ask_with_evidence(
+            "judge", lang, shown, _verdict_schema(len(claims)), question=quoted(question), claims=listed
+        )
+        verdicts: list[tuple[Verdict, str]] = []
+        for n in range(1, len(claims) + 1):
+            said = result[f"S{n}"]
+            verdict: Verdict = "supported" if said == "supported" else "unsupported"
+            verdicts.append((verdict, f"the chat model says {said}"))
+        return verdicts
+
+    def reformulate(
+        self, question: str, plan: Plan, evidence: Sequence[Evidence], draft: Draft, tried: Sequence[str]
+    ) -> list[str]:
+        """The model's queries, then those of relevance feedback."""
+        own = self._fallback.reformulate(question, plan, evidence, draft, tried)
+        if not evidence:
+            return own
+        result: Queries = self._ask_with_evidence(
+            "reformulate",
+            plan["lang"],
+            evidence[:4],
+            Queries,
+            question=quoted(question),
+            missing=quoted(", ".join(draft["missing"][:8]) or "-"),
+            tried=quoted("\n".join(f"- {query}" for query in tried)),
+        )
+        proposed = [" ".join(query.split())[:QUESTION_CHARS] for query in result.queries]
+        return list(dict.fromkeys(q for q in [*proposed, *own] if q))[:MAX_QUERIES]
+
+    def _ask_with_evidence(
+        self, name: str, lang: Lang, evidence: Sequence[Evidence], schema: Any, **values: str
+    ) -> Any:
+        """Ask with the passages in front; drops them from the tail until the prompt fits the window."""
+        shown = list(evidence)
+        while True:
+            try:
+                return self._ask(lang, render(name, lang, evidence=fenced(shown), **values), schema)
+            except ContextOverflow:
+                if len(shown) <= MIN_EVIDENCE:
+                    raise
+                shown = shown[: max(MIN_EVIDENCE, len(shown) * 2 // 3)]
+
+    def _ask(self, lang: Lang, prompt: str, schema: Any) -> Any:
+        messages = [SystemMessage(render("rules", lang)), HumanMessage(prompt)]
+        return self._model.with_structured_output(schema).invoke(messages)
+
+
+def quoted(text: str) -> str:
+    """Text from outside, unable to end its fence or to pass for a control token of a chat template."""
+    for opening in ("<|", "</", "<passage", "[INST", "[/INST", "<s>", "<start_of", "<end_of"):
+        text = text.replace(opening, opening[0] + "\u200b" + opening[1:])
+    return text
+
+
+def fenced(evidence: Sequence[Evidence]) -> str:
+    """Passages in their stable order, fenced and labelled as quoted material."""
+    parts = []
+    for item in evidence:
+        label = quoted(" > ".join(part for part in (item["title"], item["heading"]) if part))
+        label = label.replace('"', "'")
+        parts.append(
+            f'<passage number="{item["number"]}" from="{label}">\n{quoted(item["text"])}\n</passage>'
+        )
+    return "\n\n".join(parts)
+
+
+def _claim(sentence: Sentence) -> Claim:
+    text, marked = parse_marks(" ".join(sentence.text.split()))
+    return new_claim(text, list(dict.fromkeys([*sentence.passages, *marked])))
+
+
+def _verdict_schema(count: int) -> dict[str, Any]:
+    """A JSON schema with one verdict for each of `count` claims, named S1, S2, ..."""
+    names = [f"S{n}" for n in range(1, count + 1)]
+    return {
+        "title": "Verdicts",
+        "type": "object",
+        "properties": {name: {"enum": ["supported", "unsupported"]} for name in names},
+        "required": names,
+        "additionalProperties": False,
+    }

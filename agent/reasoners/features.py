@@ -1,0 +1,196 @@
+"""How well a sentence answers a question: a few interpretable numbers and a linear model over them.
+
+Used to pick sentences (extractive drafting) and to tell whether a draft suffices (critic). The weights in
+`weights.json` are fitted by `evals/train/extractive.py` on training data, never on dev data. It reads words,
+not meaning: it cannot tell "A hit B" from "B hit A".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from itertools import pairwise
+
+from agent.reasoners.language import answer_type_of, has_answer_of_type, language_of, names_in
+from agent.state import AnswerType, Evidence, Lang
+from retrieval.split import sentences
+from retrieval.tokens import cjk_share, lexical_tokens, query_terms
+
+FEATURES = (
+    "cover_sentence",  # idf-weighted share of the question's terms in the sentence
+    "cover_window",  # ... in the sentence and its two neighbours
+    "cover_passage",  # ... in the passage with its title and heading
+    "rare_missing",  # idf of the rarest question term that the passage lacks, over the largest idf
+    "phrase",  # share of the question's neighbouring word pairs that stand in the sentence
+    "names_missing",  # share of the question's names and numbers that the passage lacks
+    "type_match",  # something of the wanted kind that the question does not hold
+    "cosine",  # dense cosine of the passage with the query that found it
+    "score",  # fused score of the passage
+    "first",  # 1 / rank of the passage
+    "length",  # log of the sentence's tokens
+    "lead",  # 1 / position of the sentence in its passage
+)
+Vector = tuple[float, ...]
+Idf = Callable[[Iterable[str]], Mapping[str, float]]
+
+_MARKUP = re.compile(r"^\s*(?:#{1,6}\s|[-*+>|]\s?|\d+[.)]\s)+|\*\*|__|`")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, read once."""
+
+    text: str
+    lang: Lang
+    answer_type: AnswerType
+    terms: tuple[str, ...]
+    idf: Mapping[str, float]
+    tokens: frozenset[str]
+    pairs: frozenset[tuple[str, str]]
+    names: tuple[frozenset[str], ...]
+    """Tokens of each name and number that the question mentions."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A sentence of the evidence. Offsets count in the source text."""
+
+    evidence: int
+    start: int
+    end: int
+    text: str
+    tokens: frozenset[str]
+    features: Vector
+
+
+def ask(question: str, idf: Idf) -> Asked:
+    """Read a question; `idf` gives the weights of its terms in the library."""
+    terms = tuple(query_terms(question))
+    tokens = lexical_tokens(question)
+    names = [frozenset(lexical_tokens(name)) for name in names_in(question)]
+    names += [frozenset([token]) for token in tokens if token[0].isdigit()]
+    return Asked(
+        question,
+        language_of(question),
+        answer_type_of(question),
+        terms,
+        dict(idf(terms)),
+        frozenset(tokens),
+        frozenset(pairwise(tokens)),
+        tuple(name for name in names if name),
+    )
+
+
+def candidates(asked: Asked, evidence: Sequence[Evidence]) -> list[Candidate]:
+    """Every sentence of the passages that could stand in an answer, with its features."""
+    found: list[Candidate] = []
+    for item in evidence:
+        if item["kind"] == "passage":
+            found += _of_passage(asked, item)
+    return found
+
+
+def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
+    text = item["text"]
+    spans = sentences(text)
+    tokens = [lexical_tokens(text[start:end]) for start, end in spans]
+    context = frozenset(lexical_tokens(f"{item['title']} {item['heading']}"))
+    passage = context.union(*tokens) if tokens else context
+    shared = _passage_features(asked, item, passage)
+    found = []
+    for n, (start, end) in enumerate(spans):
+        sentence = text[start:end]
+        if not _could_answer(asked, sentence, tokens[n]):
+            continue
+        near = frozenset(token for row in tokens[max(0, n - 1) : n + 2] for token in row)
+        own = frozenset(tokens[n])
+        values = {
+            **shared,
+            "cover_sentence": _cover(asked, own),
+            "cover_window": _cover(asked, near),
+            "phrase": _phrase(asked, tokens[n]),
+            "type_match": has_answer_of_type(asked.answer_type, sentence, asked.text),
+            "length": math.log1p(len(tokens[n])),
+            "lead": 1 / (1 + n),
+        }
+        features = tuple(values[name] for name in FEATURES)
+        place = item["start"]
+        found.append(Candidate(item["number"], place + start, place + end, sentence, own, features))
+    return found
+
+
+def _passage_features(asked: Asked, item: Evidence, passage: frozenset[str]) -> dict[str, float]:
+    largest = max(asked.idf.values(), default=1.0) or 1.0
+    missing = [asked.idf[term] for term in asked.terms if term not in passage]
+    lacking = [name for name in asked.names if not name <= passage]
+    return {
+        "cover_passage": _cover(asked, passage),
+        "rare_missing": max(missing, default=0.0) / largest,
+        "names_missing": len(lacking) / len(asked.names) if asked.names else 0.0,
+        "cosine": max(item["cosine"], 0.0),
+        "score": item["score"],
+        "first": 1 / max(item["number"], 1),
+    }
+
+
+def _could_answer(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
+    """Not a heading, a bare name, a table rule or a link; not a question, nor the question said again."""
+    if sentence.lstrip().startswith("#") or len(tokens) < 3:
+        return False
+    if sentence.rstrip("\"'”」*） )").endswith(("?", "？")) or not set(tokens) - asked.tokens:
+        return False
+    return cjk_share(sentence) > 0 or len(sentence.split()) >= 3
+
+
+def _cover(asked: Asked, tokens: frozenset[str]) -> float:
+    total = sum(asked.idf.values())
+    return sum(asked.idf[t] for t in asked.terms if t in tokens) / total if total else 0.0
+
+
+def _phrase(asked: Asked, tokens: Sequence[str]) -> float:
+    return len(asked.pairs & set(pairwise(tokens))) / len(asked.pairs) if asked.pairs else 0.0
+
+
+def uncovered(asked: Asked, tokens: frozenset[str]) -> list[str]:
+    """Terms of the question that are not among the tokens, rarest first."""
+    return sorted((t for t in asked.terms if t not in tokens), key=lambda t: -asked.idf[t])
+
+
+def plain(sentence: str) -> str:
+    """A quoted sentence as it is shown: without Markdown marks, on one line.
+
+    A line break within Chinese text leaves nothing, elsewhere a space.
+    """
+    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", sentence)
+    text = _MARKUP.sub("", text)
+    text = re.sub(r"(?<=[\u3000-\u9fff，。])\s*\n\s*(?=[\u3000-\u9fff])", "", text)
+    return " ".join(text.split())
+
+
+@cache
+def _weights() -> dict[str, dict[str, list[float]]]:
+    loaded: dict[str, dict[str, list[float]]] = json.loads(
+        files("agent.reasoners").joinpath("weights.json").read_text(encoding="utf-8")
+    )
+    return loaded
+
+
+def rank_score(lang: Lang, features: Vector) -> float:
+    """Higher is a better sentence for the question; comparable within one question."""
+    return sum(w * x for w, x in zip(_weights()[lang]["rank"], features, strict=True))
+
+
+def answer_probability(lang: Lang, features: Vector, margin: float) -> float:
+    """Calibrated probability in [0, 1] that the best sentence answers the question.
+
+    `margin`: its rank score less that of the best sentence of another passage, at most 3.
+    """
+    weights = _weights()[lang]["answer"]  # the bias, the margin's weight, then one for each feature
+    total = weights[0] + weights[1] * min(margin, 3.0)
+    total += sum(w * x for w, x in zip(weights[2:], features, strict=True))
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))

@@ -1,0 +1,191 @@
+"""What can be read off a question by rule, in English and Chinese. Pure functions.
+
+Language, answer type, small talk, names, and the rewriting of a follow-up. It knows nothing of evidence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from agent.state import AnswerType, Lang, Turn
+from retrieval.tokens import is_chinese, query_terms
+from tools.dates import find_dates
+from tools.numbers import find_numbers
+
+_SMALL_TALK = re.compile(
+    r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks?(?: you)?(?: (?:so|very) much)?|ok(?:ay)?|bye"
+    r"|goodbye|who are you|what can you do|help|你好|您好|嗨|谢谢|謝謝|多谢|再见|再見|早上好|晚上好|你是谁|你是誰|你能做什么"
+    r"|你會做什麼|好的)(?:[ ,，]*(?:there|toulmin|啊|呀|你|您))?[\s!！.。?？~]*",
+    re.IGNORECASE,
+)
+# The first pattern that matches wins, so the order matters: "how many people" is a number, not a person.
+_ANSWER_TYPES: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (
+    (
+        "summary",
+        re.compile(
+            r"\b(summari[sz]e|summary|overview of|tl;?dr)\b|总结|總結|概括|概述|摘要|讲了什么|講了什麼", re.I
+        ),
+    ),
+    (
+        "date",
+        re.compile(
+            r"\bwhen\b|\b(what|which|in what|in which) (year|date|day|month|century|decade|time)\b"
+            r"|何时|何時|什么时候|什麼時候|哪一?年|哪一?天|哪一?日|几月|幾月|哪个月|几号|什么时间|什麼時間|何年|年份"
+            r"|日期|什么年代|哪个世纪",
+            re.I,
+        ),
+    ),
+    (
+        "number",
+        re.compile(
+            r"\bhow (many|much|long|far|old|tall|high|large|big|often|fast|deep|wide|heavy)\b"
+            r"|\bwhat (percent|percentage|number|amount|share|proportion|fraction|age|size|population)\b"
+            r"|多少|几个|幾個|几名|几位|几次|几种|几条|几座|几人|多长|多長|多大|多高|多久|多远|多遠|多重|百分之几|几成|几岁"
+            r"|幾[年歲種次名位座條人]|几年|第几|第幾",
+            re.I,
+        ),
+    ),
+    ("person", re.compile(r"\bwho(m|se)?\b|谁|誰|哪位|何人|哪个人|哪些人|什么人|什麼人", re.I)),
+    (
+        "place",
+        re.compile(
+            r"\bwhere\b|\b(what|which) (city|country|place|state|province|town|region|continent|river|county)\b"
+            r"|哪里|哪裡|哪裏|哪儿|何地|何处|何處|什么地方|什麼地方|哪个城市|哪個城市|哪个国家|哪個國家|哪国|哪國|哪个省|位于",
+            re.I,
+        ),
+    ),
+    (
+        "list",
+        re.compile(
+            r"^(list|name|enumerate)\b|\bwhat are\b|\bwhich (two|three|four)\b|列出|有哪些|哪几|哪幾|哪些",
+            re.I,
+        ),
+    ),
+    (
+        "explanation",
+        re.compile(
+            r"\bwhy\b|\bhow (do|does|did|is|are|was|were|can|could|should|to|would)\b"
+            r"|\b(explain|describe|difference between)\b"
+            r"|为什么|為什麼|为何|為何|如何|怎么|怎麼|怎样|怎樣|解释|解釋|区别|區別|原因",
+            re.I,
+        ),
+    ),
+)
+_NAME = re.compile(r"\b[A-Z][\w'’.-]*(?:\s+(?:of|the|de|von|van|and|&)?\s*[A-Z][\w'’.-]*)*")
+_QUOTED = re.compile(r"[\"“「『《]([^\"”」』》]{2,60})[\"”」』》]")
+_QUESTION_OPENERS = frozenset(
+    """
+    what when where which who whom whose why how is are was were do does did can could in on at of for to from
+    by the a an and or if has have had will would should tell name list give describe explain
+    """.split()
+)
+_PRONOUN_EN = re.compile(
+    r"\b(it|its|he|his|him|she|her|hers|they|their|them|this|that|these|those)\b(?!\s+(?:is|was)\s+\w+\s+that\b)",
+    re.IGNORECASE,
+)
+_FOLLOW_EN = re.compile(r"^\s*(and|but|so|also|then|what about|how about|why\??$|when\??$|where\??$)\b", re.I)
+_PRONOUN_ZH = re.compile(
+    r"它们|他们|她们|牠们|它|牠|他|她|这个|那个|這個|那個|此(?=[事人书書])|其(?=[中实他余]?)|这|那|這"
+)
+_ZH_ASKING = re.compile(
+    r"请问|請問|什么时候|什麼時候|什么|什麼|为什么|為什麼|怎么样|怎麼樣|怎么|怎麼|怎样|怎樣|如何|何时|何時|哪一?[年天日个位里些种]|"
+    r"哪裡|哪儿|谁|誰|多少|几[个年月号位次]|幾[個年月號位次]|是不是|有没有|[是在于於被由的了呢吗嗎吧？?。]|签署|簽署|发生"
+)
+
+
+def language_of(text: str) -> Lang:
+    return "zh" if is_chinese(text) else "en"
+
+
+def is_small_talk(question: str) -> bool:
+    return bool(_SMALL_TALK.fullmatch(question.strip()))
+
+
+def answer_type_of(question: str) -> AnswerType:
+    """What kind of thing would answer a question; "other" where its wording does not tell."""
+    return next((kind for kind, pattern in _ANSWER_TYPES if pattern.search(question)), "other")
+
+
+def names_in(text: str) -> list[str]:
+    """Capitalised names and quoted titles, in order, without the word that merely opens the sentence."""
+    found = [match.group(1) for match in _QUOTED.finditer(text)]
+    for match in _NAME.finditer(text):
+        words = match.group().split()
+        while words and words[0].lower() in _QUESTION_OPENERS:
+            words = words[1:]
+        opens = match.start() == 0 or text[: match.start()].rstrip()[-1:] in ".!?。！？:："
+        if words and not (opens and len(words) == 1 and words[0].islower()):
+            found.append(" ".join(words).rstrip(".'’"))
+    return list(dict.fromkeys(found))
+
+
+def has_answer_of_type(kind: AnswerType, sentence: str, question: str) -> float:
+    """Whether a sentence holds something of the wanted type that the question does not: 0, 0.5 or 1.
+
+    0.5 where the type sets no condition on words, or where a rule cannot tell in that language.
+    """
+    if kind == "date":
+        return float(
+            bool(find_dates(sentence)) or bool(re.search(r"(?<!\d)1\d{3}|20\d\d|世纪|century", sentence))
+        )
+    if kind == "number":
+        asked = {(n.value, n.unit) for n in find_numbers(question)}
+        return float(any((n.value, n.unit) not in asked for n in find_numbers(sentence)))
+    if kind in ("person", "place") and not is_chinese(sentence):
+        known = question.lower()
+        inner = sentence[1:]  # any first word is capitalised
+        return float(any(name.lower() not in known for name in names_in(inner)))
+    return 0.5
+
+
+def is_follow_up(question: str) -> bool:
+    """Whether a question leans on the one before it: a pronoun, an opening "and", or hardly a word."""
+    text = question.strip()
+    if is_chinese(text):
+        return (
+            bool(_PRONOUN_ZH.search(text) or text.endswith(("呢", "呢？", "呢?")))
+            or len(query_terms(text)) < 2
+        )
+    return bool(_FOLLOW_EN.search(text) or _PRONOUN_EN.search(text)) or len(query_terms(text)) < 2
+
+
+def topic_of(question: str) -> str:
+    """What a question is about: its names, else its words without those that only ask."""
+    if is_chinese(question):
+        quoted = _QUOTED.findall(question)
+        if quoted:
+            return str(quoted[0])
+        pieces = [piece.strip("，, ：:、") for piece in _ZH_ASKING.split(question)]
+        return max(pieces, key=len, default="")
+    names = names_in(question)
+    if names:
+        return max(names, key=len)
+    words = [word.strip("?,.!") for word in question.split()]
+    terms = set(query_terms(question))
+    return " ".join(word for word in words if set(query_terms(word)) & terms)
+
+
+def standalone(question: str, turns: Sequence[Turn]) -> str:
+    """A follow-up with what it leans on put in: pronouns replaced by the topic of the turn before.
+
+    A question that leans on nothing comes back as it is. The topic is looked for in the latest turn that has
+    one; a pronoun for a person takes a name from the answer when the question before asked for a person.
+    """
+    if not turns or not is_follow_up(question):
+        return question
+    before = turns[-1]
+    topic = topic_of(before["standalone"])
+    person = re.search(r"\b(he|his|him|she|her)\b|他(?!们)|她(?!们)", question, re.I)
+    if person and answer_type_of(before["standalone"]) == "person":
+        asked = before["standalone"].lower()
+        topic = next((name for name in names_in(before["answer"]) if name.lower() not in asked), topic)
+    if not topic or topic.lower() in question.lower():
+        return question
+    pronoun = (_PRONOUN_ZH if is_chinese(question) else _PRONOUN_EN).search(question)
+    if pronoun and not (is_chinese(question) and pronoun.group() in ("其",)):
+        own = "'s" if pronoun.group().lower() in ("its", "his", "their") else ""
+        return question[: pronoun.start()] + topic + own + question[pronoun.end() :]
+    if is_chinese(question):
+        return f"{topic}，{question}"
+    return f"{question.rstrip('?. ')} ({topic})?"

@@ -1,0 +1,57 @@
+"""Where the graph goes next: pure functions of the state, one for each fork.
+
+They decide from the plan, the verdicts and the budget; they change nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+from langgraph.runtime import Runtime
+from langgraph.types import Send
+
+from agent.deps import Deps
+from agent.settings import Settings
+from agent.state import State
+
+
+def after_plan(state: State) -> Literal["draft", "act"] | list[Send]:
+    """A conversation needs no evidence, a bare computation needs only its tool."""
+    need = state["plan"]["need"]
+    if need == "conversation":
+        return "draft"
+    return "act" if need == "tool" else searches(state["queries"], 0)
+
+
+def after_retrieve(state: State) -> Literal["act", "draft"]:
+    return "act" if state["plan"]["call"] else "draft"
+
+
+def after_critique(state: State, runtime: Runtime[Deps]) -> Literal["settle", "reformulate"]:
+    """Settle when it passed, when searching cannot help, or when the budget is spent."""
+    searchable = state["plan"]["need"] in ("search", "search_then_tool")
+    if state["passed"] or not searchable or stagnated(state):
+        return "settle"
+    return "reformulate" if budget_left(state, runtime.context.settings, time.time()) else "settle"
+
+
+def after_reformulate(state: State) -> Literal["settle"] | list[Send]:
+    """Search again with the new queries; without any there is nothing left to try."""
+    return searches(state["queries"], state["round"]) if state["queries"] else "settle"
+
+
+def stagnated(state: State) -> bool:
+    """Whether the last round's searches brought nothing new."""
+    return state["round"] > 0 and len(state["evidence"]) == state["seen"]
+
+
+def budget_left(state: State, settings: Settings, now_s: float) -> bool:
+    """Whether another round is allowed: rounds and seconds."""
+    return state["round"] < settings.max_rounds and now_s - state["started_s"] < settings.timeout_s
+
+
+def searches(queries: Sequence[str], round_: int) -> list[Send]:
+    """One parallel `retrieve` per query."""
+    return [Send("retrieve", {"query": query, "round": round_}) for query in queries]

@@ -1,0 +1,118 @@
+"""Recorded runs: everything about one question, kept and shown again as a tree.
+
+It records and renders; it does not re-run anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from agent.answer import Answer
+from agent.events import Event
+from agent.state import State
+from retrieval.store import Store
+
+SHOWN_CHARS = 100  # of a passage or a claim in the tree
+
+
+def record(store: Store, answer: Answer, state: State, events: Sequence[Event]) -> None:
+    """Keep a run: the plan, queries, scores, evidence, drafts, verdicts, timings and tokens."""
+    payload = {
+        **answer.to_json(),
+        "question": answer.question,
+        "standalone": state["standalone"],
+        "plan": state["plan"],
+        "draft": state["best"],
+        "events": list(events),
+    }
+    store.put_run(answer.run_id, state["thread"], answer.question, answer.outcome, payload)
+
+
+Node = tuple[str, list[Any]]  # a line and the nodes below it
+
+
+def tree(run: dict[str, Any]) -> Node:
+    """A recorded run as a tree of plain lines, one branch per step."""
+    payload = run["payload"]
+    steps: list[Node] = [_step(event, payload) for event in payload["events"]]
+    steps.append((f"answer: {payload['answer']}", [_claim(claim) for claim in payload["claims"]]))
+    head = f"run {run['id']}: {run['question']}  ->  {run['outcome']}"
+    tail = f"{payload['seconds']:.2f} s, {payload['rounds']} rounds, {payload['model']}"
+    tokens = f", {payload['tokens']} tokens" if payload["tokens"] else ""
+    return (f"{head} ({tail}{tokens})", steps)
+
+
+def _step(event: Event, payload: dict[str, Any]) -> Node:
+    tell = _TELL.get(event["event"])
+    line, below = tell(event, payload) if tell else ("", [])
+    return (f"{event['event']} {line}".rstrip() + f"  [{event['seconds']:.2f} s]", below)
+
+
+def _recall(event: Event, payload: dict[str, Any]) -> Node:
+    seen = f" ({event['episodes']} like it before)" if event["episodes"] else ""
+    return (f"{event['standalone']!r}{seen}", [])
+
+
+def _plan(event: Event, payload: dict[str, Any]) -> Node:
+    tool = f", tool {event['tool']}" if event["tool"] else ""
+    return (f"{event['need']}, expects {event['answer_type']}{tool}", [])
+
+
+def _retrieve(event: Event, payload: dict[str, Any]) -> Node:
+    found = [item for item in payload["evidence"] if item["query"] == event["query"]]
+    return (f"{event['query']!r}: {event['hits']} passages, {len(found)} new", [_item(i) for i in found])
+
+
+def _item(item: dict[str, Any]) -> Node:
+    place = " > ".join(part for part in (item["title"], item["heading"]) if part)
+    text = " ".join(item["text"].split())[:SHOWN_CHARS]
+    return (f"[{item['number']}] {item['score']:.2f} {place}: {text}", [])
+
+
+def _act(event: Event, payload: dict[str, Any]) -> Node:
+    return (event["result"] or f"failed: {event['failure']}", [])
+
+
+def _draft(event: Event, payload: dict[str, Any]) -> Node:
+    return (f"{len(event['claims'])} claims", [(text[:SHOWN_CHARS], []) for text in event["claims"]])
+
+
+def _critique(event: Event, payload: dict[str, Any]) -> Node:
+    passed = "passed" if event["passed"] else "not passed"
+    below: list[Node] = [
+        (f"{v['verdict']}: {v['text'][:SHOWN_CHARS]} ({v['reason']})", []) for v in event["verdicts"]
+    ]
+    return (f"{passed}, answers the question with probability {event['sufficiency']:.2f}", below)
+
+
+def _reformulate(event: Event, payload: dict[str, Any]) -> Node:
+    return (f"round {event['round']}", [(query, []) for query in event["queries"]])
+
+
+def _settle(event: Event, payload: dict[str, Any]) -> Node:
+    missing = ", ".join(payload["missing"][:8])
+    return (f"{event['outcome']}" + (f"; nowhere in what is cited: {missing}" if missing else ""), [])
+
+
+def _claim(claim: dict[str, Any]) -> Node:
+    below: list[Node] = []
+    for c in claim["citations"]:
+        place = f"{c['path']}:{c['line']}" if c["line"] else c["path"]
+        page = f" p. {c['page']}" if c["page"] else ""
+        below.append(
+            (f"{place}{page} [{c['start']}:{c['end']}] {' '.join(c['quote'].split())[:SHOWN_CHARS]}", [])
+        )
+    return (f"{claim['verdict']}: {claim['text']}", below)
+
+
+_TELL = {
+    "recall": _recall,
+    "plan": _plan,
+    "retrieve": _retrieve,
+    "act": _act,
+    "draft": _draft,
+    "critique": _critique,
+    "reformulate": _reformulate,
+    "settle": _settle,
+}

@@ -1,0 +1,97 @@
+"""Settings: one frozen object, read once. It never builds anything.
+
+They come from flags, then from `AGENT_*` environment variables, then from the defaults here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from agent.errors import SettingsError
+
+APP = "toulmin"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may choose. Units are in the names."""
+
+    home: Path | None = None
+    """Folder that holds everything the program keeps; None for the platform's own folders."""
+    model: str = ""
+    """Chat model: a path to a GGUF file, "extractive" for none, or empty for the default."""
+    max_rounds: int = 2
+    """Rounds of reformulation after the first pass, 0 to 10."""
+    timeout_s: float = 60.0
+    """No new round begins after this many seconds."""
+    passages: int = 6
+    """Passages taken for each query, 1 to 20."""
+    context_tokens: int = 8192
+    """Context window of a GGUF model, prompt and answer together."""
+    gpu_layers: int = -1
+    """Layers of a GGUF model to put on the GPU: -1 for all, 0 for none."""
+    max_output_tokens: int = 768
+    """The longest reply a chat model may write in one call."""
+    remember: bool = True
+    """Whether turns, episodes and runs are written."""
+
+    def __post_init__(self) -> None:
+        """Raises `SettingsError` for a value out of range."""
+        _between("max_rounds", self.max_rounds, 0, 10)
+        _between("timeout_s", self.timeout_s, 0, 86_400)
+        _between("passages", self.passages, 1, 20)
+        _between("context_tokens", self.context_tokens, 256, 1_048_576)
+        _between("gpu_layers", self.gpu_layers, -1, 1000)
+        _between("max_output_tokens", self.max_output_tokens, 16, 32_768)
+
+    @property
+    def library_folder(self) -> Path:
+        return (self.home or _platform("data")) / "library"
+
+    @property
+    def cache_folder(self) -> Path:
+        return self.home / "cache" if self.home else _platform("cache")
+
+
+def read_settings(environment: Mapping[str, str] = os.environ, **flags: Any) -> Settings:
+    """Settings from flags (None means not given) and the environment.
+
+    Raises `SettingsError` for a value that cannot be read, naming where it stands.
+    """
+    values: dict[str, Any] = {}
+    for field in fields(Settings):
+        name = f"AGENT_{field.name.upper()}"
+        if flags.get(field.name) is not None:
+            values[field.name] = flags[field.name]
+        elif environment.get(name):
+            values[field.name] = _parse(str(field.type), name, environment[name])
+    return Settings(**values)
+
+
+def _parse(kind: str, name: str, text: str) -> Any:
+    try:
+        if kind == "bool":
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[
+                text.lower()
+            ]
+        if kind == "Path | None":
+            return Path(text).expanduser()
+        return {"str": str, "int": int, "float": float}[kind](text)
+    except (ValueError, KeyError) as error:
+        raise SettingsError(f"{name}={text!r} is not a valid {kind}") from error
+
+
+def _between(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise SettingsError(f"{name} must be between {low} and {high}, not {value}")
+
+
+def _platform(kind: str) -> Path:
+    import platformdirs
+
+    folder = platformdirs.user_cache_dir if kind == "cache" else platformdirs.user_data_dir
+    return Path(folder(APP, appauthor=False))

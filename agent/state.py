@@ -1,0 +1,160 @@
+"""The state of one run: plain JSON types, one comment per key saying who writes it.
+
+Nothing here computes, except the reducers that merge what parallel nodes return.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypedDict
+
+from tools import Call
+
+Need = Literal["conversation", "search", "tool", "search_then_tool"]
+AnswerType = Literal["person", "date", "number", "place", "list", "summary", "explanation", "other"]
+Verdict = Literal["supported", "unsupported", "undecided", "unverified"]
+Outcome = Literal["verified", "partial", "abstained", "unverified", "error"]
+Lang = Literal["en", "zh"]
+
+MAX_EVIDENCE = 24  # numbered passages a run may hold; when it must shrink it shrinks from its tail
+
+
+class Span(TypedDict):
+    """A place in the evidence; offsets count in its source text."""
+
+    evidence: int
+    start: int
+    end: int
+
+
+class Evidence(TypedDict):
+    """A numbered thing that a claim may cite."""
+
+    number: int  # [1], [2], ...: stable within a run; 0 until merged
+    kind: Literal["passage", "tool"]
+    chunk_id: int  # 0 for a tool result
+    document_id: int  # 0 for a tool result
+    path: str
+    title: str
+    heading: str
+    page: int | None
+    start: int  # of `text` in the source text
+    end: int
+    text: str  # verbatim
+    score: float  # fused score of the query that found it, [0, 1]
+    cosine: float  # of that query, [-1, 1]; 0 where the dense part did not find it
+    query: str
+    round: int
+    rests_on: list[Span]  # where the values that a tool result was computed from stand
+
+
+class Citation(TypedDict):
+    """An exact span: `source[start:end] == quote`."""
+
+    evidence: int
+    document_id: int
+    path: str
+    start: int
+    end: int
+    quote: str
+    page: int | None
+    heading: str
+
+
+class Check(TypedDict):
+    """What one layer of the critic said of a claim."""
+
+    layer: str
+    verdict: Verdict
+    reason: str
+
+
+class Claim(TypedDict):
+    """One sentence of a draft. `draft` writes the first three keys, `critique` the others."""
+
+    text: str
+    evidence: list[int]
+    spans: list[Span]  # where it is a quotation or a tool's operands; else empty
+    citations: list[Citation]
+    verdict: Verdict
+    score: float  # confidence, [0, 1]
+    checks: list[Check]
+
+
+class Plan(TypedDict):
+    """What a question needs."""
+
+    need: Need
+    lang: Lang
+    answer_type: AnswerType
+    queries: list[str]  # the first searches
+    call: Call | None  # the tool to run, if any
+
+
+class Draft(TypedDict):
+    """A draft and what the critic makes of it."""
+
+    claims: list[Claim]
+    sufficiency: float  # probability that it answers the question, [0, 1]
+    missing: list[str]  # words of the question that nothing cited covers
+    round: int
+
+
+class Turn(TypedDict):
+    """One earlier question of the thread with the answer that was given."""
+
+    question: str
+    standalone: str
+    answer: str
+    outcome: str
+
+
+def merge_evidence(old: list[Evidence], new: list[Evidence]) -> list[Evidence]:
+    """Append what is new, numbered on; what is there keeps its number and its text."""
+    merged = list(old)
+    known = {(item["chunk_id"], item["start"], item["text"]) for item in old}
+    for item in new:
+        key = (item["chunk_id"], item["start"], item["text"])
+        if key not in known and len(merged) < MAX_EVIDENCE:
+            known.add(key)
+            merged.append({**item, "number": len(merged) + 1})
+    return merged
+
+
+def append(old: list[Any], new: list[Any]) -> list[Any]:
+    """Append without repeats, in order."""
+    return old + [item for item in dict.fromkeys(new) if item not in old]
+
+
+class State(TypedDict, total=False):
+    """What the nodes share. Replaced by each write unless a reducer stands beside it."""
+
+    question: str  # the caller: as asked
+    thread: str  # the caller: "" for none
+    run_id: str  # the caller
+    started_s: float  # the caller: Unix time
+    turns: list[Turn]  # recall: the short-term window, oldest first
+    standalone: str  # recall: the question without its context
+    episodes: list[str]  # recall: ids of earlier questions that were like this one
+    plan: Plan  # plan
+    queries: list[str]  # plan, reformulate: to be searched now
+    tried: Annotated[list[str], append]  # retrieve: every query searched
+    evidence: Annotated[list[Evidence], merge_evidence]  # recall, retrieve, act
+    tool_failure: str  # act: why the tool could not run; "" when it did
+    acted: bool  # act: the tool has had its turn in this round
+    draft: Draft  # draft, then critique
+    best: Draft  # critique: the best draft so far
+    passed: bool  # critique
+    round: int  # reformulate: 0 for the first pass
+    seen: int  # reformulate: how much evidence there was before this round's search
+    outcome: Outcome  # settle
+    answer: str  # settle
+    claims: list[Claim]  # settle: the verified sentences
+    missing: list[str]  # settle
+    notes: Annotated[list[str], append]  # any node: what a reader of the run should know
+
+
+class Query(TypedDict):
+    """What `retrieve` is sent: one of it for each query."""
+
+    query: str
+    round: int

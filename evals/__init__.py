@@ -1,0 +1,1 @@
+"""Evaluation suites, run as `python -m evals SUITE`. Nothing imports this package."""

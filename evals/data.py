@@ -1,0 +1,42 @@
+"""Reads evaluation data: JSON lines, plain or gzipped, and corpora as libraries. It judges nothing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from retrieval.library import Library
+from retrieval.load import Source
+
+SMALL_DATA = Path(__file__).parent / "data"
+Row = dict[str, Any]
+
+
+def read_rows(file: Path) -> list[Row]:
+    """The rows of a JSON lines file; a missing file ends the program with one line."""
+    if not file.exists():
+        sys.exit(f"no such data file: {file} (give the folder of the benchmark data with --data)")
+    data = file.read_bytes()
+    text = (gzip.decompress(data) if file.suffix == ".gz" else data).decode("utf-8")
+    return [json.loads(line) for line in text.split("\n") if line.strip()]
+
+
+def text_source(title: str, text: str) -> Source:
+    """A text that is no file, as a source."""
+    return Source(text, title, (), "text", None, "utf-8")
+
+
+def add_corpus(library: Library, rows: Iterable[Row]) -> int:
+    """Index rows of `doc_id`, `title`, `text`; each document is known by its `doc_id`. Its chunks."""
+    chunks = 0
+    group: list[tuple[str, Source]] = []
+    for row in rows:
+        group.append((row["doc_id"], text_source(row["title"], row["text"])))
+        if len(group) == 64:
+            chunks += library.add_sources(group)
+            group = []
+    return chunks + library.add_sources(group)
