@@ -63,6 +63,10 @@ class Answer:
     seconds: float
     tokens: int
     lang: str
+    confidence: float
+    """Probability in [0, 1] that the best draft answers the question, as the critic sees it."""
+    best_draft: str
+    """The supported sentences of the best draft, given as the answer or not: for measuring."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `agent ask --json` prints; its keys are stable."""
@@ -79,6 +83,7 @@ class Answer:
             "run_id": self.run_id,
             "seconds": self.seconds,
             "tokens": self.tokens,
+            "confidence": self.confidence,
         }
 
 
@@ -104,6 +109,8 @@ def answer_of(state: State, library: Library, model: str, seconds: float, tokens
         seconds=round(seconds, 3),
         tokens=tokens,
         lang=state["plan"]["lang"],
+        confidence=round(state["best"]["sufficiency"], 4),
+        best_draft=" ".join(c["text"] for c in state["best"]["claims"] if c["verdict"] == "supported"),
     )
 
 

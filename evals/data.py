@@ -25,6 +25,19 @@ def read_rows(file: Path) -> list[Row]:
     return [json.loads(line) for line in text.split("\n") if line.strip()]
 
 
+def corpora(folder: Path, lang: str | None = None) -> list[tuple[str, Path, Path]]:
+    """(name, corpus file, questions file) of each corpus with questions in a folder."""
+    found = []
+    for corpus in sorted([*folder.glob("corpus_*.jsonl"), *folder.glob("corpus_*.jsonl.gz")]):
+        name = corpus.name.split(".")[0].removeprefix("corpus_")
+        questions = corpus.with_name(corpus.name.replace("corpus_", "qa_"))
+        if questions.exists() and lang in (None, name):
+            found.append((name, corpus, questions))
+    if not found:
+        sys.exit(f"no corpus_*.jsonl with its qa_*.jsonl in {folder}: name another folder with --data")
+    return found
+
+
 def text_source(title: str, text: str) -> Source:
     """A text that is no file, as a source."""
     return Source(text, title, (), "text", None, "utf-8")

@@ -214,6 +214,13 @@ class Library:
         vector = self._query_vector(query)
         return hybrid(self.store, self._index, query, vector, limit, tier)
 
+    def dense(self, query: str, limit: int, tier: str = "long") -> list[int]:
+        """Chunk ids of the dense part alone, best first; none where it is blind."""
+        vector = self._query_vector(query)
+        if self._index is None or vector is None:
+            return []
+        return [item for item, _ in self._index.search(vector, limit, tier)]
+
     def _query_vector(self, query: str) -> npt.NDArray[np.float32] | None:
         try:
             vector = self.embedder().embed([query])[0]

@@ -1,0 +1,35 @@
+"""`python -m evals SUITE`: measure, print, and write the result as JSON."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from pathlib import Path
+
+from agent.privacy import switch_off_telemetry
+from evals.data import SMALL_DATA
+from evals.report import show, write
+
+SUITES = {"retrieval": "evals.suites.retrieval", "qa": "evals.suites.qa", "speed": "evals.suites.speed"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m evals", description="Measure quality and speed.")
+    parser.add_argument("suite", choices=sorted(SUITES))
+    parser.add_argument(
+        "--data", type=Path, default=SMALL_DATA, help="folder of data, by default the small set"
+    )
+    parser.add_argument("--lang", choices=("en", "zh", "long_en"), help="one corpus only")
+    parser.add_argument("--limit", type=int, default=None, help="the first N questions of each corpus")
+    parser.add_argument("--model", default=None, help="a GGUF file, for the suites that answer questions")
+    parser.add_argument("--json", type=Path, default=None, help="write the result to this file")
+    arguments = parser.parse_args()
+    switch_off_telemetry()
+    result = import_module(SUITES[arguments.suite]).run(arguments)
+    show(result)
+    if arguments.json:
+        write(result, arguments.json)
+
+
+if __name__ == "__main__":
+    main()

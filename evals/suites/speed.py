@@ -1,0 +1,112 @@
+"""Speed and memory, as ratios against a named baseline in the same run.
+
+`cold`: whole commands in fresh processes against `python -c pass`. `embed`: the shipped embedder against
+`SentenceTransformer.encode` with the same weights and texts, interleaved (that part alone needs torch).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from agent.assistant import Agent
+from agent.deps import build_embedder, prepare
+from agent.settings import read_settings
+from evals.data import add_corpus, corpora, read_rows
+from evals.report import Result
+
+REPEATS = 7
+EMBED_REPEATS = 3
+EMBED_TEXTS = 128
+LIBRARY_CHUNKS = 1000
+
+
+def run(arguments: argparse.Namespace) -> Result:
+    texts: list[dict[str, Any]] = []
+    questions: list[str] = []
+    for _, corpus, asked in corpora(arguments.data, arguments.lang):
+        texts += read_rows(corpus)
+        questions += [row["question"] for row in read_rows(asked) if row["answerable"]][:REPEATS]
+    metrics = {"cold": cold(texts, questions), "embed": embed([row["text"] for row in texts])}
+    return Result("speed", {"repeats": REPEATS}, REPEATS, metrics)
+
+
+def cold(texts: list[dict[str, Any]], questions: list[str]) -> dict[str, Any]:
+    """Seconds of whole commands, median and range, over a library of about 1,000 chunks."""
+    base = read_settings()
+    cache = prepare(base).parent.parent
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "cache").symlink_to(cache)
+        with Agent(replace(base, home=Path(folder))) as assistant:
+            copies = 0
+            while assistant.library.store.chunk_count() < LIBRARY_CHUNKS and copies < 50:
+                # A small corpus is added again under other names until the library is large enough.
+                rows = [{**row, "doc_id": f"{copies}/{row['doc_id']}"} for row in texts[:LIBRARY_CHUNKS]]
+                add_corpus(assistant.library, rows)
+                copies += 1
+            chunks = assistant.library.store.chunk_count()
+        agent = [sys.executable, "-m", "agent.cli"]
+        times = {
+            "python -c pass": _seconds(lambda n: [sys.executable, "-c", "pass"], folder),
+            "agent --help": _seconds(lambda n: [*agent, "--help"], folder),
+            "agent search": _seconds(lambda n: [*agent, "search", questions[n]], folder),
+            "agent ask": _seconds(lambda n: [*agent, "ask", questions[n]], folder),
+        }
+    nothing = statistics.median(times["python -c pass"])
+    out: dict[str, Any] = {"chunks": chunks}
+    for name, seconds in times.items():
+        middle = statistics.median(seconds)
+        out[name] = {
+            "seconds_p50": middle,
+            "range": [min(seconds), max(seconds)],
+            "times python -c pass": middle / nothing,
+        }
+    return out
+
+
+def _seconds(command: Callable[[int], list[str]], home: str) -> list[float]:
+    environment = {**os.environ, "AGENT_HOME": home}
+    seconds = []
+    for n in range(REPEATS):
+        started = time.perf_counter()
+        subprocess.run(command(n), env=environment, capture_output=True, check=False)
+        seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def embed(texts: list[str]) -> dict[str, Any]:
+    """Texts per second of both, and how far their vectors agree."""
+    from sentence_transformers import SentenceTransformer
+
+    from retrieval.embed import minilm_folder
+
+    ours = build_embedder(read_settings())
+    # Where ours is blind it gives no vector: such texts are no comparison.
+    seen = [text for text in texts if ours.coverage(text) == 1.0][:EMBED_TEXTS]
+    theirs = SentenceTransformer(str(minilm_folder()), device="cpu")
+    theirs.encode(seen[:8])
+    rates: dict[str, list[float]] = {"ours": [], "theirs": []}
+    for _ in range(EMBED_REPEATS):
+        for name, encode in (("ours", ours.embed), ("theirs", theirs.encode)):
+            started = time.perf_counter()
+            encode(seen)
+            rates[name].append(len(seen) / (time.perf_counter() - started))
+    left, right = ours.embed(seen), theirs.encode(seen, normalize_embeddings=True)
+    pairs = [a / b for a, b in zip(rates["ours"], rates["theirs"], strict=True)]
+    return {
+        "texts": len(seen),
+        "texts_per_second": statistics.median(rates["ours"]),
+        "SentenceTransformer texts_per_second": statistics.median(rates["theirs"]),
+        "times as fast": statistics.median(pairs),
+        "range": [min(pairs), max(pairs)],
+        "least cosine": float((left * right).sum(axis=1).min()),
+    }
