@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -17,6 +18,7 @@ from agent.answer import Answer, answer_of
 from agent.deps import Deps, build_chat_model, build_deps, build_embedder, open_library, prepare
 from agent.errors import InputError
 from agent.events import Event, event_of
+from agent.lean import defer_unused
 from agent.privacy import switch_off_telemetry
 from agent.settings import Settings, read_settings
 from agent.state import State
@@ -53,6 +55,7 @@ class Agent:
 
     def __init__(self, settings: Settings | None = None, *, chat_model: BaseChatModel | None = None) -> None:
         switch_off_telemetry()
+        defer_unused()
         self.settings = settings or read_settings()
         self._chat_model = chat_model
         self._library: Library | None = None
@@ -151,6 +154,7 @@ class Agent:
         if self._chat_model is None:
             self._chat_model = build_chat_model(self.settings)
         if not docs:
+            self._warm_up()
             memory = self.library if self.settings.remember else None
             yield build_deps(self.settings, self.library, memory, self._chat_model)
             return
@@ -162,6 +166,11 @@ class Agent:
                 )
                 raise InputError(f"nothing to read in --docs ({reasons or 'no files there'})")
             yield build_deps(self.settings, library, None, self._chat_model)
+
+    def _warm_up(self) -> None:
+        """Load the embedder beside the import of the graph: each takes a good part of a cold start."""
+        if self._graph is None:
+            threading.Thread(target=self.library.warm_up, daemon=True).start()
 
     def _docs_library(self, folder: str) -> Library:
         from retrieval.embed_cache import CachedEmbedder, no_embedder

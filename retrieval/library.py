@@ -6,7 +6,10 @@ needed; without one, search is lexical and says so. It knows nothing of question
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -62,6 +65,7 @@ class Library:
         self.store = Store(folder / STORE_FILE)
         self._load_embedder = load_embedder
         self._embedder: Embedder | None = None
+        self._loading = threading.Lock()
         self._index: VectorIndex | None = None
         self.blind_reason = ""
         """Why search is lexical only, or empty. Known after the first search."""
@@ -75,8 +79,19 @@ class Library:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def warm_up(self) -> None:
+        """Load what a search needs; a failure is left for the search to report."""
+        with contextlib.suppress(Exception):
+            import faiss  # noqa: F401
+
+            self._query_vector("ready")
+
     def embedder(self) -> Embedder:
         """The embedder of this library. Raises `EmbedderError` when it is missing or another one."""
+        with self._loading:
+            return self._open_embedder()
+
+    def _open_embedder(self) -> Embedder:
         if self._embedder is None:
             embedder = self._load_embedder()
             stored = self.store.get_meta("embedder")
@@ -152,7 +167,7 @@ class Library:
         known += [path for path, _ in self.store.failures()]
         gone: dict[str, None] = {}
         for path in paths:
-            absolute = path.absolute()
+            absolute = Path(os.path.abspath(path))
             gone.update(dict.fromkeys(k for k in known if Path(k) == absolute or absolute in Path(k).parents))
         self.store.remove_documents(gone)
         return list(gone)
@@ -163,7 +178,7 @@ class Library:
 
     def _load(self, path: Path, report: AddReport) -> _Loaded | None:
         """The document at a path, or None when it is unchanged or broken, with a line in the report."""
-        absolute = path.absolute()
+        absolute = Path(os.path.abspath(path))  # symbolic links stay as the user named them
         try:
             info = absolute.stat()
             source, digest = load(absolute)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from retrieval.load import Source, place
+from retrieval.load.markdown import front_matter_end
 from retrieval.tokens import CJK
 
 Span = tuple[int, int]  # character offsets, start inclusive, end exclusive
@@ -20,6 +21,7 @@ Span = tuple[int, int]  # character offsets, start inclusive, end exclusive
 CHUNK_CHARS = 1000  # about the 256 tokens that the default embedder reads; a CJK character counts as 2.5
 SENTENCE_CHARS = 400  # longer "sentences" are speech without punctuation, and are cut at a pause
 CJK_WEIGHT = 2.5
+LATIN_LINE_CHARS = 50  # a Latin line as long as this was wrapped, not ended, unless a full stop ends it
 
 _ABBREVIATIONS = frozenset(
     """
@@ -35,6 +37,7 @@ _END = re.compile(
     r"|(?P<line>\s*\n\s*)"
 )
 _ITEM = re.compile(r"(?:[-*+•·●▪–—>|#]|\d{1,3}[.)、]|[(（]\d{1,3}[)）]|[一二三四五六七八九十]{1,3}、)")
+_SPEAKER = re.compile(r"[^\s：:，。]{1,12}[：:]")
 _PAUSE = re.compile(r"[，,;；、:：]\s*|\s+")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)", re.MULTILINE)
@@ -100,15 +103,18 @@ def _wrap_width(text: str) -> int:
 
 def _line_breaks(text: str, begin: int, match: re.Match[str], end: int, width: int) -> bool:
     """Whether a line end ends the sentence: not where a paragraph was merely wrapped to a width."""
-    if match.group().count("\n") > 1 or match.end() >= end:
-        return True
-    if _ITEM.match(text, match.end()):
-        return True
     line_start = text.rfind("\n", begin, match.start()) + 1 or begin
     line = text[line_start : match.start()].strip()
-    if line.startswith(("#", "|")):
+    if match.end() >= end or _ITEM.match(text, match.end()) or line.startswith(("#", "|")):
         return True
-    return not (width and len(line) >= 0.6 * width and line[-1:] not in ".!?。！？；…:：")
+    if line[-1:] in ".!?。！？；…:：" or _SPEAKER.match(text, match.end()):
+        return True
+    wrapped = width > 0 and len(line) >= 0.6 * width
+    if match.group().count("\n") > 1:
+        # Columns copied with an empty line between wrapped lines: a full line of Chinese goes on.
+        return not (wrapped and len(line) >= 0.85 * width and _CJK_ONLY.match(line[-1:]))
+    runs_on = text[match.end()].islower() or (len(line) >= LATIN_LINE_CHARS and line[-1:].isascii())
+    return not (wrapped or runs_on)
 
 
 def _period_ends(text: str, match: re.Match[str], end: int) -> bool:
@@ -167,8 +173,10 @@ def _reach(text: str, start: int, end: int, limit: int) -> int:
 
 
 def _sections(source: Source) -> list[Span]:
-    """Spans between marks: a chunk never reaches over a heading or a page."""
-    cuts = sorted({0, len(source.text), *(mark.start for mark in source.marks)})
+    """Spans between marks: a chunk never reaches over a heading or a page. Front matter is left out."""
+    begin = front_matter_end(source.text) if source.format == "markdown" else 0
+    inner = (mark.start for mark in source.marks if mark.start > begin)
+    cuts = sorted({begin, len(source.text), *inner})
     return list(pairwise(cuts))
 
 

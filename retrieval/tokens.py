@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 # Han ideographs (with extension A and compatibility forms), kana and bopomofo: scripts without spaces.
@@ -79,6 +79,20 @@ def query_terms(text: str) -> list[str]:
     """Distinct tokens of a query without stop words; with them if nothing else is left."""
     tokens = list(dict.fromkeys(_tokens(text)))
     return [token for token in tokens if token not in STOP_WORDS] or tokens
+
+
+def words_of(text: str, terms: Sequence[str]) -> list[str]:
+    """Terms of a text as a person would read them: Chinese bigrams joined to the words that they make up."""
+    wanted = set(terms)
+    words = [term for term in terms if not _CJK_CHAR.match(term)]
+    if len(words) < len(terms):
+        import rjieba
+
+        for word in rjieba.cut(fold(text)):
+            own = set(_chinese(word)) if _CJK_CHAR.match(word) and len(word) > 1 else set()
+            if own and own <= wanted and word not in STOP_WORDS:
+                words.append(word)
+    return list(dict.fromkeys(words))
 
 
 def _tokens(text: str) -> Iterator[str]:

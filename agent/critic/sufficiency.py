@@ -18,7 +18,7 @@ from agent.reasoners.features import (
     uncovered,
 )
 from agent.state import Claim, Evidence
-from retrieval.tokens import lexical_tokens
+from retrieval.tokens import lexical_tokens, words_of
 
 # Chosen on qa_en and qa_zh, 2026-11-21: see evals/LOG.md.
 VERIFIED_AT = 0.5
@@ -44,11 +44,15 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
 
 
 def missing_terms(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> list[str]:
-    """Words of the question that neither the claims nor the passages they cite hold, rarest first."""
+    """Words of the question that neither the claims nor the passages they cite hold, rarest first.
+
+    For people to read: in Chinese, words in place of character bigrams.
+    """
     cited = {c["evidence"] for claim in claims for c in claim["citations"]}
     texts = [claim["text"] for claim in claims]
     texts += [f"{e['title']} {e['heading']} {e['text']}" for e in evidence if e["number"] in cited]
-    return uncovered(asked, frozenset(token for text in texts for token in lexical_tokens(text)))
+    terms = uncovered(asked, frozenset(token for text in texts for token in lexical_tokens(text)))
+    return words_of(asked.text, terms)
 
 
 def _covers(claim: Claim, candidate: Candidate) -> bool:

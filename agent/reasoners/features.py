@@ -52,8 +52,8 @@ class Asked:
     idf: Mapping[str, float]
     tokens: frozenset[str]
     pairs: frozenset[tuple[str, str]]
-    names: tuple[frozenset[str], ...]
-    """Tokens of each name and number that the question mentions."""
+    names: tuple[tuple[str, ...], ...]
+    """Tokens, in order, of each name and number that the question mentions."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def ask(question: str, idf: Idf) -> Asked:
     """Read a question; `idf` gives the weights of its terms in the library."""
     terms = tuple(query_terms(question))
     tokens = lexical_tokens(question)
-    names = [frozenset(lexical_tokens(name)) for name in names_in(question)]
-    names += [frozenset([token]) for token in tokens if token[0].isdigit()]
+    names = [tuple(lexical_tokens(name)) for name in names_in(question)]
+    names += [(token,) for token in tokens if token[0].isdigit()]
     return Asked(
         question,
         language_of(question),
@@ -99,9 +99,10 @@ def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
     text = item["text"]
     spans = sentences(text)
     tokens = [lexical_tokens(text[start:end]) for start, end in spans]
-    context = frozenset(lexical_tokens(f"{item['title']} {item['heading']}"))
+    context_tokens = lexical_tokens(f"{item['title']} {item['heading']}")
+    context = frozenset(context_tokens)
     passage = context.union(*tokens) if tokens else context
-    shared = _passage_features(asked, item, passage)
+    shared = _passage_features(asked, item, passage, [*context_tokens, *(t for row in tokens for t in row)])
     found = []
     for n, (start, end) in enumerate(spans):
         sentence = text[start:end]
@@ -124,10 +125,12 @@ def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
     return found
 
 
-def _passage_features(asked: Asked, item: Evidence, passage: frozenset[str]) -> dict[str, float]:
+def _passage_features(
+    asked: Asked, item: Evidence, passage: frozenset[str], in_order: Sequence[str]
+) -> dict[str, float]:
     largest = max(asked.idf.values(), default=1.0) or 1.0
     missing = [asked.idf[term] for term in asked.terms if term not in passage]
-    lacking = [name for name in asked.names if not name <= passage]
+    lacking = [name for name in asked.names if not says(in_order, name)]
     return {
         "cover_passage": _cover(asked, passage),
         "rare_missing": max(missing, default=0.0) / largest,
@@ -145,6 +148,15 @@ def _could_answer(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
     if sentence.rstrip("\"'”」*） )").endswith(("?", "？")) or not set(tokens) - asked.tokens:
         return False
     return cjk_share(sentence) > 0 or len(sentence.split()) >= 3
+
+
+def says(tokens: Sequence[str], name: Sequence[str]) -> bool:
+    """Whether a name stands in a text, its tokens side by side: "GPT-4 ... 5000" does not say "GPT-5"."""
+    n = len(name)
+    first = name[0]
+    return any(
+        tokens[i] == first and tuple(tokens[i : i + n]) == tuple(name) for i in range(len(tokens) - n + 1)
+    )
 
 
 def _cover(asked: Asked, tokens: frozenset[str]) -> float:
