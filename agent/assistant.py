@@ -7,9 +7,10 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,14 +51,22 @@ class Memory:
 class Agent:
     """Answers questions from one library of files. Use it in a `with`, or `close` it.
 
-    `chat_model`: any LangChain `BaseChatModel`, in place of the one that the settings name.
+    `chat_model`: any LangChain `BaseChatModel`, in place of the one that the settings name. `today`: the
+    clock that "next Sunday" is counted from.
     """
 
-    def __init__(self, settings: Settings | None = None, *, chat_model: BaseChatModel | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        chat_model: BaseChatModel | None = None,
+        today: Callable[[], date] = date.today,
+    ) -> None:
         switch_off_telemetry()
         defer_unused()
         self.settings = settings or read_settings()
         self._chat_model = chat_model
+        self._today = today
         self._library: Library | None = None
         self._graph: Any = None
 
@@ -156,7 +165,7 @@ class Agent:
         if not docs:
             self._warm_up()
             memory = self.library if self.settings.remember else None
-            yield build_deps(self.settings, self.library, memory, self._chat_model)
+            yield build_deps(self.settings, self.library, memory, self._chat_model, self._today)
             return
         with tempfile.TemporaryDirectory(prefix="toulmin-") as folder, self._docs_library(folder) as library:
             report = library.add([Path(path) for path in docs])
@@ -165,7 +174,7 @@ class Agent:
                     f"{one['path']}: {one['reason']}" for one in report.failed + report.skipped
                 )
                 raise InputError(f"nothing to read in --docs ({reasons or 'no files there'})")
-            yield build_deps(self.settings, library, None, self._chat_model)
+            yield build_deps(self.settings, library, None, self._chat_model, self._today)
 
     def _warm_up(self) -> None:
         """Load the embedder beside the import of the graph: each takes a good part of a cold start."""

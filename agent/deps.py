@@ -93,14 +93,18 @@ def build_chat_model(settings: Settings) -> BaseChatModel | None:
 
 
 def build_deps(
-    settings: Settings, library: Library, memory: Library | None, chat_model: BaseChatModel | None
+    settings: Settings,
+    library: Library,
+    memory: Library | None,
+    chat_model: BaseChatModel | None,
+    today: Callable[[], date] = date.today,
 ) -> Deps:
     """The runtime context: the chat reasoner over a chat model, or the extractive one without."""
     from agent.reasoners.extractive import Extractive
 
     extractive = Extractive(library)
     if chat_model is None:
-        return Deps(settings, library, memory, extractive, extractive)
+        return Deps(settings, library, memory, extractive, extractive, today)
     from agent.reasoners.chat import ChatReasoner
 
-    return Deps(settings, library, memory, ChatReasoner(chat_model, extractive), extractive)
+    return Deps(settings, library, memory, ChatReasoner(chat_model, extractive), extractive, today)

@@ -17,6 +17,9 @@ from tools.numbers import find_numbers
 
 ENOUGH_OF_PHRASE = 0.6  # share of a phrase's words that must stand in the sentence or its heading
 
+# The kind of the operand says as much: "the contract date" may stand as "the contract was signed on ...".
+KIND_WORDS = frozenset("date day time number amount 日期 时间 時間 日子 金额 金額 数量 數量".split())
+
 Value = tuple[int, int, str]  # start and end within a sentence, and the value as a tool reads it
 
 
@@ -39,7 +42,7 @@ def fill_operands(call: Call, evidence: Sequence[Evidence]) -> tuple[Call, list[
 
 def _look_up(phrase: str, kind: str, evidence: Sequence[Evidence]) -> tuple[str, Span]:
     """The best value for a phrase: most of its words, then nearest to them, then first in the evidence."""
-    wanted = set(query_terms(phrase))
+    wanted = {term for term in query_terms(phrase) if term not in KIND_WORDS} or set(query_terms(phrase))
     found: list[tuple[float, int, int, str, Span]] = []
     for item in evidence:
         if item["kind"] != "passage":

@@ -37,7 +37,7 @@ _END = re.compile(
     r"|(?P<line>\s*\n\s*)"
 )
 _ITEM = re.compile(r"(?:[-*+•·●▪–—>|#]|\d{1,3}[.)、]|[(（]\d{1,3}[)）]|[一二三四五六七八九十]{1,3}、)")
-_SPEAKER = re.compile(r"[^\s：:，。]{1,12}[：:]")
+_SPEAKER = re.compile(rf"[A-Z{CJK}][^\s：:，。]{{0,11}}[：:]")  # a turn: "林咏华：..."
 _PAUSE = re.compile(r"[，,;；、:：]\s*|\s+")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)", re.MULTILINE)

@@ -1,8 +1,8 @@
 """Bilingual lexical tokens: what the full-text index holds and what a query is turned into.
 
-Latin text becomes folded words, Chinese text becomes character bigrams and longer segmented words. The
-same function serves documents and queries. It does not stem, does not remove stop words from documents,
-and does not map traditional characters to simplified ones.
+Latin text becomes folded words, Chinese text becomes character bigrams and longer segmented words. The same
+function serves documents and queries. `stem` is for comparing words and not for the index (evals/LOG.md). Stop
+words stay in documents, and traditional characters are not mapped to simplified ones.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import pairwise
+from typing import Any
 
 # Han ideographs (with extension A and compatibility forms), kana and bopomofo: scripts without spaces.
 CJK = "\u3005-\u3007\u3040-\u30ff\u3105-\u312f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -41,6 +43,12 @@ CHINESE_STOP_WORDS = frozenset(
     是什 的是 是在 请问 請問 一个 一個 可以 我们 我們 他们 他們 这个 這個 那个 那個 为什么 為什麼 什么样
     什麼樣 是什么 是什麼 怎么样 怎麼樣
     """.split()
+)
+# Cut out of a query before it is cut into bigrams, so that none reaches over into its neighbours.
+_CHINESE_ASKING = re.compile(
+    "请问|請問|为什么|為什麼|为什麽|什么时候|什麼時候|什么样的?|什麼樣的?|什么|什麼|甚么|甚麼|怎么样|怎麼樣|怎么|怎麼|怎样|怎樣|"
+    "何时|何時|何地|何人|何处|何處|为何|為何|如何|哪里|哪裡|哪裏|哪儿|哪[一个個些年位种種]|谁|誰|多少|几[个個]|幾[個]|"
+    "是不是|有没有|有沒有|能不能|可不可以|[吗嗎呢吧？?]"
 )
 STOP_WORDS = ENGLISH_STOP_WORDS | CHINESE_STOP_WORDS
 
@@ -76,16 +84,21 @@ def lexical_tokens(text: str) -> list[str]:
 
 
 def query_terms(text: str) -> list[str]:
-    """Distinct tokens of a query without stop words; with them if nothing else is left."""
-    tokens = list(dict.fromkeys(_tokens(text)))
-    return [token for token in tokens if token not in STOP_WORDS] or tokens
+    """Distinct tokens of a query without stop words and words that only ask; with them if none is left."""
+    asking = _CHINESE_ASKING.sub(" ", unicodedata.normalize("NFKC", text))
+    tokens = list(dict.fromkeys(_tokens(asking)))
+    return [t for t in tokens if t not in STOP_WORDS] or tokens or list(dict.fromkeys(_tokens(text)))
 
 
 def words_of(text: str, terms: Sequence[str]) -> list[str]:
-    """Terms of a text as a person would read them: Chinese bigrams joined to the words that they make up."""
+    """Terms or stems of a text as a person would read them; Chinese bigrams joined to the words they make."""
     wanted = set(terms)
-    words = [term for term in terms if not _CJK_CHAR.match(term)]
-    if len(words) < len(terms):
+    words = []
+    for match in _PIECE.finditer(text):
+        own = {stem(t) for t in _tokens(match.group())} if match.lastgroup != "cjk" else set()
+        if own and own <= wanted:
+            words.append(match.group())
+    if any(_CJK_CHAR.match(term) for term in terms):
         import rjieba
 
         for word in rjieba.cut(fold(text)):
@@ -117,6 +130,21 @@ def _word(piece: str) -> Iterator[str]:
     parts = [fold(part) for part in _CAMEL.findall(piece)]
     if len(parts) > 1:
         yield from (part for part in parts if part != whole)
+
+
+def stem(word: str) -> str:
+    """Porter2 stem of a folded English word; stop words, short words and those with digits stay whole."""
+    if len(word) < 4 or word in ENGLISH_STOP_WORDS or not (word.isascii() and word.isalpha()):
+        return word
+    stemmed: str = _stemmer().stemWord(word)
+    return stemmed
+
+
+@cache
+def _stemmer() -> Any:
+    import Stemmer
+
+    return Stemmer.Stemmer("english", 0)
 
 
 def _chinese(run: str) -> Iterator[str]:

@@ -15,10 +15,11 @@ from agent.reasoners.features import (
     answer_probability,
     candidates,
     rank_score,
+    stems,
     uncovered,
 )
 from agent.state import Claim, Evidence
-from retrieval.tokens import lexical_tokens, words_of
+from retrieval.tokens import words_of
 
 # Chosen on qa_en and qa_zh, 2026-11-21: see evals/LOG.md.
 VERIFIED_AT = 0.5
@@ -51,7 +52,7 @@ def missing_terms(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evid
     cited = {c["evidence"] for claim in claims for c in claim["citations"]}
     texts = [claim["text"] for claim in claims]
     texts += [f"{e['title']} {e['heading']} {e['text']}" for e in evidence if e["number"] in cited]
-    terms = uncovered(asked, frozenset(token for text in texts for token in lexical_tokens(text)))
+    terms = uncovered(asked, frozenset(token for text in texts for token in stems(text)))
     return words_of(asked.text, terms)
 
 

@@ -19,7 +19,7 @@ from itertools import pairwise
 from agent.reasoners.language import answer_type_of, has_answer_of_type, language_of, names_in
 from agent.state import AnswerType, Evidence, Lang
 from retrieval.split import sentences
-from retrieval.tokens import cjk_share, lexical_tokens, query_terms
+from retrieval.tokens import cjk_share, lexical_tokens, query_terms, stem
 
 FEATURES = (
     "cover_sentence",  # idf-weighted share of the question's terms in the sentence
@@ -70,16 +70,19 @@ class Candidate:
 
 def ask(question: str, idf: Idf) -> Asked:
     """Read a question; `idf` gives the weights of its terms in the library."""
-    terms = tuple(query_terms(question))
-    tokens = lexical_tokens(question)
-    names = [tuple(lexical_tokens(name)) for name in names_in(question)]
+    idfs = idf(query_terms(question))
+    # Words that share a stem count as one, as rare as the rarer.
+    weights = {stem(term): idfs[term] for term in sorted(idfs, key=lambda term: idfs[term])}
+    terms = tuple(dict.fromkeys(stem(term) for term in query_terms(question)))
+    tokens = stems(question)
+    names = [tuple(stems(name)) for name in names_in(question)]
     names += [(token,) for token in tokens if token[0].isdigit()]
     return Asked(
         question,
         language_of(question),
         answer_type_of(question),
         terms,
-        dict(idf(terms)),
+        weights,
         frozenset(tokens),
         frozenset(pairwise(tokens)),
         tuple(name for name in names if name),
@@ -98,8 +101,8 @@ def candidates(asked: Asked, evidence: Sequence[Evidence]) -> list[Candidate]:
 def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
     text = item["text"]
     spans = sentences(text)
-    tokens = [lexical_tokens(text[start:end]) for start, end in spans]
-    context_tokens = lexical_tokens(f"{item['title']} {item['heading']}")
+    tokens = [stems(text[start:end]) for start, end in spans]
+    context_tokens = stems(f"{item['title']} {item['heading']}")
     context = frozenset(context_tokens)
     passage = context.union(*tokens) if tokens else context
     shared = _passage_features(asked, item, passage, [*context_tokens, *(t for row in tokens for t in row)])
@@ -148,6 +151,11 @@ def _could_answer(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
     if sentence.rstrip("\"'”」*） )").endswith(("?", "？")) or not set(tokens) - asked.tokens:
         return False
     return cjk_share(sentence) > 0 or len(sentence.split()) >= 3
+
+
+def stems(text: str) -> list[str]:
+    """Lexical tokens with English words stemmed, so that "died" answers "die"."""
+    return [stem(token) for token in lexical_tokens(text)]
 
 
 def says(tokens: Sequence[str], name: Sequence[str]) -> bool:

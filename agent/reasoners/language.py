@@ -13,6 +13,11 @@ from retrieval.tokens import is_chinese, query_terms
 from tools.dates import find_dates
 from tools.numbers import find_numbers
 
+_TIME = re.compile(
+    r"(?<!\d)(?:1\d{3}|20\d\d)(?!\d)|世[纪紀]|century|周[一二三四五六日天末]|星期[一二三四五六日天]|礼拜|上午|下午|晚上|[点點]钟?|年代"
+    r"|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|\d\s*(?:am|pm|a\.m\.|p\.m\.|o'clock)\b",
+    re.I,
+)
 _SMALL_TALK = re.compile(
     r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks?(?: you)?(?: (?:so|very) much)?|ok(?:ay)?|bye"
     r"|goodbye|who are you|what can you do|help|你好|您好|嗨|谢谢|謝謝|多谢|再见|再見|早上好|晚上好|你是谁|你是誰|你能做什么"

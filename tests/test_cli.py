@@ -1,0 +1,348 @@
+"""The command line as a user meets it: real processes, pipes, exit codes, and a pseudo-terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SAMPLE
+
+AGENT = [sys.executable, "-m", "agent.cli"]
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
+    """A home whose library holds the sample documents."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "cache").symlink_to(cache_folder)
+    done = run(folder, "add", str(SAMPLE))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("AGENT_")}
+    return {**kept, "AGENT_HOME": str(home), "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+
+
+def run(
+    home: Path, *arguments: str, stdin: str = "", cwd: Path | None = None, code: list[str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*(code or AGENT), *arguments],
+        env=environment(home),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_ask_prints_the_answer_on_stdout_and_the_rest_on_stderr(home: Path) -> None:
+    done = run(home, "ask", "Who discovered two comets?")
+    assert done.returncode == 0
+    assert "Tomas Lindqvist discovered two comets within one week. [1]" in done.stdout
+    assert re.search(r"^\[1\] .*observatory\.html:\d+ ", done.stdout, re.MULTILINE)
+    assert "\x1b" not in done.stdout
+    assert "verified" in done.stderr
+    assert "verified" not in done.stdout
+
+
+def test_ask_in_chinese(home: Path) -> None:
+    done = run(home, "ask", "谁说最容易被忽略的是保证？")
+    assert done.returncode == 0
+    assert "何佳" in done.stdout
+    assert "meeting.zh.md:13" in done.stdout
+
+
+def test_ask_reads_the_question_from_stdin_and_prints_stable_json(home: Path) -> None:
+    done = run(home, "ask", "--json", stdin="Who discovered two comets?\n")
+    answer = json.loads(done.stdout)
+    assert answer["outcome"] == "verified"
+    wanted = {"outcome", "answer", "claims", "rounds", "queries", "evidence", "missing", "model"}
+    assert wanted | {"run_id", "seconds", "tokens"} <= set(answer)
+    citation = answer["claims"][0]["citations"][0]
+    assert {"path", "start", "end", "quote", "page", "heading"} <= set(citation)
+    assert answer["claims"][0]["verdict"] == "supported"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "says"),
+    [
+        (["ask", "What is the capital of Peru?"], "", 4, "do not answer"),
+        (["ask", "秘鲁的首都是哪里？"], "", 4, "没有找到"),
+        (["ask", ""], "", 1, "the question is empty"),
+        (["ask", "x" * 5000], "", 1, "4000 is the limit"),
+        (["ask", "--max-rounds", "99", "why?"], "", 2, "max_rounds must be between 0 and 10"),
+        (["ask", "--model", "nowhere.gguf", "why?"], "", 1, "no such model file"),
+        (["ask", "--docs", "nowhere.md", "why?"], "", 1, "no such file"),
+        (["nonsense"], "", 2, "No such command"),
+        (["why", "ffff"], "", 1, "no run 'ffff'"),
+        (["docs", "rm", "nowhere.md"], "", 1, "nothing to remove"),
+        (["add", "nowhere.md"], "", 1, "no such file"),
+    ],
+)
+def test_exit_codes_and_one_clear_line(
+    home: Path, arguments: list[str], stdin: str, code: int, says: str
+) -> None:
+    done = run(home, *arguments, stdin=stdin)
+    assert done.returncode == code, done.stderr
+    assert says in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_setting_that_cannot_be_read_names_itself(home: Path) -> None:
+    done = subprocess.run(
+        [*AGENT, "ask", "why?"],
+        env={**environment(home), "AGENT_MAX_ROUNDS": "many"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip() == "error: AGENT_MAX_ROUNDS='many' is not a valid int"
+
+
+def test_an_empty_library_says_what_to_do(tmp_path: Path, cache_folder: Path) -> None:
+    (tmp_path / "cache").symlink_to(cache_folder)
+    done = run(tmp_path, "ask", "Who discovered two comets?")
+    assert done.returncode == 4
+    assert "agent add PATH" in done.stderr
+
+
+def test_ask_with_an_empty_cache_neither_exports_nor_imports_torch(tmp_path: Path, home: Path) -> None:
+    """The embedder is prepared during `add` or `setup`; without it a question is searched by words."""
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "library").symlink_to(home / "library")
+    script = (
+        "import sys, agent.cli as c\n"
+        "sys.argv = ['agent', 'ask', 'Who discovered two comets?', '--no-memory']\n"
+        "code = c._run()\n"
+        "heavy = {'torch', 'transformers', 'sentence_transformers', 'onnx'} & set(sys.modules)\n"
+        "print('heavy', sorted(heavy), 'code', code)\n"
+    )
+    done = run(bare, "-c", script, code=[sys.executable])
+    assert "heavy [] code 0" in done.stdout, done.stderr
+    assert "run `agent setup`" in done.stderr
+    assert not (bare / "cache").exists()
+
+
+def test_a_cold_ask_imports_no_torch(home: Path) -> None:
+    script = (
+        "import sys, agent.cli as c\n"
+        "sys.argv = ['agent', 'ask', 'Who discovered two comets?', '--no-memory']\n"
+        "c._run()\n"
+        "print('heavy', sorted({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)))\n"
+    )
+    done = run(home, "-c", script, code=[sys.executable])
+    assert "Tomas Lindqvist" in done.stdout
+    assert "heavy []" in done.stdout
+
+
+def test_a_users_own_agent_and_tools_do_not_shadow_ours(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "agent.py").write_text("raise SystemExit('the wrong agent')\n")
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "__init__.py").write_text("raise SystemExit('the wrong tools')\n")
+    entry = Path(sys.executable).parent / "agent"
+    if not entry.exists():
+        pytest.fail("the command is not installed: run `make dev`")
+    done = run(home, "ask", "Who discovered two comets?", cwd=tmp_path, code=[str(entry)])
+    assert done.returncode == 0, done.stderr
+    assert "Tomas Lindqvist" in done.stdout
+
+
+def test_trace_shows_the_rounds(home: Path) -> None:
+    done = run(home, "ask", "--trace", "What is the capital of Peru?")
+    for node in ("recall", "plan", "retrieve", "draft", "critique", "reformulate", "settle"):
+        assert re.search(rf" s  {node}\b", done.stderr), node
+
+
+def test_why_shows_the_run_as_a_tree(home: Path) -> None:
+    asked = json.loads(run(home, "ask", "--json", "Who discovered two comets?").stdout)
+    done = run(home, "why", asked["run_id"][:6])
+    assert done.returncode == 0
+    for word in (
+        "Who discovered two comets?",
+        "retrieve",
+        "critique passed",
+        "supported",
+        "observatory.html",
+    ):
+        assert word in done.stdout
+    again = json.loads(run(home, "why", "--json", asked["run_id"]).stdout)
+    assert again["answer"] == asked["answer"]
+
+
+def test_no_memory_leaves_no_trace(home: Path) -> None:
+    before = run(home, "runs").stdout
+    run(home, "ask", "--no-memory", "--thread", "secret", "Who discovered two comets?")
+    assert run(home, "runs").stdout == before
+
+
+def test_a_follow_up_in_a_thread(home: Path) -> None:
+    run(home, "ask", "-t", "one", "When was the observatory opened?")
+    done = run(home, "ask", "-t", "one", "--json", "and how big is the lens of its refractor?")
+    assert "68 centimetres" in json.loads(done.stdout)["answer"]
+    run(home, "ask", "-t", "two", "读书会的会费由谁收取？")
+    done = run(home, "ask", "-t", "two", "--json", "那它每年多少钱？")
+    assert "120元" in json.loads(done.stdout)["answer"]
+
+
+def test_docs_answers_from_files_without_adding_them(home: Path, tmp_path: Path) -> None:
+    note = tmp_path / "note.md"
+    note.write_text("# Boiler\n\nThe boiler was serviced by Ines Moreau on 3 May 2026.\n")
+    done = run(home, "ask", "Who serviced the boiler?", "--docs", str(note))
+    assert "Ines Moreau" in done.stdout
+    assert "note.md" not in run(home, "docs").stdout
+
+
+def test_add_reports_each_file_and_docs_lists_and_removes(tmp_path: Path, cache_folder: Path) -> None:
+    own = tmp_path / "home"
+    own.mkdir()
+    (own / "cache").symlink_to(cache_folder)
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "good.md").write_text("# Good\n\nThe well is forty metres deep.\n")
+    (files / "broken.pdf").write_bytes(b"%PDF-1.4 nothing more")
+    (files / "empty.txt").write_bytes(b"")
+    (files / "picture.png").write_bytes(b"\x89PNG")
+    report = json.loads(run(own, "add", "--json", str(files)).stdout)
+    assert [Path(one["path"]).name for one in report["indexed"]] == ["good.md"]
+    assert {Path(one["path"]).name for one in report["failed"]} == {"broken.pdf", "empty.txt"}
+    assert all(one["reason"] for one in report["failed"] + report["skipped"])
+    again = json.loads(run(own, "add", "--json", str(files)).stdout)
+    assert [Path(one["path"]).name for one in again["unchanged"]] == ["good.md"]
+    assert "good.md" in run(own, "docs").stdout
+    (files / "good.md").write_text("# Good\n\nThe well is fifty metres deep.\n")
+    assert "changed" in run(own, "docs").stdout
+    asked = run(own, "ask", "How deep is the well?")
+    assert "changed since it was indexed" in asked.stdout
+    assert run(own, "docs", "rm", str(files / "good.md")).returncode == 0
+    assert "good.md" not in run(own, "docs").stdout
+
+
+def test_search_gives_passages_with_scores(home: Path) -> None:
+    passages = json.loads(run(home, "search", "--json", "two comets", "-k", "2").stdout)["passages"]
+    assert len(passages) == 2
+    assert passages[0]["path"].endswith("observatory.html")
+    assert set(passages[0]) >= {"path", "start", "end", "text", "score", "tier"}
+    assert passages[0]["score"] >= passages[1]["score"]
+
+
+def test_doctor_is_well_and_says_what_is_broken(home: Path, tmp_path: Path) -> None:
+    done = run(home, "doctor")
+    assert done.returncode == 0, done.stdout
+    assert "Chinese" in done.stdout
+    assert "blind to it" in done.stdout
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "library.sqlite").write_bytes(b"not a database at all" * 300)
+    broken = run(tmp_path, "doctor")
+    assert broken.returncode == 1
+    assert "BROKEN" in broken.stdout
+    assert "agent setup" in broken.stdout
+
+
+def test_a_pipe_that_closes_early_is_no_error(home: Path) -> None:
+    command = f"{' '.join(AGENT)} docs | head -c 1"
+    done = subprocess.run(
+        ["bash", "-c", command], env=environment(home), capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr
+
+
+class Terminal:
+    """A command on a pseudo-terminal."""
+
+    def __init__(self, home: Path, *arguments: str) -> None:
+        self.pid, self._file = pty.fork()
+        if self.pid == 0:
+            os.chdir(ROOT)
+            os.execvpe(AGENT[0], [*AGENT, *arguments], {**environment(home), "TERM": "xterm"})
+        self.text = ""
+
+    def wait_for(self, pattern: str, timeout_s: float = 60.0) -> str:
+        """Read until a pattern appears after what was waited for before."""
+        until = time.monotonic() + timeout_s
+        start = len(self.text)
+        while time.monotonic() < until:
+            if re.search(pattern, self.text[start:]):
+                return self.text[start:]
+            if select.select([self._file], [], [], 0.2)[0]:
+                try:
+                    data = os.read(self._file, 65536).decode("utf-8", "replace")
+                except OSError:
+                    break
+                if "\x1b[6n" in data:  # the prompt asks where the cursor is; a terminal would answer
+                    os.write(self._file, b"\x1b[1;1R")
+                self.text += data
+        raise AssertionError(f"{pattern!r} did not appear in {self.text[start:]!r}")
+
+    def send(self, data: bytes) -> None:
+        os.write(self._file, data)
+
+    def exit_code(self) -> int:
+        _, status = os.waitpid(self.pid, 0)
+        return os.waitstatus_to_exitcode(status)
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+@pytest.fixture
+def chat(home: Path) -> Iterator[Terminal]:
+    terminal = Terminal(home, "chat", "--thread", "tty")
+    terminal.wait_for("Ctrl-D leaves")
+    yield terminal
+    try:
+        terminal.kill()
+    except (ProcessLookupError, ChildProcessError):
+        return  # it left by itself
+
+
+def test_chat_answers_understands_a_follow_up_and_leaves_at_ctrl_d(chat: Terminal) -> None:
+    chat.send(b"When was the observatory opened?\r")
+    assert "1897" in chat.wait_for("verified .*agent why")
+    chat.send("它的会费是多少？\r".encode())  # a follow-up in the other language must not break it
+    chat.wait_for("agent why")
+    chat.send(b"\x04")
+    assert chat.exit_code() == 0
+
+
+def test_chat_ctrl_c_clears_the_line_and_stops_an_answer(chat: Terminal) -> None:
+    chat.send(b"half a question")
+    chat.wait_for("half a question")
+    chat.send(b"\x03")
+    time.sleep(0.3)
+    chat.send(b"What is a warrant?\r")
+    chat.wait_for("agent why|stopped")
+    chat.send(b"What is the capital of Peru, and of Chile?\r")
+    time.sleep(0.02)
+    chat.send(b"\x03")
+    chat.wait_for("stopped|agent why|>")
+    chat.send(b"/help\r")
+    chat.wait_for("/quit leaves")
+    chat.send(b"/quit\r")
+    assert chat.exit_code() == 0
+
+
+def test_an_answer_on_a_terminal_has_links_and_colours(home: Path) -> None:
+    terminal = Terminal(home, "ask", "Who discovered two comets?")
+    shown = terminal.wait_for("agent why")
+    assert "\x1b]8;" in shown  # a hyperlink to the cited file
+    assert terminal.exit_code() == 0
