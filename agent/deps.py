@@ -82,8 +82,10 @@ def build_chat_model(settings: Settings) -> BaseChatModel | None:
     path = Path(settings.model).expanduser()
     if not path.exists():
         raise ModelError(f"no such model file: {path}; give a path to a GGUF file, or --model extractive")
+    from agent.models.engine import check_file
     from agent.models.gguf import ChatGGUF
 
+    check_file(path)
     return ChatGGUF(
         model_path=str(path),
         context_tokens=settings.context_tokens,

@@ -1,7 +1,7 @@
 """Bilingual lexical tokens: what the full-text index holds and what a query is turned into.
 
 Latin text becomes folded words, Chinese text becomes character bigrams and longer segmented words. The same
-function serves documents and queries. `stem` is for comparing words and not for the index (evals/LOG.md). Stop
+function serves documents and queries. `stem` is for comparing words, not for the index (evals/LOG.md). Stop
 words stay in documents, and traditional characters are not mapped to simplified ones.
 """
 
@@ -50,6 +50,9 @@ _CHINESE_ASKING = re.compile(
     "何时|何時|何地|何人|何处|何處|为何|為何|如何|哪里|哪裡|哪裏|哪儿|哪[一个個些年位种種]|谁|誰|多少|几[个個]|幾[個]|"
     "是不是|有没有|有沒有|能不能|可不可以|[吗嗎呢吧？?]"
 )
+_ENGLISH_ASKING = re.compile(
+    r"\bhow (?:many|much|long|far|old|tall|high|large|big|often|fast|deep|wide|heavy)\b", re.IGNORECASE
+)
 STOP_WORDS = ENGLISH_STOP_WORDS | CHINESE_STOP_WORDS
 
 
@@ -85,7 +88,7 @@ def lexical_tokens(text: str) -> list[str]:
 
 def query_terms(text: str) -> list[str]:
     """Distinct tokens of a query without stop words and words that only ask; with them if none is left."""
-    asking = _CHINESE_ASKING.sub(" ", unicodedata.normalize("NFKC", text))
+    asking = _ENGLISH_ASKING.sub(" ", _CHINESE_ASKING.sub(" ", unicodedata.normalize("NFKC", text)))
     tokens = list(dict.fromkeys(_tokens(asking)))
     return [t for t in tokens if t not in STOP_WORDS] or tokens or list(dict.fromkeys(_tokens(text)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -295,9 +296,17 @@ class Terminal:
     def send(self, data: bytes) -> None:
         os.write(self._file, data)
 
-    def exit_code(self) -> int:
-        _, status = os.waitpid(self.pid, 0)
-        return os.waitstatus_to_exitcode(status)
+    def exit_code(self, timeout_s: float = 30.0) -> int:
+        """Read what is left, so that the command cannot wait for us, until it has gone."""
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until:
+            gone, status = os.waitpid(self.pid, os.WNOHANG)
+            if gone:
+                return os.waitstatus_to_exitcode(status)
+            if select.select([self._file], [], [], 0.1)[0]:
+                with contextlib.suppress(OSError):
+                    os.read(self._file, 65536)
+        raise AssertionError("the command did not leave")
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)

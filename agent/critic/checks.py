@@ -33,7 +33,7 @@ _NEGATION_ZH = re.compile(
     r"无法|無法|并非|並非|从未|從未|毫无|毫無|绝非|絕非|尚未|禁止)"
 )
 _HEDGE = re.compile(
-    r"\b(may|might|could|possibly|perhaps|probably|likely|suggests?|allegedly|reportedly|estimated|appears?|seems?)\b"
+    r"\b(?-i:may)\b|\b(might|could|possibly|perhaps|probably|likely|suggests?|allegedly|reportedly|estimated|appears?|seems?)\b"
     r"|可能|也许|也許|或许|或許|大概|据说|據說|似乎|估计|估計|疑似|据称|據稱",
     re.I,
 )

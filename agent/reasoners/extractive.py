@@ -113,12 +113,13 @@ class Extractive:
             length = sum(counts.values()) or 1
             for term, count in counts.most_common(40):
                 weights[term] += item["score"] * count / length
-        for term in asked.terms:
+        terms = query_terms(asked.text)
+        for term in terms:
             weights.pop(term, None)
         best = sorted(weights, key=lambda term: -weights[term])[: 4 * FEEDBACK_TERMS]
         rarity = self.idf(best)
         best.sort(key=lambda term: -weights[term] * rarity[term])
-        return " ".join([*asked.terms, *best[:FEEDBACK_TERMS]]) if best else ""
+        return " ".join([*terms, *best[:FEEDBACK_TERMS]]) if best else ""
 
 
 def _phrases(call: Call) -> list[str]:

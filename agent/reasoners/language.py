@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from agent.state import AnswerType, Lang, Turn
-from retrieval.tokens import is_chinese, query_terms
+from retrieval.tokens import ENGLISH_STOP_WORDS, is_chinese, query_terms
 from tools.dates import find_dates
 from tools.numbers import find_numbers
 
@@ -77,7 +77,7 @@ _ANSWER_TYPES: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (
         ),
     ),
 )
-_NAME = re.compile(r"\b[A-Z][\w'’.-]*(?:\s+(?:of|the|de|von|van|and|&)?\s*[A-Z][\w'’.-]*)*")
+_NAME = re.compile(r"\b[A-Z][\w'’.-]*(?:[ \t]+(?:(?:of|the|de|von|van|and|&)[ \t]+)?[A-Z][\w'’.-]*)*")
 _QUOTED = re.compile(r"[\"“「『《]([^\"”」』》]{2,60})[\"”」』》]")
 _QUESTION_OPENERS = frozenset(
     """
@@ -85,6 +85,7 @@ _QUESTION_OPENERS = frozenset(
     by the a an and or if has have had will would should tell name list give describe explain
     """.split()
 )
+_NOT_NAMES = _QUESTION_OPENERS | ENGLISH_STOP_WORDS
 _PRONOUN_EN = re.compile(
     r"\b(it|its|he|his|him|she|her|hers|they|their|them|this|that|these|those)\b(?!\s+(?:is|was)\s+\w+\s+that\b)",
     re.IGNORECASE,
@@ -117,7 +118,7 @@ def names_in(text: str) -> list[str]:
     found = [match.group(1) for match in _QUOTED.finditer(text)]
     for match in _NAME.finditer(text):
         words = match.group().split()
-        while words and words[0].lower() in _QUESTION_OPENERS:
+        while words and words[0].lower() in _NOT_NAMES:
             words = words[1:]
         opens = match.start() == 0 or text[: match.start()].rstrip()[-1:] in ".!?。！？:："
         if words and not (opens and len(words) == 1 and words[0].islower()):
