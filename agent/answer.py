@@ -37,7 +37,7 @@ class Citation:
 
 @dataclass(frozen=True)
 class Claim:
-    """One sentence of the answer. `evidence` names what it rests on beside documents: a tool's result."""
+    """One sentence of the answer. Without a citation it is a tool's result over the question alone."""
 
     text: str
     verdict: Verdict

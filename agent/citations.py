@@ -63,8 +63,9 @@ def _citation(item: Evidence, start: int, end: int) -> Citation:
 def holds(citation: Citation, sources: Mapping[int, str]) -> bool:
     """Whether the quote stands at its span. `sources`: source texts by document id."""
     source = sources.get(citation["document_id"])
-    inside = 0 <= citation["start"] < citation["end"]
-    return source is not None and inside and source[citation["start"] : citation["end"]] == citation["quote"]
+    if source is None or not 0 <= citation["start"] < citation["end"] <= len(source):
+        return False
+    return source[citation["start"] : citation["end"]] == citation["quote"]
 
 
 def _words(text: str) -> set[str]:

@@ -43,7 +43,6 @@ def recall(state: State, runtime: Run) -> Changed:
         "notes": notes,
         "round": 0,
         "seen": 0,
-        "acted": False,
         "tool_failure": "",
     }
 
@@ -71,12 +70,12 @@ def act(state: State, runtime: Run) -> Changed:
     planned = state["plan"]
     call = planned["call"]
     if call is None:
-        return {"acted": True}
+        return {}
     try:
         filled, rests_on = fill_operands(call, state.get("evidence", []))
         result = run_call(filled, planned["lang"])
     except ToolError as error:
-        return {"acted": True, "tool_failure": str(error), "notes": [f"act: {error}"]}
+        return {"tool_failure": str(error), "notes": [f"act: {error}"]}
     evidence: Evidence = {
         "number": 0,
         "kind": "tool",
@@ -95,7 +94,7 @@ def act(state: State, runtime: Run) -> Changed:
         "round": state["round"],
         "rests_on": rests_on,
     }
-    return {"acted": True, "tool_failure": "", "evidence": [evidence]}
+    return {"tool_failure": "", "evidence": [evidence]}
 
 
 def draft(state: State, runtime: Run) -> Changed:
@@ -121,9 +120,11 @@ def critique(state: State, runtime: Run) -> Changed:
     claims = critique_claims(state["standalone"], state["draft"]["claims"], evidence, sources, deps.reasoner)
     supported = [claim for claim in claims if claim["verdict"] == "supported"]
     asked = ask(state["standalone"], deps.idf)
+    # A quotation does not stand in for a computation that could not be done.
+    enough = 0.0 if state["tool_failure"] else sufficiency(asked, supported, evidence)
     judged: Draft = {
         "claims": claims,
-        "sufficiency": sufficiency(asked, supported, evidence),
+        "sufficiency": enough,
         "missing": missing_terms(asked, supported, evidence),
         "round": state["round"],
     }
@@ -161,7 +162,8 @@ def settle(state: State, runtime: Run) -> Changed:
     outcome = outcome_of(best, supported)
     claims = supported if outcome in ("verified", "partial") else []
     separator = "" if lang == "zh" else " "
-    answer = separator.join(claim["text"] for claim in claims) or REFUSALS[lang][outcome]
+    refusal = "computation" if state["tool_failure"] else outcome
+    answer = separator.join(claim["text"] for claim in claims) or REFUSALS[lang][refusal]
     return {"outcome": outcome, "answer": answer, "claims": claims, "missing": best["missing"]}
 
 
@@ -175,10 +177,12 @@ REFUSALS: dict[str, dict[str, str]] = {
     "en": {
         "abstained": "Your files do not answer this, as far as I can find.",
         "unverified": "I could not verify an answer, so I give none.",
+        "computation": "I could not compute this from your files.",
     },
     "zh": {
         "abstained": "在你的文件中没有找到这个问题的答案。",
         "unverified": "答案无法核实，所以不作回答。",
+        "computation": "根据你的文件无法算出这个结果。",
     },
 }
 

@@ -140,7 +140,6 @@ class State(TypedDict, total=False):
     tried: Annotated[list[str], append]  # retrieve: every query searched
     evidence: Annotated[list[Evidence], merge_evidence]  # recall, retrieve, act
     tool_failure: str  # act: why the tool could not run; "" when it did
-    acted: bool  # act: the tool has had its turn in this round
     draft: Draft  # draft, then critique
     best: Draft  # critique: the best draft so far
     passed: bool  # critique

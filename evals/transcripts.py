@@ -3,8 +3,8 @@
     python -m evals.transcripts            write them
     python -m evals.transcripts --check    exit 1 when one is stale
 
-A block stands between `<!-- transcript: COMMAND -->` and `<!-- end -->`. Commands run over the sample library,
-in a home of their own; only their stdout is shown, as stderr holds times.
+A block stands between `<!-- transcript: COMMAND -->` and `<!-- end -->`. Commands run over the sample
+library, in a home of their own; only their stdout is shown, as stderr holds times.
 """
 
 from __future__ import annotations

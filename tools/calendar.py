@@ -88,8 +88,9 @@ _DATE_NOUN = (
     r"\b(?:date|deadline|anniversary|birthday|expiry|expiration|signing|launch|renewal|delivery"
     r"|start|end|beginning|wedding|meeting|election|exam|appointment|departure|arrival|day)\b"
 )
-_ZH_DATE_NOUN = r"[\u4e00-\u9fff]{1,}(?:日|日期|日子|期限|截止|到期|时间|生日|当天)$"
+_ZH_DATE_NOUN = r"[\u4e00-\u9fff]{1,}(?:日|日期|日子|期限|截止|到期|时间|生日|当天|那天|结束|开始)$"
 _BAD_PHRASE = r"\b(?:what|who|which|when|where|why|how|is|are|was|were|did|does|do|has|have|had|will)\b|[?,;]"
+_DESCRIBED_DATE = r"^(the (?:date|day)\b.*?)\b(?:is|are|was|were)\b"
 _ZH_BAD = "什么|谁|哪|吗|呢|如何|怎|多少|几|[,，。;；?!、]"
 
 _UNITS = {"天": "days", "日": "days", "周": "weeks", "星期": "weeks", "月": "months", "年": "years"}
@@ -231,7 +232,9 @@ def _date(text: str, today: date, phrases: bool = True, ahead: bool = False) -> 
     if text.isascii():
         good = re.match(r"(?:the|my|our|your|his|her|its|their|this|that) |[a-z]+'s ", text)
         fits = bool(good) and len(text.split()) <= 10 and bool(compiled(_DATE_NOUN).search(text))
-        return wanted("date", text) if fits and not compiled(_BAD_PHRASE).search(text) else None
+        # "the date the contract was signed": the verb belongs to the description of the date.
+        described = compiled(_DESCRIBED_DATE).sub(r"\1", text)
+        return wanted("date", text) if fits and not compiled(_BAD_PHRASE).search(described) else None
     fits = (
         len(text) <= 20 and bool(compiled(_ZH_DATE_NOUN).search(text)) and not compiled(_ZH_BAD).search(text)
     )

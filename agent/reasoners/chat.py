@@ -8,6 +8,7 @@ in, except for the judge, whose failure the critic must see.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -17,16 +18,22 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
 from agent.citations import parse_marks
-from agent.errors import ContextOverflow
+from agent.errors import ContextOverflow, ModelError
 from agent.prompts import render
 from agent.reasoners.extractive import Extractive, new_claim
-from agent.reasoners.language import is_follow_up
+from agent.reasoners.language import is_follow_up, language_of
 from agent.state import Claim, Draft, Evidence, Lang, Plan, Turn, Verdict
 
 MAX_SENTENCES = 4
 MAX_QUERIES = 3
 MIN_EVIDENCE = 1  # passages kept when a prompt has to shrink to fit the window
 QUESTION_CHARS = 300
+# How chat templates and our own fence mark control: <|...|>, </...>, <s>, <start_of_turn>, [INST], ...
+_CONTROL = re.compile(
+    r"<[|｜/]|<(?=passage|s>|bos>|eos>|pad>|unk>|start_of|end_of|think|tool)"
+    r"|\[(?=/?INST|/?TOOL|/?SYSTEM|AVAILABLE_TOOLS)",
+    re.IGNORECASE,
+)
 
 
 class Standalone(BaseModel):
@@ -66,7 +73,7 @@ class ChatReasoner:
         """By the model only where the question leans on what came before; else it stays as it is."""
         if not turns or not is_follow_up(question):
             return question
-        lang = self._fallback.plan(question, date.min)["lang"]
+        lang = language_of(question)
         said = "\n".join(f"- {turn['standalone']}\n  {turn['answer'][:200]}" for turn in turns[-3:])
         asked = render("condense", lang, turns=quoted(said), question=quoted(question))
         result: Standalone = self._ask(lang, asked, Standalone)
@@ -101,7 +108,7 @@ class ChatReasoner:
         self, question: str, claims: Sequence[Claim], evidence: Sequence[Evidence]
     ) -> list[tuple[Verdict, str]]:
         """One call for all claims. Raises `ModelError`, which the critic turns into `unverified`."""
-        lang = self._fallback.plan(question, date.min)["lang"]
+        lang = language_of(question)
         cited = {number for claim in claims for number in claim["evidence"]}
         shown = [item for item in evidence if item["number"] in cited] or list(evidence[:MIN_EVIDENCE])
         listed = "\n".join(f"S{n}: {quoted(claim['text'])}" for n, claim in enumerate(claims, start=1))
@@ -120,8 +127,6 @@ class ChatReasoner:
     ) -> list[str]:
         """The model's queries, then those of relevance feedback."""
         own = self._fallback.reformulate(question, plan, evidence, draft, tried)
-        if not evidence:
-            return own
         result: Queries = self._ask_with_evidence(
             "reformulate",
             plan["lang"],
@@ -148,15 +153,22 @@ class ChatReasoner:
                 shown = shown[: max(MIN_EVIDENCE, len(shown) * 2 // 3)]
 
     def _ask(self, lang: Lang, prompt: str, schema: Any) -> Any:
+        """The model's reply in the wanted form; whatever goes wrong is a `ModelError`."""
         messages = [SystemMessage(render("rules", lang)), HumanMessage(prompt)]
-        return self._model.with_structured_output(schema).invoke(messages)
+        try:
+            result = self._model.with_structured_output(schema).invoke(messages)
+        except ModelError:
+            raise
+        except Exception as error:  # a server that is gone, a reply of a client library's own making
+            raise ModelError(f"the chat model failed: {type(error).__name__}: {error}") from error
+        if not isinstance(result, dict if isinstance(schema, dict) else schema):
+            raise ModelError(f"the chat model replied with {type(result).__name__}, not what was asked for")
+        return result
 
 
 def quoted(text: str) -> str:
     """Text from outside, unable to end its fence or to pass for a control token of a chat template."""
-    for opening in ("<|", "</", "<passage", "[INST", "[/INST", "<s>", "<start_of", "<end_of"):
-        text = text.replace(opening, opening[0] + "\u200b" + opening[1:])
-    return text
+    return _CONTROL.sub(lambda match: f"{match.group()[0]}\u200b{match.group()[1:]}", text)
 
 
 def fenced(evidence: Sequence[Evidence]) -> str:

@@ -38,7 +38,8 @@ FEATURES = (
 Vector = tuple[float, ...]
 Idf = Callable[[Iterable[str]], Mapping[str, float]]
 
-_MARKUP = re.compile(r"^\s*(?:#{1,6}\s|[-*+>|]\s?|\d+[.)]\s)+|\*\*|__|`")
+_LEADING_MARK = re.compile(r"^\s*(?:(?:#{1,6}|[-*+>|]|\d{1,3}[.)])\s+)+")
+_EMPHASIS = re.compile(r"(\*\*|__|`)(?=\S)(.+?)(?<=\S)\1")
 
 
 @dataclass(frozen=True)
@@ -148,9 +149,16 @@ def _could_answer(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
     """Not a heading, a bare name, a table rule or a link; not a question, nor the question said again."""
     if sentence.lstrip().startswith("#") or len(tokens) < 3:
         return False
-    if sentence.rstrip("\"'”」*） )").endswith(("?", "？")) or not set(tokens) - asked.tokens:
+    if sentence.rstrip("\"'”」*） )").endswith(("?", "？")) or _repeats(asked, sentence, tokens):
         return False
     return cjk_share(sentence) > 0 or len(sentence.split()) >= 3
+
+
+def _repeats(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
+    """Whether a sentence only says the question again, in Chinese perhaps without its question words."""
+    if asked.lang == "zh":
+        return not {c for c in sentence if c.isalnum()} - set(asked.text)
+    return not set(tokens) - asked.tokens
 
 
 def stems(text: str) -> list[str]:
@@ -187,7 +195,7 @@ def plain(sentence: str) -> str:
     A line break within Chinese text leaves nothing, elsewhere a space.
     """
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", sentence)
-    text = _MARKUP.sub("", text)
+    text = _EMPHASIS.sub(r"\2", _LEADING_MARK.sub("", text))
     text = re.sub(r"(?<=[\u3000-\u9fff，。])\s*\n\s*(?=[\u3000-\u9fff])", "", text)
     return " ".join(text.split())
 

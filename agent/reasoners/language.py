@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from agent.state import AnswerType, Lang, Turn
-from retrieval.tokens import ENGLISH_STOP_WORDS, is_chinese, query_terms
+from retrieval.tokens import ENGLISH_STOP_WORDS, STOP_WORDS, is_chinese, query_terms
 from tools.dates import find_dates
 from tools.numbers import find_numbers
 
@@ -87,12 +87,22 @@ _QUESTION_OPENERS = frozenset(
 )
 _NOT_NAMES = _QUESTION_OPENERS | ENGLISH_STOP_WORDS
 _PRONOUN_EN = re.compile(
-    r"\b(it|its|he|his|him|she|her|hers|they|their|them|this|that|these|those)\b(?!\s+(?:is|was)\s+\w+\s+that\b)",
+    r"\b(?:it|its|he|his|him|she|her|hers|they|their|theirs|them)\b"
+    # Bare demonstratives only: "the deposit that the tenant paid" and "on this page" lean on nothing.
+    r"|\b(?:this|that|these|those)\b(?=\s*[?.!,]|\s*$|\s+(?:is|was|are|were|mean|means|happen|happened|work)\b)",
     re.IGNORECASE,
 )
-_FOLLOW_EN = re.compile(r"^\s*(and|but|so|also|then|what about|how about|why\??$|when\??$|where\??$)\b", re.I)
+_FOLLOW_EN = re.compile(r"^\s*(?:and|but|so|also|then|what about|how about)\b", re.IGNORECASE)
 _PRONOUN_ZH = re.compile(
-    r"它们|他们|她们|牠们|它|牠|他|她|这个|那个|這個|那個|此(?=[事人书書])|其(?=[中实他余]?)|这|那|這"
+    r"它们|他们|她们|牠们|它(?!们)|(?<!吉)他(?![们人乡])|她|牠"
+    r"|[这那這](?![样样樣么麼种種儿])|(?<![尤极極何莫])其(?![他它中实實次余餘间間])"
+)
+_REPLACEABLE_ZH = re.compile(r"它们|他们|她们|牠们|它|他|她|牠|[这那這](?=[是呢有在会會能的])")
+_PERSON = re.compile(r"\b(?:he|his|him|she|her)\b|(?<!吉)他(?![们人乡])|她(?!们)", re.IGNORECASE)
+_PHRASE_EN = re.compile(
+    r"\b(?:is|are|was|were|did|does|do|has|have|had|will|can|should)\s+"
+    r"((?:the|a|an|my|our|your)\s+.+?)\s+(?:\w+(?:ed|own|ten|ven)|made|built|held|sold|sent|paid|found|born|lost|won)[?.! ]*$",
+    re.IGNORECASE,
 )
 _ZH_ASKING = re.compile(
     r"请问|請問|什么时候|什麼時候|什么|什麼|为什么|為什麼|怎么样|怎麼樣|怎么|怎麼|怎样|怎樣|如何|何时|何時|哪一?[年天日个位里些种]|"
@@ -114,14 +124,17 @@ def answer_type_of(question: str) -> AnswerType:
 
 
 def names_in(text: str) -> list[str]:
-    """Capitalised names and quoted titles, in order, without the word that merely opens the sentence."""
+    """Capitalised names and quoted titles, in order.
+
+    A single capitalised word that opens a sentence is none: every first word is capitalised.
+    """
     found = [match.group(1) for match in _QUOTED.finditer(text)]
     for match in _NAME.finditer(text):
         words = match.group().split()
         while words and words[0].lower() in _NOT_NAMES:
             words = words[1:]
         opens = match.start() == 0 or text[: match.start()].rstrip()[-1:] in ".!?。！？:："
-        if words and not (opens and len(words) == 1 and words[0].islower()):
+        if words and not (opens and len(words) == 1 and words[0].isalpha() and not words[0].isupper()):
             found.append(" ".join(words).rstrip(".'’"))
     return list(dict.fromkeys(found))
 
@@ -146,14 +159,19 @@ def has_answer_of_type(kind: AnswerType, sentence: str, question: str) -> float:
 
 
 def is_follow_up(question: str) -> bool:
-    """Whether a question leans on the one before it: a pronoun, an opening "and", or hardly a word."""
+    """Whether a question leans on the one before it: a pronoun, an opening "and", or no word of its own.
+
+    A pronoun after a name of the question's own ("What did Toulmin say about his model?") leans on that.
+    """
     text = question.strip()
+    if is_small_talk(text):
+        return False
+    own = [term for term in query_terms(text) if term not in STOP_WORDS]
     if is_chinese(text):
-        return (
-            bool(_PRONOUN_ZH.search(text) or text.endswith(("呢", "呢？", "呢?")))
-            or len(query_terms(text)) < 2
-        )
-    return bool(_FOLLOW_EN.search(text) or _PRONOUN_EN.search(text)) or len(query_terms(text)) < 2
+        return bool(_PRONOUN_ZH.search(text)) or text.rstrip("?？").endswith("呢") or not own
+    pronoun = _PRONOUN_EN.search(text)
+    alone = pronoun and names_in(text[: pronoun.start()])
+    return bool(_FOLLOW_EN.search(text) or (pronoun and not alone)) or not own or len(text.split()) == 1
 
 
 def topic_of(question: str) -> str:
@@ -167,6 +185,9 @@ def topic_of(question: str) -> str:
     names = names_in(question)
     if names:
         return max(names, key=len)
+    phrase = _PHRASE_EN.search(question)
+    if phrase:
+        return phrase.group(1)
     words = [word.strip("?,.!") for word in question.split()]
     terms = set(query_terms(question))
     return " ".join(word for word in words if set(query_terms(word)) & terms)
@@ -182,16 +203,28 @@ def standalone(question: str, turns: Sequence[Turn]) -> str:
         return question
     before = turns[-1]
     topic = topic_of(before["standalone"])
-    person = re.search(r"\b(he|his|him|she|her)\b|他(?!们)|她(?!们)", question, re.I)
-    if person and answer_type_of(before["standalone"]) == "person":
+    if _PERSON.search(question) and answer_type_of(before["standalone"]) == "person":
         asked = before["standalone"].lower()
         topic = next((name for name in names_in(before["answer"]) if name.lower() not in asked), topic)
     if not topic or topic.lower() in question.lower():
         return question
-    pronoun = (_PRONOUN_ZH if is_chinese(question) else _PRONOUN_EN).search(question)
-    if pronoun and not (is_chinese(question) and pronoun.group() in ("其",)):
-        own = "'s" if pronoun.group().lower() in ("its", "his", "their") else ""
-        return question[: pronoun.start()] + topic + own + question[pronoun.end() :]
-    if is_chinese(question):
+    return _in_chinese(question, topic) if is_chinese(question) else _in_english(question, topic)
+
+
+def _in_english(question: str, topic: str) -> str:
+    pronoun = _PRONOUN_EN.search(question)
+    if pronoun is None:
+        return f"{question.rstrip('?. ')} ({topic})?"
+    before, after = question[: pronoun.start()], question[pronoun.end() :]
+    owns = pronoun.group().lower() in ("its", "his", "their") or (
+        pronoun.group().lower() == "her" and re.match(r"\s+\w", after)
+    )
+    return before + topic + ("'s" if owns else "") + after
+
+
+def _in_chinese(question: str, topic: str) -> str:
+    question = re.sub("^那么?(?=[它他她牠])", "", question)
+    pronoun = _REPLACEABLE_ZH.search(question)
+    if pronoun is None:
         return f"{topic}，{question}"
-    return f"{question.rstrip('?. ')} ({topic})?"
+    return question[: pronoun.start()] + topic + question[pronoun.end() :]

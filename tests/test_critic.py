@@ -1,0 +1,425 @@
+"""The critic: what each check decides, in both languages, and that no failure ever comes out as support."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as bounds
+from hypothesis import strategies as st
+
+from agent.citations import cite
+from agent.critic import CONFIDENCE, combine, critique_claims
+from agent.critic.checks import CHECKS
+from agent.errors import ModelError
+from agent.reasoners.extractive import Extractive, new_claim
+from agent.state import Claim, Draft, Evidence, Verdict
+from retrieval.library import Library
+
+
+class Judge(Extractive):
+    """The extractive reasoner with another judge: it returns what it is told, or raises it."""
+
+    def __init__(self, library: Library, said: Any) -> None:
+        super().__init__(library)
+        self.said = said
+        self.asked: list[Claim] = []
+
+    def judge(
+        self, question: str, claims: Sequence[Claim], evidence: Sequence[Evidence]
+    ) -> list[tuple[Verdict, str]]:
+        self.asked += claims
+        if isinstance(self.said, BaseException):
+            raise self.said
+        given: list[tuple[Verdict, str]] = self.said(claims) if callable(self.said) else self.said
+        return given
+
+
+MakeJudge = Callable[[Any], Judge]
+
+
+@pytest.fixture
+def judging(hashed: Library) -> MakeJudge:
+    return lambda said: Judge(hashed, said)
+
+
+def passage(text: str, number: int = 1, title: str = "") -> Evidence:
+    return {
+        "number": number,
+        "kind": "passage",
+        "chunk_id": number,
+        "document_id": number,
+        "path": f"{number}.txt",
+        "title": title,
+        "heading": "",
+        "page": None,
+        "start": 0,
+        "end": len(text),
+        "text": text,
+        "score": 0.5,
+        "cosine": 0.5,
+        "query": "q",
+        "round": 0,
+        "rests_on": [],
+    }
+
+
+def say(check: str, text: str, source: str, title: str = "") -> Verdict:
+    """What one check says of a claim that cites the whole of a source."""
+    evidence = [passage(source, title=title)]
+    whole = [{"evidence": 1, "start": 0, "end": len(source)}]
+    claim = new_claim(text, [1], whole)  # type: ignore[arg-type]
+    claim["citations"] = cite(claim, evidence)
+    return CHECKS[check](claim, evidence, {1: source})[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "verdict"),
+    [
+        ("7 % of them", "It is 7 percent.", "supported"),
+        ("占 7 %", "占百分之七。", "supported"),
+        ("占百分之七", "It is 7%.", "supported"),
+        ("占７％", "It is 7%.", "supported"),
+        ("1024 people came", "1,024 people came.", "supported"),
+        ("共１，０２４人", "共1024人。", "supported"),
+        ("the rent is 3,400 dollars", "The rent is $3,400.", "supported"),
+        ("租金三千四百元", "租金3400元。", "supported"),
+        ("five members", "There were 5 members.", "supported"),
+        ("about 98 people", "100 people came.", "supported"),
+        ("大约98人", "来了100人。", "supported"),
+        ("about 90 people", "100 people came.", "unsupported"),
+        ("大约90人", "来了100人。", "unsupported"),
+        ("98 people", "100 people came.", "unsupported"),
+        ("98人", "来了100人。", "unsupported"),
+        ("8 % of them", "It is 7 percent.", "unsupported"),
+        ("占百分之八", "占百分之七。", "unsupported"),
+        ("9 dollars", "Adults pay 9 euros.", "unsupported"),
+        ("5 km", "It weighs 5 kg.", "unsupported"),
+        ("1.5 billion", "1.5 million", "unsupported"),
+        ("120万元", "120元", "unsupported"),
+        ("three months", "A deposit of two months was paid.", "unsupported"),
+        ("-5 °C", "It was 5 °C.", "unsupported"),
+        ("no figure at all", "It is 7 percent.", "supported"),
+        ("signed on 1 March 2026", "Nothing is said of it.", "supported"),  # dates have a check of their own
+    ],
+)
+def test_numbers(text: str, source: str, verdict: Verdict) -> None:
+    assert say("numbers", text, source) == verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "verdict"),
+    [
+        ("on 2026-03-01", "signed on 1 March 2026", "supported"),
+        ("on March 1, 2026", "签署于2026年3月1日", "supported"),
+        ("2026年3月1日签署", "signed on 1st of March 2026", "supported"),
+        ("二〇二六年三月一日", "2026/3/1", "supported"),
+        ("２０２６年３月１日", "2026.3.1", "supported"),
+        ("in March 2026", "signed on 1 March 2026", "supported"),
+        ("3月1日", "2026年3月1日", "supported"),
+        ("in 2026", "signed on 1 March 2026", "supported"),
+        ("on 2 March 2026", "signed on 1 March 2026", "unsupported"),
+        ("2026年4月1日", "2026年3月1日", "unsupported"),
+        ("on 1 March 2027", "signed on 1 March 2026", "unsupported"),
+        ("on 1 March 2026", "signed in March 2026", "unsupported"),
+        ("2026年3月1日", "3月1日", "unsupported"),
+        ("in 1960", "nothing", "unsupported"),
+        ("signed by Ada", "signed on 1 March 2026", "supported"),
+    ],
+)
+def test_dates(text: str, source: str, verdict: Verdict) -> None:
+    assert say("dates", text, source) == verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "verdict"),
+    [
+        ("it was Ada Fischer", "signed by Ada Fischer, the landlord", "supported"),
+        ("it was Fischer", "signed by Ada Fischer, the landlord", "supported"),
+        ("it was Daniel Weber", "signed by Ada Fischer, the landlord", "unsupported"),
+        ("it was Ada Weber", "signed by Ada Fischer, the landlord", "unsupported"),
+        ("由 Daniel Weber 主持", "出席：何佳、Daniel Weber", "supported"),
+        ("由 Ada Weber 主持", "出席：何佳、Daniel Weber", "unsupported"),
+        ("书名是《论证的运用》", "图尔敏的《论证的运用》", "supported"),
+        ("书名是《论证的起源》", "图尔敏的《论证的运用》", "unsupported"),
+        ("nobody is named", "signed by Ada Fischer", "supported"),
+    ],
+)
+def test_names(text: str, source: str, verdict: Verdict) -> None:
+    assert say("names", text, source) == verdict
+
+
+def test_a_name_in_the_title_is_named() -> None:
+    assert say("names", "it is about Toulmin", "He died in 2009.", title="Toulmin") == "supported"
+    assert say("names", "it is about Toulmin", "He died in 2009.") == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "verdict"),
+    [
+        ("the tenant may not sublet", "The tenant may not sublet it.", "supported"),
+        ("the tenant may sublet", "The tenant may not sublet it.", "undecided"),
+        ("the tenant did not pay", "The tenant paid.", "undecided"),
+        ("it can't be moved", "It cannot be moved.", "supported"),
+        ("the notice is known", "A knot is known.", "supported"),
+        ("他没有签署", "他没有签署合同", "supported"),
+        ("他签署了", "他没有签署合同", "undecided"),
+        ("他未签署", "他签署了合同", "undecided"),
+        ("禁止转租", "可以转租", "undecided"),
+        ("他签署了", "他不仅签署了合同", "supported"),
+        ("各有特点", "各有不同的特点", "supported"),
+        ("读书会明年开始", "未来的读书会明年开始", "supported"),
+        ("分别签署", "不过，他们分别签署", "supported"),
+        ("人数很多", "人数不少，很多", "supported"),
+        ("特别说明", "无论如何要特别说明", "supported"),
+    ],
+)
+def test_negation(text: str, source: str, verdict: Verdict) -> None:
+    assert say("negation", text, source) == verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "verdict"),
+    [
+        ("it is old", "It is probably old.", "undecided"),
+        ("it is perhaps old", "It is probably old.", "supported"),
+        ("it is probably old", "It is old.", "supported"),
+        ("它很旧", "它可能很旧。", "undecided"),
+        ("它也许很旧", "它可能很旧。", "supported"),
+        ("它很旧", "它很旧。", "supported"),
+    ],
+)
+def test_hedges(text: str, source: str, verdict: Verdict) -> None:
+    assert say("hedges", text, source) == verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "verdict"),
+    [
+        ("The tenant pays for electricity.", "The tenant pays for electricity.", "supported"),
+        ("会费每年120元。", "会费每年120元。", "supported"),
+        ("Elephants sleep standing beside rivers.", "The tenant pays for electricity.", "unsupported"),
+        ("大象站着睡觉。", "会费每年120元。", "unsupported"),
+        ("Power bills are settled when the tenant pays somebody else.", "The tenant pays.", "undecided"),
+        ("", "The tenant pays.", "unsupported"),
+    ],
+)
+def test_words(text: str, source: str, verdict: Verdict) -> None:
+    assert say("words", text, source) == verdict
+
+
+def test_quote_must_stand_in_the_source() -> None:
+    evidence = [passage("会费每人每年120元。")]
+    claim = new_claim("会费每人每年120元。", [1])
+    claim["citations"] = cite(claim, evidence)
+    check = CHECKS["quote"]
+    assert check(claim, evidence, {1: "会费每人每年120元。"})[0] == "supported"
+    assert check(claim, evidence, {1: "会费每人每年130元。"})[0] == "unsupported"
+    assert check(claim, evidence, {})[0] == "unsupported"
+    assert check(new_claim("会费", [9]), evidence, {})[0] == "unsupported"
+
+
+def test_a_tool_result_needs_no_quote() -> None:
+    tool: Evidence = {**passage("12% of 3400 is 408."), "kind": "tool"}
+    claim = new_claim("12% of 3400 is 408.", [1])
+    assert CHECKS["quote"](claim, [tool], {})[0] == "supported"
+    assert CHECKS["numbers"](claim, [tool], {})[0] == "supported"
+    assert CHECKS["numbers"](new_claim("It is 409.", [1]), [tool], {})[0] == "unsupported"
+
+
+# --- the whole, failing closed --------------------------------------------------------------------------
+
+TEXTS = ["The tenant pays for electricity. Heating is included.", "会费每人每年120元，由何佳收取。"]
+EVIDENCE = [passage(TEXTS[0]), passage(TEXTS[1], number=2)]
+SOURCES = {1: TEXTS[0], 2: TEXTS[1]}
+GOOD = [new_claim("The tenant pays for electricity.", [1]), new_claim("会费每人每年120元，由何佳收取。", [2])]
+OPEN = [
+    new_claim("The tenant does not pay for electricity.", [1]),
+    new_claim("会费每人每年不是120元，由何佳收取。", [2]),
+]  # only one side denies: left to the judge
+
+
+def verdicts(claims: Sequence[Claim]) -> list[Verdict]:
+    return [claim["verdict"] for claim in claims]
+
+
+def test_quotations_need_no_judge(judging: MakeJudge) -> None:
+    judge = judging(AssertionError("not to be asked"))
+    critiqued = critique_claims("q", GOOD, EVIDENCE, SOURCES, judge)
+    assert verdicts(critiqued) == ["supported", "supported"] and judge.asked == []
+    for claim in critiqued:
+        assert claim["score"] == 1.0 and [c["layer"] for c in claim["checks"]] == list(CHECKS)
+        for c in claim["citations"]:
+            assert SOURCES[c["document_id"]][c["start"] : c["end"]] == c["quote"]
+
+
+def test_only_what_is_undecided_goes_to_the_judge_in_one_call(judging: MakeJudge) -> None:
+    judge = judging([("supported", "yes"), ("unsupported", "no")])
+    critiqued = critique_claims("q", [GOOD[0], OPEN[0], GOOD[1], OPEN[1]], EVIDENCE, SOURCES, judge)
+    assert verdicts(critiqued) == ["supported", "supported", "supported", "unsupported"]
+    assert [claim["text"] for claim in judge.asked] == [claim["text"] for claim in OPEN]
+    assert critiqued[1]["checks"][-1] == {"layer": "judge", "verdict": "supported", "reason": "yes"}
+
+
+def test_judge_is_not_asked_to_overrule_a_check(judging: MakeJudge) -> None:
+    judge = judging(lambda claims: [("supported", "yes")] * len(claims))
+    wrong = [
+        new_claim("The tenant does not pay 9 euros for electricity.", [1]),
+        new_claim("会费每人每年不是130元，由何佳收取。", [2]),
+    ]
+    assert verdicts(critique_claims("q", wrong, EVIDENCE, SOURCES, judge)) == ["unsupported"] * 2
+    assert judge.asked == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ModelError("down"),
+        RuntimeError("broken"),
+        KeyError("S2"),
+        TimeoutError(),
+        AssertionError("no reply"),
+        [],
+        [("supported", "one too few")],
+        [("supported", "")] * 3,
+        [("yes", "nonsense")] * 2,
+        [("SUPPORTED", "spelt otherwise")] * 2,
+        [(True, "")] * 2,
+        ["supported", "supported"],
+        [("supported",), ("supported",)],
+        [(["supported"], ""), (["supported"], "")],
+        [None, None],
+        None,
+        "supported",
+        {"S1": "supported", "S2": "supported"},
+        42,
+        [("unverified", "")] * 2,
+        [("undecided", "")] * 2,
+        [("unsupported", "")] * 2,
+    ],
+    ids=repr,
+)
+def test_a_failing_judge_supports_nothing(judging: MakeJudge, said: Any) -> None:
+    critiqued = critique_claims("q", [*OPEN, GOOD[0]], EVIDENCE, SOURCES, judging(said))
+    assert not {"supported", "undecided"} & set(verdicts(critiqued[:2]))
+    assert critiqued[2]["verdict"] == "supported", "what the checks decided stays decided"
+    assert all(claim["score"] == 0.0 for claim in critiqued[:2])
+
+
+@pytest.mark.parametrize("sources", [{}, {1: "", 2: ""}, {1: TEXTS[1], 2: TEXTS[0]}, {3: TEXTS[0]}])
+def test_missing_or_other_sources_support_nothing(judging: MakeJudge, sources: Mapping[int, str]) -> None:
+    judge = judging(lambda claims: [("supported", "yes")] * len(claims))
+    assert "supported" not in verdicts(critique_claims("q", [*GOOD, *OPEN], EVIDENCE, sources, judge))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("text", None),
+        ("text", 7),
+        ("start", None),
+        ("start", "0"),
+        ("start", 5),
+        ("start", -5),
+        ("kind", "hearsay"),
+        ("document_id", None),
+        ("document_id", 99),
+        ("document_id", []),
+        ("number", None),
+    ],
+)
+@pytest.mark.parametrize("own_span", [False, True])
+def test_broken_evidence_supports_nothing(
+    judging: MakeJudge, field: str, value: object, own_span: bool
+) -> None:
+    judge = judging(lambda claims: [("supported", "yes")] * len(claims))
+    for good, item in zip(GOOD, EVIDENCE, strict=True):
+        broken: Any = {**item, field: value}
+        spans: Any = [{"evidence": item["number"], "start": 0, "end": 20}] if own_span else []
+        if own_span and field == "kind":
+            continue  # the span says what is cited
+        claim: Any = {**good, "spans": spans}
+        assert verdicts(critique_claims("q", [claim], [broken], SOURCES, judge)) != ["supported"]
+
+
+@pytest.mark.parametrize("name", list(CHECKS))
+def test_a_check_that_raises_supports_nothing(
+    judging: MakeJudge, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def fail(*given: object) -> tuple[Verdict, str]:
+        raise ZeroDivisionError("a fault put in")
+
+    monkeypatch.setitem(CHECKS, name, fail)
+    judge = judging(lambda claims: [("supported", "yes")] * len(claims))
+    critiqued = critique_claims("q", [*GOOD, *OPEN], EVIDENCE, SOURCES, judge)
+    assert verdicts(critiqued) == ["unverified"] * 4
+    reasons = [check["reason"] for check in critiqued[0]["checks"] if check["layer"] == name]
+    assert reasons == ["the check failed: ZeroDivisionError: a fault put in"]
+
+
+def test_malformed_claims_support_nothing(judging: MakeJudge) -> None:
+    judge = judging(lambda claims: [("supported", "yes")] * len(claims))
+    for change in ({"text": None}, {"evidence": None}, {"spans": [{"evidence": 1}]}, {"spans": 3}):
+        claim: Any = {**GOOD[0], **change}
+        assert verdicts(critique_claims("q", [claim], EVIDENCE, SOURCES, judge)) == ["unverified"]
+
+
+def test_no_claims() -> None:
+    assert critique_claims("q", [], EVIDENCE, SOURCES, None) == []  # type: ignore[arg-type]
+
+
+# --- one verdict from many ------------------------------------------------------------------------------
+
+VERDICTS: list[Verdict] = ["supported", "unsupported", "undecided", "unverified"]
+
+
+@pytest.mark.parametrize(
+    ("given_", "judged", "verdict"),
+    [
+        ([], False, "unverified"),
+        ([], True, "unverified"),
+        (["supported"], False, "supported"),
+        (["supported", "undecided"], False, "undecided"),
+        (["supported", "undecided", "unsupported"], False, "unsupported"),
+        (["unsupported", "unverified"], False, "unverified"),
+        (["supported", "undecided", "supported"], True, "supported"),
+        (["supported", "undecided", "unsupported"], True, "unsupported"),
+        (["supported", "undecided", "undecided"], True, "unsupported"),
+        (["undecided", "unverified"], True, "unverified"),
+        (["unsupported", "supported"], True, "unsupported"),
+    ],
+)
+def test_combine(given_: list[Verdict], judged: bool, verdict: Verdict) -> None:
+    assert combine(given_, judged=judged) == verdict
+
+
+@given(st.lists(st.sampled_from(VERDICTS), max_size=8), st.booleans())
+@bounds(deadline=None)
+def test_combine_is_never_kinder_than_its_layers(layers: list[Verdict], judged: bool) -> None:
+    verdict = combine(layers, judged=judged)
+    assert verdict in CONFIDENCE
+    if "unverified" in layers or not layers:
+        assert verdict == "unverified"
+    elif "unsupported" in layers:
+        assert verdict == "unsupported"
+    if verdict == "supported":
+        decided = set(layers) == {"supported"}
+        by_judge = judged and layers[-1] == "supported" and set(layers) <= {"supported", "undecided"}
+        assert decided or by_judge
+    assert (verdict == "undecided") <= (not judged)
+
+
+@given(st.lists(st.sampled_from(VERDICTS), min_size=1, max_size=6), st.sampled_from(VERDICTS))
+@bounds(deadline=None)
+def test_one_more_layer_never_raises_confidence(layers: list[Verdict], more: Verdict) -> None:
+    before, after = combine(layers, judged=False), combine([*layers, more], judged=False)
+    assert CONFIDENCE[after] <= CONFIDENCE[before]
+
+
+def test_judge_protocol_is_the_one_of_the_reasoners(hashed: Library) -> None:
+    """The extractive reasoner decides nothing that the checks left open."""
+    draft: Draft = {"claims": OPEN, "sufficiency": 0.0, "missing": [], "round": 0}
+    critiqued = critique_claims("q", draft["claims"], EVIDENCE, SOURCES, Extractive(hashed))
+    assert verdicts(critiqued) == ["unsupported", "unsupported"]

@@ -1,0 +1,157 @@
+"""What a run remembers: turns, and episodes that are found by their question and hold only while their source does."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent import Agent, Settings, memory
+from tests.conftest import SAMPLE
+
+CONTRACT = "When was the contract signed?"
+FEE = "会费每人每年多少钱？"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A copy of two sample files, free to change."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in ("lease.txt", "meeting.zh.md"):
+        shutil.copy(SAMPLE / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def agent(settings: Settings, files: Path) -> Iterator[Agent]:
+    with Agent(settings) as opened:
+        opened.add(files)
+        yield opened
+
+
+def test_turns_are_kept_in_order_and_apart(agent: Agent) -> None:
+    for question in (CONTRACT, FEE):
+        agent.ask(question, thread="a")
+    agent.ask("Who painted the Mona Lisa?", thread="b")
+    told = memory.turns(agent.library, "a")
+    assert [turn["question"] for turn in told] == [CONTRACT, FEE]
+    assert "1 March 2026" in told[0]["answer"] and told[1]["outcome"] == "verified"
+    assert [record.text for record in agent.memory.turns("a")] == [CONTRACT, FEE]
+    assert [turn["outcome"] for turn in memory.turns(agent.library, "b")] == ["abstained"]
+    assert memory.turns(agent.library, "") == memory.turns(None, "a") == []
+
+
+def test_only_the_latest_turns_are_read(agent: Agent) -> None:
+    for n in range(memory.WINDOW_TURNS + 2):
+        agent.ask(f"What is {n} + 1?", thread="a")
+    told = memory.turns(agent.library, "a")
+    assert [turn["question"] for turn in told] == [
+        f"What is {n} + 1?" for n in range(2, memory.WINDOW_TURNS + 2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("question", "again", "by_answer"),
+    [
+        (
+            CONTRACT,
+            "when was the contract signed",
+            "Ada Fischer, the landlord, and the cooperative Blue Lathe",
+        ),
+        (FEE, "请问会费每人每年多少钱", "会费每人每年120元，由何佳收取。"),
+    ],
+)
+def test_episode_is_found_by_its_question_never_by_its_answer(
+    agent: Agent, question: str, again: str, by_answer: str
+) -> None:
+    agent.ask(question)
+    assert [found.text for found in memory.episodes(agent.library, question)] == [question]
+    assert [found.text for found in memory.episodes(agent.library, again)] == [question]
+    assert memory.episodes(agent.library, by_answer) == []
+    assert memory.episodes(None, question) == []
+    [row] = agent.memory.search(by_answer)[:1] or agent.memory.search(question)[:1]
+    assert row.chunk.text == question, "an episode's text is its question, and nothing else"
+
+
+def test_another_question_is_another_episode(agent: Agent) -> None:
+    agent.ask(CONTRACT)
+    assert memory.episodes(agent.library, "When was the deposit paid?") == []
+    assert memory.episodes(agent.library, "定金是什么时候支付的？") == []
+
+
+@pytest.mark.parametrize(
+    "question", ["Who painted the Mona Lisa?", "水星的沸点是多少？", "What is 12% of 3,400?", "你好"]
+)
+def test_what_was_not_verified_on_passages_leaves_no_episode(agent: Agent, question: str) -> None:
+    agent.ask(question, thread="a")
+    assert agent.library.store.chunk_count("mid") == 0
+    assert len(agent.memory.turns("a")) == 1
+
+
+@pytest.mark.parametrize(("question", "file"), [(CONTRACT, "lease.txt"), (FEE, "meeting.zh.md")])
+def test_episode_contributes_its_passages_while_the_source_holds(
+    agent: Agent, files: Path, question: str, file: str
+) -> None:
+    agent.ask(question)
+    found = memory.episodes(agent.library, question)
+    evidence = memory.evidence_of(found, agent.library)
+    assert evidence and {Path(item["path"]).name for item in evidence} == {file}
+    source = agent.library.store.source(evidence[0]["document_id"])
+    assert source is not None
+    assert all(source.text[item["start"] : item["end"]] == item["text"] for item in evidence)
+
+    changed = files / file
+    changed.write_text("A line before.\n\n" + changed.read_text(encoding="utf-8"), encoding="utf-8")
+    agent.add(files)
+    assert memory.evidence_of(memory.episodes(agent.library, question), agent.library) == []
+    answer = agent.ask(question)
+    assert answer.outcome == "verified"
+    for citation in answer.claims[0].citations:
+        text = changed.read_text(encoding="utf-8")
+        assert text[citation.start : citation.end] == citation.quote
+
+
+def test_episode_of_a_removed_document_contributes_nothing(agent: Agent) -> None:
+    for question in (CONTRACT, FEE):
+        agent.ask(question)
+    agent.library.store.remove_documents([document.path for document in agent.library.store.documents()])
+    for question in (CONTRACT, FEE):
+        found = memory.episodes(agent.library, question)
+        assert len(found) == 1 and memory.evidence_of(found, agent.library) == []
+        assert agent.ask(question).outcome == "abstained", "a remembered answer is not an answer"
+
+
+def test_what_the_assistant_said_is_never_evidence(agent: Agent) -> None:
+    said: set[str] = set()
+    for question in (CONTRACT, "and who signed it?", CONTRACT, FEE, "那由谁收取？", FEE):
+        answer = agent.ask(question, thread="a")
+        for item in answer.evidence:
+            source = agent.library.store.source(item["document_id"])
+            assert item["kind"] == "passage" and source is not None
+            assert source.text[item["start"] : item["end"]] == item["text"] not in said
+        said.add(answer.text)
+    assert {passage.chunk.record_id for passage in agent.search(CONTRACT)} == {None}
+
+
+def test_uses_are_counted_only_when_verified(agent: Agent) -> None:
+    for _ in range(3):
+        agent.ask(CONTRACT)
+    [found] = memory.episodes(agent.library, CONTRACT)
+    assert found.uses == 2 and found.used_s > found.created_s
+    agent.library.store.remove_documents([document.path for document in agent.library.store.documents()])
+    agent.ask(CONTRACT)
+    assert memory.episodes(agent.library, CONTRACT)[0].uses == 2
+
+
+def test_without_memory_old_turns_are_not_read_either(settings: Settings, files: Path) -> None:
+    with Agent(settings) as agent:
+        agent.add(files)
+        agent.ask(CONTRACT, thread="a")
+    with Agent(replace(settings, remember=False)) as agent:
+        answer = agent.ask("and who signed it?", thread="a")
+        assert answer.queries[0] == "and who signed it?"
+        assert agent.library.store.counts()["runs"] == 1

@@ -1,0 +1,126 @@
+"""Every fork of the graph, both ways, and the budget that ends the loop."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as bounds
+from hypothesis import strategies as st
+from langgraph.runtime import Runtime
+from langgraph.types import Send
+
+from agent.deps import Deps, build_deps
+from agent.routes import (
+    after_critique,
+    after_plan,
+    after_reformulate,
+    after_retrieve,
+    budget_left,
+    searches,
+    stagnated,
+)
+from agent.settings import Settings
+from agent.state import Need, State
+from retrieval.library import Library
+from tools import read_call
+
+
+def state(need: Need = "search", **changed: Any) -> State:
+    from datetime import date
+
+    question = "What is 12% of the monthly rent?" if "tool" in need else "租金是多少？"
+    planned: State = {
+        "plan": {
+            "need": need,
+            "lang": "en",
+            "answer_type": "number",
+            "queries": ["a", "b"],
+            "call": read_call(question, date(2026, 4, 1)),
+        },
+        "queries": ["a", "b"],
+        "evidence": [],
+        "passed": False,
+        "round": 0,
+        "seen": 0,
+        "started_s": time.time(),
+    }
+    planned.update(changed)  # type: ignore[typeddict-item]
+    return planned
+
+
+@pytest.fixture
+def run(hashed: Library, settings: Settings) -> Runtime[Deps]:
+    return Runtime(context=build_deps(settings, hashed, None, None))
+
+
+def test_after_plan() -> None:
+    assert after_plan(state("conversation")) == "draft"
+    assert after_plan(state("tool")) == "act"
+    for need in ("search", "search_then_tool"):
+        sent = after_plan(state(need))
+        assert sent == [Send("retrieve", {"query": q, "round": 0}) for q in ("a", "b")]
+
+
+def test_after_retrieve() -> None:
+    assert after_retrieve(state("search")) == "draft"
+    assert after_retrieve(state("search_then_tool")) == "act"
+
+
+def test_after_critique_settles_what_passed(run: Runtime[Deps]) -> None:
+    assert after_critique(state(passed=True), run) == "settle"
+    assert after_critique(state(), run) == "reformulate"
+
+
+@pytest.mark.parametrize("need", ["conversation", "tool"])
+def test_searching_cannot_help_where_nothing_was_searched(run: Runtime[Deps], need: Need) -> None:
+    assert after_critique(state(need), run) == "settle"
+
+
+def test_search_then_tool_may_search_again(run: Runtime[Deps]) -> None:
+    assert after_critique(state("search_then_tool"), run) == "reformulate"
+
+
+def test_rounds_are_bounded(run: Runtime[Deps]) -> None:
+    found = [{"number": 1}, {"number": 2}]
+    assert run.context.settings.max_rounds == 2
+    assert after_critique(state(round=1, evidence=found, seen=1), run) == "reformulate"
+    assert after_critique(state(round=2, evidence=found, seen=1), run) == "settle"
+
+
+def test_seconds_are_bounded(run: Runtime[Deps]) -> None:
+    late = time.time() - run.context.settings.timeout_s - 1
+    assert after_critique(state(started_s=late), run) == "settle"
+
+
+def test_a_round_that_found_nothing_new_is_the_last(run: Runtime[Deps]) -> None:
+    found = [{"number": 1}]
+    assert after_critique(state(round=1, evidence=found, seen=1), run) == "settle"
+    assert after_critique(state(round=1, evidence=found, seen=0), run) == "reformulate"
+    assert stagnated(state(round=1, evidence=found, seen=1))
+    assert not stagnated(state(round=0, evidence=[], seen=0)), "the first pass cannot stagnate"
+
+
+def test_after_reformulate() -> None:
+    assert after_reformulate(state(round=1, queries=[])) == "settle"
+    assert after_reformulate(state(round=1, queries=["会费"])) == [
+        Send("retrieve", {"query": "会费", "round": 1})
+    ]
+
+
+@given(st.integers(0, 12), st.integers(0, 10), st.floats(0, 200), st.floats(0, 100))
+@bounds(max_examples=60, deadline=None)
+def test_budget(round_: int, max_rounds: int, gone_s: float, timeout_s: float) -> None:
+    limits = Settings(max_rounds=max_rounds, timeout_s=timeout_s)
+    left = budget_left(state(round=round_, started_s=1000.0), limits, 1000.0 + gone_s)
+    if round_ >= max_rounds or gone_s > timeout_s + 1e-6:
+        assert not left
+    if round_ < max_rounds and gone_s < timeout_s - 1e-6:
+        assert left
+
+
+def test_each_query_is_searched_once_of_its_own() -> None:
+    assert searches([], 1) == []
+    assert [send.arg["query"] for send in searches(["one", "二"], 1)] == ["one", "二"]
