@@ -182,15 +182,11 @@ class Agent:
             threading.Thread(target=self.library.warm_up, daemon=True).start()
 
     def _docs_library(self, folder: str) -> Library:
-        from retrieval.embed_cache import CachedEmbedder, no_embedder
+        """A library that is thrown away; what was embedded for it is remembered by content hash."""
+        from retrieval.embed_cache import CachedEmbedder
 
         cache = self.settings.cache_folder / "embeddings.sqlite"
-        try:
-            embedder = CachedEmbedder(build_embedder(self.settings), cache)
-        except Exception as error:
-            reason = str(error)
-            return Library(Path(folder), lambda: no_embedder(reason))
-        return Library(Path(folder), lambda: embedder)
+        return Library(Path(folder), lambda: CachedEmbedder(build_embedder(self.settings), cache))
 
     def _events(self, question: str, thread: str, deps: Deps) -> Iterator[Event | Answer]:
         """Run the graph; yields an event per node, then the answer, and records the run."""

@@ -65,11 +65,11 @@ def build_embedder(settings: Settings) -> Embedder:
     return load_minilm(settings.cache_folder)
 
 
-def prepare(settings: Settings) -> Path:
-    """Export the default embedder once; where its file lies."""
+def prepare(settings: Settings, *, repair: bool = False) -> Path:
+    """Export the default embedder once, or again where `repair` finds it damaged; where its file lies."""
     from retrieval.embed import prepare_minilm
 
-    return prepare_minilm(settings.cache_folder)
+    return prepare_minilm(settings.cache_folder, repair=repair)
 
 
 def build_chat_model(settings: Settings) -> BaseChatModel | None:

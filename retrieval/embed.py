@@ -89,9 +89,12 @@ class OnnxEmbedder:
         onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only: its warnings are about devices we do not use
-        self._session = onnxruntime.InferenceSession(
-            str(onnx_file), options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(onnx_file), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime has its own exceptions for a damaged file
+            raise EmbedderError(f"{onnx_file} cannot be loaded: run `agent setup` to make it anew") from error
         self.dim = int(self._session.get_outputs()[0].shape[1])
         self._tokenizer = Tokenizer.from_file(str(model_folder / "tokenizer.json"))
         self._tokenizer.no_padding()
@@ -159,10 +162,13 @@ def minilm_onnx_file(cache_folder: Path) -> Path:
     return cache_folder / "onnx" / f"all-MiniLM-L6-v2-{MINILM_SHA256[:12]}.onnx"
 
 
-def prepare_minilm(cache_folder: Path) -> Path:
-    """Export the default embedder unless that is done. Raises `EmbedderError` on other weights."""
+def prepare_minilm(cache_folder: Path, *, repair: bool = False) -> Path:
+    """Export the default embedder unless that is done. Raises `EmbedderError` on other weights.
+
+    `repair`: load an existing file, and export again when it is damaged.
+    """
     target = minilm_onnx_file(cache_folder)
-    if target.exists():
+    if target.exists() and not (repair and _is_damaged(target)):
         return target
     folder = minilm_folder()
     with (folder / "model.safetensors").open("rb") as file:
@@ -174,6 +180,14 @@ def prepare_minilm(cache_folder: Path) -> Path:
         )
     export_bert(folder, target)
     return target
+
+
+def _is_damaged(onnx_file: Path) -> bool:
+    try:
+        OnnxEmbedder(MINILM_ID, minilm_folder(), onnx_file, MINILM_TOKENS)
+    except EmbedderError:
+        return True
+    return False
 
 
 def load_minilm(cache_folder: Path) -> OnnxEmbedder:

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrieval.embed import Embedder, EmbedderError
+from retrieval.embed import Embedder
 
 if TYPE_CHECKING:
     from retrieval.embed import Vectors
@@ -36,7 +36,9 @@ class CachedEmbedder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         import numpy as np
 
-        keys = [hashlib.sha256(f"{self.model_id}\0{text}".encode()).digest() for text in texts]
+        keys = [
+            hashlib.sha256(f"{self.model_id}\0{text}".encode("utf-8", "replace")).digest() for text in texts
+        ]
         known = self._read(keys)
         fresh = [n for n, key in enumerate(keys) if key not in known]
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
@@ -75,8 +77,3 @@ class CachedEmbedder:
                 )
         except (sqlite3.Error, OSError):
             return  # a full disk or a locked cache must not stop an answer
-
-
-def no_embedder(reason: str) -> Embedder:
-    """Stands where an embedder could not be loaded: always raises `EmbedderError`."""
-    raise EmbedderError(reason)

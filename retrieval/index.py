@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+STALE_PART_S = 3600.0  # a half-written file as old as this belongs to nobody any more
 SAVE_AFTER_CHANGES = 512  # catching up on more than this costs a noticeable part of a cold start
 
 
@@ -62,15 +64,24 @@ class VectorIndex:
                 temporary.write_bytes(data)
                 os.replace(temporary, target)
                 state = {"generation": self._generation, "crc32": zlib.crc32(data)}
-                self._store.put_index_state(self._generation, json.dumps(state))
+                if not self._store.put_index_state(self._generation, json.dumps(state)):
+                    target.unlink(missing_ok=True)
+                    return False
             except (OSError, StoreError):
                 temporary.unlink(missing_ok=True)  # it is a copy: a full disk or a busy writer may wait
                 return False
             self._saved_generation = self._generation
-            for old in self._folder.glob("vectors.*.faiss"):
-                if old != target:
-                    old.unlink(missing_ok=True)
+            self._clear_away(self._generation)
             return True
+
+    def _clear_away(self, generation: int) -> None:
+        """Remove older index files, and what a crash left half-written."""
+        for file in self._folder.glob("vectors.*"):
+            parts = file.name.split(".")
+            older = parts[-1] == "faiss" and parts[1].isdigit() and int(parts[1]) < generation
+            stale = parts[-1] == "part" and time.time() - file.stat().st_mtime > STALE_PART_S
+            if older or stale:
+                file.unlink(missing_ok=True)
 
     def __len__(self) -> int:
         with self._lock:

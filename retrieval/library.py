@@ -48,7 +48,7 @@ class AddReport:
 
 @dataclass(frozen=True)
 class _Loaded:
-    path: Path
+    path: str
     source: Source
     sha256: str
     size_bytes: int
@@ -68,7 +68,7 @@ class Library:
         self._loading = threading.Lock()
         self._index: VectorIndex | None = None
         self.blind_reason = ""
-        """Why search is lexical only, or empty. Known after the first search."""
+        """Why there is no embedder to search with, or empty. Known after the first search."""
 
     def close(self) -> None:
         self.store.close()
@@ -137,18 +137,12 @@ class Library:
         report.seconds = round(time.perf_counter() - started, 3)
         return report
 
-    def add_source(self, name: str, source: Source) -> int:
-        """Index a text that is no file, under a name of its own; the number of its chunks."""
-        digest = hashlib.sha256(source.text.encode("utf-8", "surrogatepass")).hexdigest()
-        loaded = _Loaded(Path(name), source, digest, len(source.text), 0.0, split(source))
-        self._put([loaded])
-        return len(loaded.chunks)
-
     def add_sources(self, named: Sequence[tuple[str, Source]]) -> int:
-        """Index many texts at once; the number of their chunks."""
-        loaded = [
-            _Loaded(Path(name), source, name, len(source.text), 0.0, split(source)) for name, source in named
-        ]
+        """Index texts that are no files, under names of their own; the number of their chunks."""
+        loaded = []
+        for name, source in named:
+            digest = hashlib.sha256(source.text.encode("utf-8", "surrogatepass")).hexdigest()
+            loaded.append(_Loaded(name, source, digest, len(source.text), 0.0, split(source)))
         self._put(loaded)
         self.save_index()
         return sum(len(one.chunks) for one in loaded)
@@ -168,7 +162,11 @@ class Library:
         gone: dict[str, None] = {}
         for path in paths:
             absolute = Path(os.path.abspath(path))
-            gone.update(dict.fromkeys(k for k in known if Path(k) == absolute or absolute in Path(k).parents))
+            gone.update(
+                dict.fromkeys(
+                    k for k in known if k == str(path) or Path(k) == absolute or absolute in Path(k).parents
+                )
+            )
         self.store.remove_documents(gone)
         return list(gone)
 
@@ -179,6 +177,11 @@ class Library:
     def _load(self, path: Path, report: AddReport) -> _Loaded | None:
         """The document at a path, or None when it is unchanged or broken, with a line in the report."""
         absolute = Path(os.path.abspath(path))  # symbolic links stay as the user named them
+        if str(absolute) != _printable(str(absolute)):
+            report.failed.append(
+                {"path": _printable(str(path)), "reason": "its name is not valid text: rename it"}
+            )
+            return None
         try:
             info = absolute.stat()
             source, digest = load(absolute)
@@ -191,12 +194,12 @@ class Library:
             self.store.touch_document(str(absolute), info.st_size, info.st_mtime)
             report.unchanged.append({"path": str(path), "reason": ""})
             return None
-        return _Loaded(absolute, source, digest, info.st_size, info.st_mtime, split(source))
+        return _Loaded(str(absolute), source, digest, info.st_size, info.st_mtime, split(source))
 
     def _index_documents(self, group: list[_Loaded], report: AddReport) -> None:
         self._put(group)
         for one in group:
-            report.indexed.append({"path": str(one.path), "reason": "; ".join(one.source.notes)})
+            report.indexed.append({"path": one.path, "reason": "; ".join(one.source.notes)})
             report.chunks += len(one.chunks)
 
     def _put(self, group: list[_Loaded]) -> None:
@@ -208,9 +211,7 @@ class Library:
                 NewChunk(c.start, c.end, c.heading, c.page, one.source.text[c.start : c.end], next(vectors))
                 for c in one.chunks
             ]
-            self.store.put_document(
-                str(one.path), one.sha256, one.source, chunks, one.size_bytes, one.modified_s
-            )
+            self.store.put_document(one.path, one.sha256, one.source, chunks, one.size_bytes, one.modified_s)
 
     @staticmethod
     def _embedded_text(source: Source, chunk: Chunk) -> str:
@@ -238,10 +239,11 @@ class Library:
 
     def _query_vector(self, query: str) -> npt.NDArray[np.float32] | None:
         try:
-            vector = self.embedder().embed([query])[0]
+            vector = self.embedder().embed([_printable(query)])[0]
         except EmbedderError as error:
             self.blind_reason = str(error)
             return None
+        self.blind_reason = ""
         return vector if vector.any() else None
 
     def similarity(self, texts: Sequence[str], query: str) -> list[float]:
@@ -261,3 +263,8 @@ class Library:
         self.store.put_record(record, vector)
         if self._index:
             self._index.save(at_least_changes=SAVE_AFTER_CHANGES)
+
+
+def _printable(text: str) -> str:
+    """A text with lone surrogates replaced: they come from broken names and input; nothing stores them."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -6,6 +6,7 @@ it does not re-rank with a model.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 POOL = 60  # candidates taken from each list before fusion
 DENSE_WEIGHT = 0.5  # chosen on the dev sets: evals/LOG.md, 2026-11-21
+_TELLING = re.compile(r"\d|^(?:not?|never|none|nor|without|cannot|\w+n't)$|[不没沒未无無非]")
 DUPLICATE_OVERLAP = 0.9  # Jaccard overlap of word sets above which two passages say the same
 
 Ranking = Sequence[tuple[int, float]]  # (id, score), best first
@@ -40,7 +42,7 @@ class Passage:
 
 
 def fuse(dense: Ranking, lexical: Ranking, dense_weight: float) -> list[tuple[int, float]]:
-    """Convex combination of cosines and of BM25 scores divided by their largest; ties by id.
+    """Convex combination of cosines and of BM25 scores divided by their largest; ties by cosine, then id.
 
     A score in [0, 1]. When a list is empty the other stands alone, so that a part that is blind to the query
     cannot hurt. Score fusion keeps how far apart the candidates are, which rank fusion throws away: Bruch,
@@ -50,16 +52,22 @@ def fuse(dense: Ranking, lexical: Ranking, dense_weight: float) -> list[tuple[in
     top = max((score for _, score in lexical), default=0.0)
     fused: dict[int, float] = {}
     for item, cosine in dense:
-        fused[item] = weight * max(cosine, 0.0)
+        fused[item] = weight * min(max(cosine, 0.0), 1.0)
     for item, bm25 in lexical:
         fused[item] = fused.get(item, 0.0) + (1 - weight) * (bm25 / top if top > 0 else 0.0)
-    return sorted(fused.items(), key=lambda pair: (-pair[1], pair[0]))
+    cosines = dict(dense)
+    return sorted(fused.items(), key=lambda pair: (-pair[1], -cosines.get(pair[0], -1.0), pair[0]))
 
 
 def same_words(left: frozenset[str], right: frozenset[str]) -> bool:
-    """Whether two token sets overlap so far that the passages say the same."""
+    """Whether two token sets overlap so far that the passages say the same.
+
+    Not where they differ in a number or in a negation: those contradict each other, and both are wanted.
+    """
     union = len(left | right)
-    return union > 0 and len(left & right) / union >= DUPLICATE_OVERLAP
+    if not union or len(left & right) / union < DUPLICATE_OVERLAP:
+        return False
+    return not any(_TELLING.search(token) for token in left ^ right)
 
 
 def hybrid(

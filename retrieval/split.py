@@ -30,17 +30,19 @@ _ABBREVIATIONS = frozenset(
     sept oct nov dec u.s u.k u.n a.m p.m ph.d b.c a.d
     """.split()
 )
+_MAY_END = frozenset({"etc", "a.m", "p.m"})  # abbreviations after which a capital begins a sentence
 _CLOSERS = "\"'”’)\\]」』）】》"
 _END = re.compile(
     rf"(?P<wide>[。！？；…]+[{_CLOSERS}]*)"
     rf"|(?P<latin>[.!?]+[{_CLOSERS}]*)(?=\s|$|[{CJK}])"
-    r"|(?P<line>\s*\n\s*)"
+    r"|(?P<line>\n\s*+)"
 )
 _ITEM = re.compile(r"(?:[-*+•·●▪–—>|#]|\d{1,3}[.)、]|[(（]\d{1,3}[)）]|[一二三四五六七八九十]{1,3}、)")
 _SPEAKER = re.compile(rf"[A-Z{CJK}][^\s：:，。]{{0,11}}[：:]")  # a turn: "林咏华：..."
 _PAUSE = re.compile(r"[，,;；、:：]\s*|\s+")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)", re.MULTILINE)
+_RUNS_ON_ZH = re.compile(f"[{CJK}，、]")
 _CJK_ONLY = re.compile(f"[{CJK}]")
 
 
@@ -103,8 +105,8 @@ def _wrap_width(text: str) -> int:
 
 def _line_breaks(text: str, begin: int, match: re.Match[str], end: int, width: int) -> bool:
     """Whether a line end ends the sentence: not where a paragraph was merely wrapped to a width."""
-    line_start = text.rfind("\n", begin, match.start()) + 1 or begin
-    line = text[line_start : match.start()].strip()
+    # The physical line, which may have begun in the sentence before.
+    line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()].strip()
     if match.end() >= end or _ITEM.match(text, match.end()) or line.startswith(("#", "|")):
         return True
     if line[-1:] in ".!?。！？；…:：" or _SPEAKER.match(text, match.end()):
@@ -112,7 +114,7 @@ def _line_breaks(text: str, begin: int, match: re.Match[str], end: int, width: i
     wrapped = width > 0 and len(line) >= 0.6 * width
     if match.group().count("\n") > 1:
         # Columns copied with an empty line between wrapped lines: a full line of Chinese goes on.
-        return not (wrapped and len(line) >= 0.85 * width and _CJK_ONLY.match(line[-1:]))
+        return not (wrapped and len(line) >= 0.85 * width and _RUNS_ON_ZH.match(line[-1:]))
     runs_on = text[match.end()].islower() or (len(line) >= LATIN_LINE_CHARS and line[-1:].isascii())
     return not (wrapped or runs_on)
 
@@ -128,9 +130,7 @@ def _period_ends(text: str, match: re.Match[str], end: int) -> bool:
     if following[:1].islower():
         return False
     if word.lower() in _ABBREVIATIONS:
-        return word.lower() in {"etc", "inc", "ltd", "co", "corp", "a.m", "p.m", "u.s", "u.k"} and (
-            following[:1].isupper() and word.lower() in {"etc", "a.m", "p.m"}
-        )
+        return word.lower() in _MAY_END and following[:1].isupper()
     initial = len(word) == 1 and word.isupper()
     list_number = word.isdigit() and len(word) <= 3 and _begins_line(text, match.start() - len(word))
     return not (initial or list_number)
@@ -151,7 +151,7 @@ def _trimmed(text: str, start: int, end: int) -> list[Span]:
 def _within(text: str, span: Span, limit: int) -> Iterator[Span]:
     """The span in pieces of at most `limit` weighted characters, cut at the last pause before it."""
     start, end = span
-    while end - start > 1 and weight(text[start:end]) > limit:
+    while end - start > 1 and weight(text[start : min(end, start + limit + 1)]) > limit:
         reach = _reach(text, start, end, limit)
         pauses = [match.end() for match in _PAUSE.finditer(text, start + (reach - start) // 2, reach)]
         cut = pauses[-1] if pauses else reach

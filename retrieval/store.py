@@ -161,15 +161,20 @@ class Store:
         """
         self.file = file
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
         self._guard = threading.Lock()
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._migrate()
         except OSError as error:
             raise StoreError(f"the library folder {file.parent} cannot be made: {error.strerror}") from error
+        except StoreError:
+            self.close()
+            raise
         except sqlite3.DatabaseError as error:
             self.close()
+            if "locked" in str(error):
+                raise StoreError("another process is busy with the library: try again") from error
             raise StoreError(
                 f"the library {file} cannot be opened ({error}): restore a copy of it, or move it away "
                 "and add your files again"
@@ -178,7 +183,7 @@ class Store:
     def close(self) -> None:
         """Close the connections of all threads."""
         with self._guard:
-            for connection in self._connections:
+            for connection in self._connections.values():
                 connection.close()
             self._connections.clear()
 
@@ -188,7 +193,15 @@ class Store:
         if connection is None:
             connection = self._connect()
             self._local.connection = connection
+            self._close_those_of_ended_threads()
         return connection
+
+    def _close_those_of_ended_threads(self) -> None:
+        """A long-lived library is asked from many short threads, and each left a connection behind."""
+        with self._guard:
+            ended = [thread for thread in self._connections if not thread.is_alive()]
+            for thread in ended:
+                self._connections.pop(thread).close()
 
     def _connect(self) -> sqlite3.Connection:
         # Autocommit, so that `_write` alone begins transactions; closed by another thread in `close`.
@@ -196,10 +209,10 @@ class Store:
             self.file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
         with self._guard:
-            self._connections.append(connection)
+            self._connections[threading.current_thread()] = connection
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power cut
         return connection
 
@@ -211,6 +224,8 @@ class Store:
             raise StoreError(f"the library {self.file} was made by a newer Toulmin: upgrade to open it")
         with self._write():
             if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:  # nobody was faster
+                if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    raise StoreError(f"{self.file} is another program's database: choose another folder")
                 for statement in _SCHEMA.split(";\n"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -494,12 +509,16 @@ class Store:
         )
         return [(row[0], row[1], bool(row[2])) for row in rows]
 
-    def put_index_state(self, generation: int, state: str) -> None:
-        """Note an index file as written, and forget the changes that it holds."""
+    def put_index_state(self, generation: int, state: str) -> bool:
+        """Note an index file as written and forget the changes it holds; False if a newer one is noted."""
         with self._write() as db:
+            row = db.execute("SELECT value FROM meta WHERE key = 'changes_pruned_to'").fetchone()
+            if row and int(row["value"]) > generation:
+                return False  # somebody wrote a newer one meanwhile; this one cannot catch up any more
             _set_meta(db, "index_state", state)
             _set_meta(db, "changes_pruned_to", str(generation))
             db.execute("DELETE FROM changes WHERE generation <= ?", (generation,))
+        return True
 
     # --- records, threads, runs -------------------------------------------------------------------------
 
@@ -567,12 +586,12 @@ class Store:
         """
         rows = self._db.execute(
             "SELECT id, thread, question, outcome, created_s, payload FROM runs"
-            " WHERE id >= ? AND id < ? ORDER BY created_s DESC LIMIT 2",
-            (run_id or "", (run_id or "") + "\U0010ffff"),
+            " WHERE id >= ? AND id < ? ORDER BY id = ? DESC, created_s DESC LIMIT 2",
+            (run_id or "", (run_id or "") + "\U0010ffff", run_id),
         ).fetchall()
-        if run_id and len(rows) > 1 and run_id not in {row["id"] for row in rows}:
+        if run_id and len(rows) > 1 and rows[0]["id"] != run_id:
             raise StoreError(f"several runs start with {run_id!r}: give more of the id")
-        chosen = next((row for row in rows if row["id"] == run_id), rows[0] if rows else None)
+        chosen = rows[0] if rows else None
         return {**dict(chosen), "payload": json.loads(chosen["payload"])} if chosen else None
 
     def runs(self, limit: int) -> list[dict[str, Any]]:
@@ -582,6 +601,19 @@ class Store:
             (limit,),
         )
         return [dict(row) for row in rows]
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging. The switch itself does not wait for others, so we do."""
+    until = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def _record(row: sqlite3.Row) -> Record:

@@ -19,7 +19,8 @@ CJK = "\u3005-\u3007\u3040-\u30ff\u3105-\u312f\u3400-\u4dbf\u4e00-\u9fff\uf900-\
 _CJK_CHAR = re.compile(f"[{CJK}]")
 _PIECE = re.compile(
     f"(?P<cjk>[{CJK}]+)"
-    r"|(?P<number>\d+(?:[.,]\d+)*(?![^\W\d_]))"
+    # A number, unless a Latin letter follows ("3rd" is a word); a Chinese one may ("1958年").
+    rf"|(?P<number>\d++(?:[.,]\d++)*+(?!(?![{CJK}])[^\W\d_]))"
     f"|(?P<word>(?:(?![{CJK}])\\w)+(?:['’](?:(?![{CJK}_])\\w)+)?)"
 )
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -48,7 +49,7 @@ CHINESE_STOP_WORDS = frozenset(
 _CHINESE_ASKING = re.compile(
     "请问|請問|为什么|為什麼|为什麽|什么时候|什麼時候|什么样的?|什麼樣的?|什么|什麼|甚么|甚麼|怎么样|怎麼樣|怎么|怎麼|怎样|怎樣|"
     "何时|何時|何地|何人|何处|何處|为何|為何|如何|哪里|哪裡|哪裏|哪儿|哪[一个個些年位种種]|谁|誰|多少|几[个個]|幾[個]|"
-    "是不是|有没有|有沒有|能不能|可不可以|[吗嗎呢吧？?]"
+    "是不是|有没有|有沒有|能不能|可不可以|[吗嗎呢吧](?=[^\\w]|$)|[？?]"
 )
 _ENGLISH_ASKING = re.compile(
     r"\bhow (?:many|much|long|far|old|tall|high|large|big|often|fast|deep|wide|heavy)\b", re.IGNORECASE
@@ -98,15 +99,15 @@ def words_of(text: str, terms: Sequence[str]) -> list[str]:
     wanted = set(terms)
     words = []
     for match in _PIECE.finditer(text):
-        own = {stem(t) for t in _tokens(match.group())} if match.lastgroup != "cjk" else set()
-        if own and own <= wanted:
+        own = list(_tokens(match.group())) if match.lastgroup != "cjk" else []
+        if own and all({token, stem(token)} & wanted for token in own):
             words.append(match.group())
     if any(_CJK_CHAR.match(term) for term in terms):
         import rjieba
 
         for word in rjieba.cut(fold(text)):
-            own = set(_chinese(word)) if _CJK_CHAR.match(word) and len(word) > 1 else set()
-            if own and own <= wanted and word not in STOP_WORDS:
+            pairs = set(_chinese(word)) if _CJK_CHAR.match(word) and len(word) > 1 else set()
+            if pairs and pairs <= wanted and word not in STOP_WORDS:
                 words.append(word)
     return list(dict.fromkeys(words))
 
@@ -125,7 +126,7 @@ def _tokens(text: str) -> Iterator[str]:
 
 def _word(piece: str) -> Iterator[str]:
     """A word, without a possessive 's; an identifier whole and in its parts."""
-    piece = re.sub(r"['’]s$", "", piece)
+    piece = re.sub("'s$", "", piece.replace("’", "'"))
     whole = fold(piece)
     yield whole
     if "_" not in piece and (piece.islower() or piece.istitle() or piece.isupper()):

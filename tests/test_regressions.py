@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from agent import Agent, Settings
 from agent.citations import cite
 from agent.critic import critique_claims
@@ -17,7 +18,6 @@ from agent.reasoners.scripted import ScriptedChat
 from agent.state import Turn
 from retrieval.library import Library
 from tests.conftest import SAMPLE
-
 from tests.test_critic import passage, say
 
 

@@ -139,6 +139,6 @@ def set_up() -> None:
     """Export the embedder and try it once."""
     settings = read_settings()
     started = time.perf_counter()
-    file = prepare(settings)
+    file = prepare(settings, repair=True)
     build_embedder(settings).embed(["ready"])
     print(f"embedder ready: {file} ({time.perf_counter() - started:.1f} s)", file=sys.stderr)

@@ -21,9 +21,9 @@ from tools.numbers import Number, find_numbers
 Result = tuple[Verdict, str]
 CheckFunction = Callable[[Claim, Sequence[Evidence], Mapping[int, str]], Result]
 
-WHOLE_QUOTE = (
-    0.7  # share of a quoted sentence that a verbatim claim must make up: "X" is not "it is false that X"
-)
+# Share of a quoted sentence that a verbatim claim must make up, anywhere and from its start: "X" is not "it is
+# false that X".
+WHOLE_QUOTE, FIRST_PART = 0.7, 0.5
 TOO_FEW_WORDS = 0.15  # share of a claim's words in what it cites below which no judge is asked
 ROUNDING = Decimal("0.05")  # relative difference allowed to a number that says "about"
 
@@ -182,7 +182,8 @@ def _is_most_of(text: str, quote: str) -> bool:
 
 def _letters(text: str) -> str:
     """What is compared where a claim should be a quotation: letters, digits and signs, as shown and folded."""
-    return "".join(char for char in fold(plain(text)) if char.isalnum() or char in "%-+<>=°.")
+    kept = "".join(char for char in fold(plain(text)) if char.isalnum() or char in "%-+<>=°.")
+    return kept.rstrip(".")  # where the sentence ends; a point within a number stays
 
 
 def _same_date(said: DateSpan, known: DateSpan) -> bool:

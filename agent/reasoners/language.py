@@ -106,7 +106,7 @@ _PHRASE_EN = re.compile(
 )
 _ZH_ASKING = re.compile(
     r"请问|請問|什么时候|什麼時候|什么|什麼|为什么|為什麼|怎么样|怎麼樣|怎么|怎麼|怎样|怎樣|如何|何时|何時|哪一?[年天日个位里些种]|"
-    r"哪裡|哪儿|谁|誰|多少|几[个年月号位次]|幾[個年月號位次]|是不是|有没有|[是在于於被由的了呢吗嗎吧？?。]|签署|簽署|发生"
+    r"哪裡|哪儿|谁|誰|多少|几[个年月号位次]|幾[個年月號位次]|是不是|有没有|[是在于於被由了呢吗嗎吧？?。]|签署|簽署|发生"
 )
 
 
@@ -180,7 +180,7 @@ def topic_of(question: str) -> str:
         quoted = _QUOTED.findall(question)
         if quoted:
             return str(quoted[0])
-        pieces = [piece.strip("，, ：:、") for piece in _ZH_ASKING.split(question)]
+        pieces = [piece.strip("，, ：:、的") for piece in _ZH_ASKING.split(question)]
         return max(pieces, key=len, default="")
     names = names_in(question)
     if names:

@@ -1,0 +1,391 @@
+"""The library: adding, changing and removing files, other threads and processes, and crashes at any moment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from retrieval.embed import EmbedderError, HashEmbedder, OnnxEmbedder
+from retrieval.index import VectorIndex
+from retrieval.library import STORE_FILE, AddReport, Library
+from retrieval.load import Source
+from retrieval.store import Record
+from tests.conftest import SAMPLE
+
+RENT = "The rent is due on the first working day of each month."
+DUES = "会费每人每年120元，由何佳收取。"
+
+
+def write(folder: Path, **texts: str) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+    return [folder / f"{name}.txt" for name in texts]
+
+
+def names(entries: list[dict[str, str]]) -> list[str]:
+    return [Path(entry["path"]).name for entry in entries]
+
+
+def summary(report: AddReport) -> dict[str, list[str]]:
+    """The lists of a report that hold something, as file names."""
+    lists = {key: names(getattr(report, key)) for key in ("indexed", "unchanged", "skipped", "failed")}
+    return {key: found for key, found in lists.items() if found}
+
+
+def found(library: Library, query: str, limit: int = 5) -> list[str]:
+    """Names of the documents that share a word with the query; the dense list holds others as well."""
+    passages = library.search(query, limit)
+    return [Path(passage.chunk.path).name for passage in passages if passage.bm25 is not None]
+
+
+def check_whole(folder: Path) -> None:
+    """SQLite is content, nothing is orphaned, and every chunk is a span of its source."""
+    with closing(sqlite3.connect(folder / STORE_FILE)) as db:
+
+        def one(sql: str) -> object:
+            return db.execute(sql).fetchone()[0]
+
+        assert one("PRAGMA quick_check") == "ok"
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert one("SELECT count(*) FROM vectors WHERE chunk_id NOT IN (SELECT id FROM chunks)") == 0
+        assert one("SELECT count(*) FROM chunks WHERE id NOT IN (SELECT rowid FROM lexicon)") == 0
+        assert one("SELECT count(*) FROM lexicon WHERE rowid NOT IN (SELECT id FROM chunks)") == 0
+        assert one("SELECT count(*) FROM chunks WHERE (document_id IS NULL) = (record_id IS NULL)") == 0
+        db.execute("INSERT INTO lexicon (lexicon, rank) VALUES ('integrity-check', 1)")
+        db.rollback()
+        rows = db.execute(
+            'SELECT source, start, "end", text FROM chunks JOIN documents d ON d.id = document_id'
+        )
+        assert all(source[start:end] == text for source, start, end, text in rows)
+
+
+def check_index(library: Library) -> None:
+    """A dense search gives what SQLite holds."""
+    assert (
+        len(VectorIndex(library.store, library.folder, library.embedder().dim))
+        == library.store.counts()["vectors"]
+    )
+
+
+# --- adding ------------------------------------------------------------------
+
+
+def test_adding_the_sample(hashed: Library) -> None:
+    report = hashed.add([SAMPLE])
+    assert summary(report) == {"indexed": ["argument.md", "lease.txt", "meeting.zh.md", "observatory.html"]}
+    assert report.chunks == hashed.store.chunk_count() > 4
+    assert [document.title for document in hashed.documents()] == [
+        "The Toulmin model of argument",
+        "Lease of the workshop at 14 Mill Lane",
+        "读书会纪要",
+        "The hill observatory",
+    ]
+    assert found(hashed, "Who signed the contract?")[0] == "lease.txt"
+    assert found(hashed, "会费由谁收取？")[0] == "meeting.zh.md"
+    check_whole(hashed.folder)
+    check_index(hashed)
+
+
+def test_unchanged_and_changed_files(hashed: Library, tmp_path: Path) -> None:
+    rent, dues = write(tmp_path / "d", rent=RENT, dues=DUES)
+    assert summary(hashed.add([rent, dues])) == {"indexed": ["rent.txt", "dues.txt"]}
+    generation = hashed.store.generation()
+    assert summary(hashed.add([tmp_path / "d"])) == {"unchanged": ["dues.txt", "rent.txt"]}
+    assert hashed.store.generation() == generation
+    os.utime(rent, (1, 2))  # touched, not changed
+    assert summary(hashed.add([rent])) == {"unchanged": ["rent.txt"]}
+    assert [d.modified_s for d in hashed.documents() if d.path == str(rent)] == [2]
+    rent.write_text("租金于每月初支付。Paid quarterly.", encoding="utf-8")
+    assert summary(hashed.add([rent, dues])) == {"indexed": ["rent.txt"], "unchanged": ["dues.txt"]}
+    assert found(hashed, "租金") == ["rent.txt"]
+    assert not [p for p in hashed.search("working day") if "working" in p.chunk.text]
+    assert len(hashed.documents()) == 2
+    check_whole(hashed.folder)
+    check_index(hashed)
+
+
+def test_broken_files_fail_alone(hashed: Library, tmp_path: Path) -> None:
+    write(tmp_path / "d", a=RENT, empty="", z=DUES)
+    (tmp_path / "d" / "binary.txt").write_bytes(bytes(range(256)) * 40)
+    (tmp_path / "d" / "torn.pdf").write_bytes(b"%PDF-1.7 torn")
+    (tmp_path / "d" / "picture.png").write_bytes(b"\x89PNG")
+    report = hashed.add([tmp_path / "d", tmp_path / "nowhere"])
+    assert summary(report) == {
+        "indexed": ["a.txt", "z.txt"],
+        "skipped": ["picture.png"],
+        "failed": ["binary.txt", "empty.txt", "torn.pdf", "nowhere"],
+    }
+    assert all(entry["reason"] for entry in [*report.failed, *report.skipped])
+    assert names([{"path": path} for path, _ in hashed.store.failures()]) == [
+        "binary.txt",
+        "empty.txt",
+        "torn.pdf",
+    ]
+    (tmp_path / "d" / "empty.txt").write_text("有字了", encoding="utf-8")
+    assert summary(hashed.add([tmp_path / "d" / "empty.txt"])) == {"indexed": ["empty.txt"]}
+    assert len(hashed.store.failures()) == 2
+
+
+def test_a_file_that_breaks_keeps_what_was_read(hashed: Library, tmp_path: Path) -> None:
+    [rent] = write(tmp_path / "d", rent=RENT)
+    hashed.add([rent])
+    rent.write_bytes(b"")
+    assert summary(hashed.add([rent])) == {"failed": ["rent.txt"]}
+    assert found(hashed, "rent") == ["rent.txt"]
+    assert [path for path, _ in hashed.store.failures()] == [str(rent)]
+
+
+def test_folders_are_read_to_the_bottom(hashed: Library, tmp_path: Path) -> None:
+    write(tmp_path / "d" / "一" / "二", deep=DUES)
+    write(tmp_path / "d" / ".hidden", secret="a secret")
+    write(tmp_path / "d", top=RENT)
+    seen: list[tuple[int, int]] = []
+    report = hashed.add([tmp_path / "d"], lambda done, files, _path: seen.append((done, files)))
+    assert summary(report) == {"indexed": ["top.txt", "deep.txt"]}
+    assert seen == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_paths_are_made_absolute(hashed: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "d", rent=RENT)
+    monkeypatch.chdir(tmp_path / "d")
+    hashed.add([Path("rent.txt"), Path("../d/./rent.txt"), Path(".")])
+    assert [document.path for document in hashed.documents()] == [str(tmp_path / "d" / "rent.txt")]
+    monkeypatch.chdir(tmp_path)
+    assert hashed.remove([Path("d/rent.txt")]) == [str(tmp_path / "d" / "rent.txt")]
+
+
+def test_a_renamed_file(hashed: Library, tmp_path: Path) -> None:
+    [old] = write(tmp_path / "d", old=DUES)
+    hashed.add([tmp_path / "d"])
+    new = old.rename(old.with_name("new.txt"))
+    assert summary(hashed.add([tmp_path / "d"])) == {"indexed": ["new.txt"]}
+    assert len(found(hashed, "会费由谁收取")) == 1  # the same text twice is one passage
+    assert hashed.remove([old]) == [str(old)]  # although the file is gone
+    assert found(hashed, "会费由谁收取") == ["new.txt"]
+    assert summary(hashed.add([new])) == {"unchanged": ["new.txt"]}
+
+
+def test_many_chunks_in_one_file_and_many_files(hashed: Library, tmp_path: Path) -> None:
+    long = "\n\n".join(f"Paragraph {n} tells of kite {n}. 第{n}段讲风筝。" * 12 for n in range(150))
+    many = {f"note{n}": f"Note {n} is about boat{n}." for n in range(150)}
+    report = hashed.add(write(tmp_path / "d", long=long, **many))
+    assert len(report.indexed) == 151
+    assert report.chunks == hashed.store.counts()["chunks"] == hashed.store.counts()["vectors"]
+    assert found(hashed, "boat137")[0] == "note137.txt"
+    check_whole(hashed.folder)
+    check_index(hashed)
+
+
+# --- removing ----------------------------------------------------------------
+
+
+def test_removing_a_file_and_a_folder(hashed: Library, tmp_path: Path) -> None:
+    write(tmp_path / "d", rent=RENT, broken="")
+    write(tmp_path / "d" / "sub", dues=DUES)
+    write(tmp_path / "d2", other="Comets 彗星")
+    hashed.add([tmp_path / "d", tmp_path / "d2"])
+    assert hashed.remove([tmp_path / "nothing"]) == []
+    assert hashed.remove([tmp_path / "d" / "rent.txt"]) == [str(tmp_path / "d" / "rent.txt")]
+    assert found(hashed, "rent") == []
+    assert sorted(hashed.remove([tmp_path / "d", tmp_path / "d"])) == [
+        str(tmp_path / "d" / "broken.txt"),
+        str(tmp_path / "d" / "sub" / "dues.txt"),
+    ]
+    assert hashed.store.failures() == []
+    assert found(hashed, "会费") == []
+    assert found(hashed, "彗星") == ["other.txt"]  # "d2" only begins like "d"
+    check_whole(hashed.folder)
+    check_index(hashed)
+
+
+# --- embedders ---------------------------------------------------------------
+
+
+def test_another_embedder_is_refused(tmp_path: Path) -> None:
+    files = write(tmp_path / "d", rent=RENT)
+    with Library(tmp_path / "library", HashEmbedder) as library:
+        library.add(files)
+    with Library(tmp_path / "library", lambda: HashEmbedder(64)) as library:
+        with pytest.raises(EmbedderError, match=r"hash-256.*hash-64"):
+            library.add(files)
+        assert found(library, "rent") == ["rent.txt"]  # by words
+        assert "hash-256" in library.blind_reason
+    with Library(tmp_path / "library", HashEmbedder) as library:
+        assert library.search("rent")[0].cosine is not None
+
+
+def test_embedder_is_loaded_once_and_late(tmp_path: Path) -> None:
+    loads: list[int] = []
+
+    def load() -> HashEmbedder:
+        loads.append(1)
+        return HashEmbedder()
+
+    with Library(tmp_path / "library", load) as library:
+        assert library.documents() == [] and loads == []
+        threads = [threading.Thread(target=library.warm_up) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        library.search("rent")
+        assert loads == [1]
+
+
+def test_headings_are_embedded_but_not_quoted(minilm: OnnxEmbedder, tmp_path: Path) -> None:
+    file = tmp_path / "guide.md"
+    file.write_text(
+        "# Boats\n\n" + "It has one mast. " * 3 + "\n\n# Aircraft\n\n" + "It has two wings. " * 3,
+        encoding="utf-8",
+    )
+    with Library(tmp_path / "library", lambda: minilm) as library:
+        library.add([file])
+        assert library.search("sailing vessel")[0].chunk.heading == "Boats"
+        check_whole(library.folder)
+
+
+def test_chinese_is_stored_without_vectors_by_a_blind_embedder(minilm: OnnxEmbedder, tmp_path: Path) -> None:
+    with Library(tmp_path / "library", lambda: minilm) as library:
+        library.add(write(tmp_path / "d", rent=RENT, dues=DUES * 4))
+        counts = library.store.counts()
+        assert (counts["chunks"], counts["vectors"]) == (2, 1)
+        assert found(library, "会费") == ["dues.txt"]
+
+
+# --- sources and records -----------------------------------------------------
+
+
+def test_sources_that_are_no_files(hashed: Library) -> None:
+    assert hashed.add_sources([("chat", Source(DUES, "", (), "text", None, "utf-8"))]) == 1
+    many = [(f"n{n}", Source(f"Boat {n}. 船。", "", (), "text", None, "utf-8")) for n in range(5)]
+    assert hashed.add_sources(many) == 5
+    assert found(hashed, "会费") == ["chat"]
+    assert len(hashed.documents()) == 6
+    check_whole(hashed.folder)
+    check_index(hashed)
+
+
+def test_records_are_found_in_their_tier_only(hashed: Library, tmp_path: Path) -> None:
+    hashed.add(write(tmp_path / "d", rent=RENT))
+    hashed.put_record(Record("r", "mid", "episode", "", "租金何时付 rent", {"答": "月初"}, 1.0, 1.0, 0))
+    for query in ("rent", "租金"):
+        [passage] = hashed.search(query, tier="mid")
+        assert passage.chunk.record_id == "r" and passage.cosine is not None
+    assert found(hashed, "rent") == ["rent.txt"]
+    assert hashed.search("租金何时付", tier="short") == []
+
+
+def test_a_record_without_an_embedder(tmp_path: Path) -> None:
+    def missing() -> HashEmbedder:
+        raise EmbedderError("not there")
+
+    with Library(tmp_path / "library", missing) as library:
+        library.put_record(Record("r", "mid", "episode", "", "租金 rent", {}, 1.0, 1.0, 0))
+        assert [p.chunk.record_id for p in library.search("租金", tier="mid")] == ["r"]
+
+
+# --- threads, processes, crashes ---------------------------------------------
+
+
+def test_search_works_while_another_thread_adds(hashed: Library, tmp_path: Path) -> None:
+    hashed.add(write(tmp_path / "first", rent=RENT))
+    files = write(tmp_path / "d", **{f"note{n}": f"Note {n} about boat{n}. 第{n}条船。" for n in range(150)})
+    reports: list[AddReport] = []
+    adding = threading.Thread(target=lambda: reports.append(hashed.add(files)))
+    adding.start()
+    slowest = searches = 0.0
+    while adding.is_alive():
+        started = time.perf_counter()
+        assert found(hashed, "When is the rent due?")[0] == "rent.txt"
+        slowest = max(slowest, time.perf_counter() - started)
+        searches += 1
+    adding.join()
+    assert len(reports[0].indexed) == 150
+    assert searches > 2
+    assert slowest < 5  # it does not wait for the whole of the adding
+    assert found(hashed, "boat149")[0] == "note149.txt"
+
+
+def test_two_libraries_on_one_folder(hashed: Library, tmp_path: Path) -> None:
+    with Library(hashed.folder, HashEmbedder) as second:
+        hashed.add(write(tmp_path / "a", rent=RENT))
+        assert found(second, "rent") == ["rent.txt"]
+        second.add(write(tmp_path / "b", dues=DUES))
+        second.remove([tmp_path / "a"])
+        assert found(hashed, "会费") == ["dues.txt"]
+        assert found(hashed, "rent") == []
+        check_index(hashed)
+
+
+def crash(library: Path, docs: Path, after_lines: int, after_s: float) -> tuple[dict[str, str], bool]:
+    """Kill a process that adds, so long after so many acknowledgements.
+
+    What it acknowledged, path to SHA-256, and whether it was killed before it was done.
+    """
+    root = Path(__file__).parent.parent
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.crash_child", str(library), str(docs)],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with child:
+        assert child.stdout is not None
+        lines = [line for line, _ in zip(child.stdout, range(after_lines), strict=False)]
+        time.sleep(after_s)
+        child.send_signal(signal.SIGKILL)
+        lines += child.stdout.readlines()
+    told = [line.rstrip("\n").split(" ", 1) for line in lines if line.endswith("\n") and " " in line]
+    return {path: sha256 for sha256, path in told}, "done\n" not in lines
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.parametrize("kills", [5, pytest.param(40, marks=pytest.mark.slow)])
+def test_killed_while_adding(kills: int, tmp_path: Path) -> None:
+    """Whatever was acknowledged is there, whole; nothing is half there; adding again completes."""
+    docs, folder = tmp_path / "docs", tmp_path / "library"
+    text = "This is file{n} about kites. " + "Wind and string. " * 350 + "\n\n第{n}号风筝飞了。" * 8
+    files = write(docs, **{f"f{n:03}": text.format(n=f"{n:03}") for n in range(40)})
+    chance = random.Random(7)
+    known: dict[str, str] = {}
+    written: dict[str, int] = {}  # SHA-256 of each version of each file: before which kill it was written
+    interrupted = 0
+    for kill in range(kills):
+        written |= dict.fromkeys((hashlib.sha256(file.read_bytes()).hexdigest() for file in files), kill)
+        if kill == 0:  # while the library is made
+            told, killed = crash(folder, docs, 0, chance.uniform(0.05, 0.3))
+        else:
+            told, killed = crash(folder, docs, chance.randint(1, len(files)), chance.uniform(0, 0.03))
+        interrupted += killed
+        known |= told
+        with Library(folder, HashEmbedder) as library:
+            for path, sha256 in known.items():  # a later version may have been committed and not told
+                assert written[library.store.document_hash(path) or ""] >= written[sha256]
+            for path in chance.sample(sorted(known), min(5, len(known))):
+                assert found(library, Path(path).stem.replace("f", "file"), 1) == [Path(path).name]
+            check_index(library)
+        check_whole(folder)
+        for file in files:  # the next one has all of them to replace
+            file.write_text(file.read_text(encoding="utf-8") + f"第{kill}次 more. ", encoding="utf-8")
+    assert interrupted > kills / 2
+    assert known
+    with Library(folder, HashEmbedder) as library:
+        report = library.add([docs])
+        assert names(report.indexed) == [file.name for file in files]
+        assert [document.path for document in library.documents()] == [str(file) for file in files]
+        assert found(library, "file039 kites", 1) == ["f039.txt"]
+        check_index(library)
+    check_whole(folder)

@@ -1,0 +1,191 @@
+"""Hybrid search: fusion that keeps its promises, near-duplicates out, both languages, and blind embedders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retrieval.embed import EmbedderError, HashEmbedder, OnnxEmbedder
+from retrieval.library import Library
+from retrieval.search import fuse, same_words
+from tests.conftest import SAMPLE
+
+WEIGHTS = st.floats(0, 1)
+
+
+def rankings(low: float, high: float) -> st.SearchStrategy[list[tuple[int, float]]]:
+    scores = st.dictionaries(st.integers(1, 30), st.floats(low, high), max_size=12)
+    return scores.map(lambda found: sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+COSINES = rankings(-1, 1)
+BM25 = rankings(0, 40)
+
+
+@settings(deadline=None, max_examples=200)
+@given(COSINES, BM25, WEIGHTS)
+def test_fused_scores(
+    dense: list[tuple[int, float]], lexical: list[tuple[int, float]], weight: float
+) -> None:
+    fused = fuse(dense, lexical, weight)
+    items = [item for item, _ in fused]
+    scores = [score for _, score in fused]
+    assert set(items) == {item for item, _ in [*dense, *lexical]}
+    assert len(items) == len(set(items))
+    assert all(0 <= score <= 1 for score in scores)
+    assert scores == sorted(scores, reverse=True)
+    assert fuse(dense, lexical, weight) == fused
+
+
+@settings(deadline=None, max_examples=200)
+@given(COSINES, BM25, WEIGHTS)
+def test_better_in_both_is_not_lower(
+    dense: list[tuple[int, float]], lexical: list[tuple[int, float]], weight: float
+) -> None:
+    scores = dict(fuse(dense, lexical, weight))
+    cosine, bm25 = dict(dense), dict(lexical)
+    for one in cosine.keys() & bm25.keys():
+        for two in scores.keys() - {one}:
+            if cosine[one] >= cosine.get(two, -1) and bm25[one] >= bm25.get(two, 0):
+                assert scores[one] >= scores[two]
+
+
+@settings(deadline=None, max_examples=100)
+@given(rankings(0.001, 1), WEIGHTS)
+def test_one_list_alone_keeps_its_order(ranking: list[tuple[int, float]], weight: float) -> None:
+    order = [item for item, _ in ranking]
+    assert [item for item, _ in fuse(ranking, [], weight)] == order
+    assert [item for item, _ in fuse([], ranking, weight)] == order
+
+
+def test_weight_decides_between_the_lists() -> None:
+    dense, lexical = [(1, 0.9), (2, 0.1)], [(2, 8.0), (1, 1.0)]
+    assert [item for item, _ in fuse(dense, lexical, 1.0)] == [1, 2]
+    assert [item for item, _ in fuse(dense, lexical, 0.0)] == [2, 1]
+    assert dict(fuse(dense, lexical, 0.5)) == pytest.approx({1: 0.45 + 1 / 16, 2: 0.55})
+    assert fuse([], [], 0.5) == []
+
+
+def test_same_words() -> None:
+    words = frozenset("abcdefghij")
+    assert same_words(words, words)
+    assert same_words(words, words | {"k"})
+    assert not same_words(words, words | {"k", "l"})
+    assert not same_words(frozenset(), frozenset())  # texts without a word are not the same
+
+
+# --- over a library ----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sample(minilm: OnnxEmbedder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """The sample files with the real embedder."""
+    with Library(tmp_path_factory.mktemp("library"), lambda: minilm) as library:
+        library.add([SAMPLE])
+        yield library
+
+
+def write(folder: Path, **texts: str) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+    return [folder / f"{name}.txt" for name in texts]
+
+
+@pytest.mark.parametrize(
+    ("query", "file"),
+    [
+        ("By which day do we have to tell the owner that we move out?", "lease.txt"),
+        ("When can I look through the telescope at night?", "observatory.html"),
+        ("philosophy of reasoning in court", "argument.md"),
+        ("Margaret Oduya", "observatory.html"),
+    ],
+)
+def test_english_is_found_by_meaning_and_by_name(sample: Library, query: str, file: str) -> None:
+    best = sample.search(query)[0]
+    assert Path(best.chunk.path).name == file
+    assert best.cosine is not None
+    assert sample.blind_reason == ""
+
+
+def test_meaning_alone_suffices(minilm: OnnxEmbedder, tmp_path: Path) -> None:
+    with Library(tmp_path / "library", lambda: minilm) as library:
+        library.add(
+            write(tmp_path / "d", cat="A kitten sleeps upon a sofa.", tax="Taxes rose by two percent.")
+        )
+        best = library.search("young feline resting")[0]
+        assert (Path(best.chunk.path).name, best.bm25) == ("cat.txt", None)
+
+
+@pytest.mark.parametrize("query", ["会费由谁收取？", "读书会什么时候开始", "英国哲学界反应"])
+def test_chinese_is_found_by_words(sample: Library, query: str) -> None:
+    best = sample.search(query)[0]
+    assert Path(best.chunk.path).name == "meeting.zh.md"
+    assert best.cosine is None and best.bm25 is not None and best.bm25 > 0
+    assert sample.dense(query, 5) == []  # the embedder is blind to it and must not guess
+    assert sample.similarity(["会费每年收取"], query) == [0.0]
+
+
+@pytest.mark.parametrize("query", ["deadline for giving notice", "会费", "Toulmin 论证", "x"])
+def test_passages_are_spans_with_scores(sample: Library, query: str) -> None:
+    passages = sample.search(query, 3)
+    assert 0 < len(passages) <= 3
+    assert [p.score for p in passages] == sorted((p.score for p in passages), reverse=True)
+    for passage in passages:
+        assert passage.chunk.document_id is not None
+        source = sample.store.source(passage.chunk.document_id)
+        assert source is not None
+        assert source.text[passage.chunk.start : passage.chunk.end] == passage.chunk.text
+        assert 0 <= passage.score <= 1
+        assert (passage.cosine, passage.bm25) != (None, None)
+
+
+@pytest.mark.parametrize("query", ["", "  ", "？！", '"" OR NEAR(* ^ -:'])
+def test_queries_without_words_do_no_harm(sample: Library, query: str) -> None:
+    assert isinstance(sample.search(query, 3), list)
+    assert sample.search(query, 0) == []
+
+
+def test_similarity_orders_texts(sample: Library) -> None:
+    near, far = sample.similarity(["The rent is due monthly.", "A comet was found."], "How much is the rent?")
+    assert near > far
+    assert sample.similarity([], "rent") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The contract was signed on 1 March by the landlord and the tenant of the workshop.",
+        "合同于三月一日由房东和承租人在工作室里共同签订，双方各执一份。",
+    ],
+)
+def test_near_duplicates_are_left_out(hashed: Library, tmp_path: Path, text: str) -> None:
+    other = "The contract about comets 合同与彗星."
+    hashed.add(write(tmp_path / "d", a=text, b=text + " ", c=text.upper(), d=other))
+    found = hashed.search("contract 合同")
+    assert sorted(Path(p.chunk.path).name[0] for p in found) in (["a", "d"], ["b", "d"], ["c", "d"])
+
+
+def test_without_an_embedder_search_is_lexical_and_says_so(tmp_path: Path) -> None:
+    files = write(tmp_path / "d", rent="The rent is due each month.", huifei="会费每年一百元，由何佳收取。")
+    with Library(tmp_path / "library", HashEmbedder) as library:
+        library.add(files)
+
+    def missing() -> OnnxEmbedder:
+        raise EmbedderError("the default embedder is not prepared yet: run `agent setup`")
+
+    with Library(tmp_path / "library", missing) as library:
+        assert library.blind_reason == ""
+        for query, name in [("When is the rent due?", "rent.txt"), ("会费由谁收取", "huifei.txt")]:
+            [best] = library.search(query)
+            assert Path(best.chunk.path).name == name
+            assert best.cosine is None and best.score == 1
+        assert "agent setup" in library.blind_reason
+        assert library.dense("rent", 5) == []
+        assert library.similarity(["a", "b"], "a") == [0.0, 0.0]
+        with pytest.raises(EmbedderError, match="agent setup"):
+            library.add(files)
