@@ -66,7 +66,7 @@ $(STAMP_CORE): pyproject.toml constraints.txt | $(BIN)/python
 .PHONY: torch
 torch:
 	@if [ "$$(uname -s)" != Linux ] || command -v nvidia-smi >/dev/null 2>&1; then $(PIP) install -q $(TORCH); \
-	elif $(PIP) install -q --no-deps --dry-run $(TORCH) 2>/dev/null | grep -q '+cpu'; then $(PIP) install -q $(TORCH); \
+	elif $(PIP) install --no-deps --dry-run $(TORCH) 2>/dev/null | grep -q '+cpu'; then $(PIP) install -q $(TORCH); \
 	elif $(PIP) install -q --index-url $(TORCH_CPU_INDEX) --extra-index-url https://pypi.org/simple $(TORCH)+cpu; then :; \
 	else echo "torch: no CPU build to be had: reach $(TORCH_CPU_INDEX), or install torch 2.13.0 yourself" >&2; exit 1; fi
 

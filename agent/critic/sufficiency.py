@@ -41,7 +41,7 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
     if not cited:
         return 0.0
     best = max(cited, key=lambda c: rank_score(asked.lang, c.features))
-    return answer_probability(asked.lang, best.features, _margin(asked, best, found))
+    return answer_probability(asked, found, best)
 
 
 def missing_terms(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> list[str]:
@@ -61,8 +61,3 @@ def _covers(claim: Claim, candidate: Candidate) -> bool:
         c["evidence"] == candidate.evidence and c["start"] < candidate.end and candidate.start < c["end"]
         for c in claim["citations"]
     )
-
-
-def _margin(asked: Asked, best: Candidate, found: Sequence[Candidate]) -> float:
-    others = [rank_score(asked.lang, c.features) for c in found if c.evidence != best.evidence]
-    return min(rank_score(asked.lang, best.features) - max(others), 3.0) if others else 3.0

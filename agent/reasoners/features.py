@@ -33,6 +33,7 @@ FEATURES = (
     "score",  # fused score of the passage
     "first",  # 1 / rank of the passage
     "length",  # log of the sentence's tokens
+    "missing_share",  # share of the question's terms, unweighted, that the window and the headings lack
     "lead",  # 1 / position of the sentence in its passage
 )
 Vector = tuple[float, ...]
@@ -121,6 +122,7 @@ def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
             "phrase": _phrase(asked, tokens[n]),
             "type_match": has_answer_of_type(asked.answer_type, sentence, asked.text),
             "length": math.log1p(len(tokens[n])),
+            "missing_share": _missing_share(asked, near | context),
             "lead": 1 / (1 + n),
         }
         features = tuple(values[name] for name in FEATURES)
@@ -180,6 +182,10 @@ def _cover(asked: Asked, tokens: frozenset[str]) -> float:
     return sum(asked.idf[t] for t in asked.terms if t in tokens) / total if total else 0.0
 
 
+def _missing_share(asked: Asked, tokens: frozenset[str]) -> float:
+    return sum(t not in tokens for t in asked.terms) / max(len(asked.terms), 1)
+
+
 def _phrase(asked: Asked, tokens: Sequence[str]) -> float:
     return len(asked.pairs & set(pairwise(tokens))) / len(asked.pairs) if asked.pairs else 0.0
 
@@ -213,12 +219,25 @@ def rank_score(lang: Lang, features: Vector) -> float:
     return sum(w * x for w, x in zip(_weights()[lang]["rank"], features, strict=True))
 
 
-def answer_probability(lang: Lang, features: Vector, margin: float) -> float:
-    """Calibrated probability in [0, 1] that the best sentence answers the question.
+def answer_inputs(scores: Sequence[float], passages: Sequence[int], best: int) -> tuple[float, ...]:
+    """What the rank scores of all candidates say about the best one, for `answer_probability`.
 
-    `margin`: its rank score less that of the best sentence of another passage, at most 3.
+    `passages`: the evidence number of each. In order: the lead over the best of another passage and over the
+    next sentence, at most 3 each; the score itself; how much of the mass of the ranking the others
+    hold, as the log of its sum.
     """
-    weights = _weights()[lang]["answer"]  # the bias, the margin's weight, then one for each feature
-    total = weights[0] + weights[1] * min(margin, 3.0)
-    total += sum(w * x for w, x in zip(weights[2:], features, strict=True))
+    top = scores[best]
+    others = [score for score, passage in zip(scores, passages, strict=True) if passage != passages[best]]
+    rest = [score for n, score in enumerate(scores) if n != best]
+    mass = math.log(sum(math.exp(min(score - top, 30.0)) for score in scores))
+    return min(top - max(others, default=-9.0), 3.0), min(top - max(rest, default=-9.0), 3.0), top, mass
+
+
+def answer_probability(asked: Asked, found: Sequence[Candidate], best: Candidate) -> float:
+    """Calibrated probability in [0, 1] that the sentence `best`, one of `found`, answers the question."""
+    scores = [rank_score(asked.lang, candidate.features) for candidate in found]
+    inputs = answer_inputs(scores, [candidate.evidence for candidate in found], found.index(best))
+    weights = _weights()[asked.lang]["answer"]  # the bias first
+    total = weights[0]
+    total += sum(w * x for w, x in zip(weights[1:], (*inputs, *best.features), strict=True))
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from agent.deps import build_embedder, prepare
 from agent.nodes import as_evidence
 from agent.reasoners.extractive import Extractive
-from agent.reasoners.features import FEATURES, Candidate, ask, candidates
+from agent.reasoners.features import FEATURES, Candidate, answer_inputs, ask, candidates
 from agent.settings import read_settings
 from evals.data import add_corpus, read_rows
 from retrieval.library import Library
@@ -119,9 +119,8 @@ def fit_weights(cases: list[Case]) -> dict[str, list[float]]:
     for found, right, ignored in cases:
         scores = np.array([c.features for c in found]) @ rank
         best = int(np.argmax(scores))
-        others = [s for s, c in zip(scores, found, strict=True) if c.evidence != found[best].evidence]
-        margin = min(scores[best] - max(others), 3.0) if others else 3.0
-        rows.append([1.0, margin, *found[best].features])
+        inputs = answer_inputs(scores.tolist(), [c.evidence for c in found], best)
+        rows.append([1.0, *inputs, *found[best].features])
         labels.append(right[best] or ignored[best])
     answer = fit_logistic(np.array(rows), np.array(labels, dtype=float))
     report(np.array(rows) @ answer, np.array(labels))
@@ -146,13 +145,13 @@ def fit_rank(groups: list[tuple[Array, Any]], steps: int = 1500, rate: float = 0
     return weights
 
 
-def fit_logistic(rows: Array, labels: Array, l2: float = 0.01) -> Array:
+def fit_logistic(rows: Array, labels: Array, l2: float = 0.001) -> Array:
     """Newton's method on the regularised log-loss."""
     weights = np.zeros(rows.shape[1])
     for _ in range(50):
         p = 1 / (1 + np.exp(-rows @ weights))
-        gradient = rows.T @ (p - labels) / len(rows) + l2 * weights / 10
-        hessian = (rows * (p * (1 - p))[:, None]).T @ rows / len(rows) + l2 / 10 * np.eye(len(weights))
+        gradient = rows.T @ (p - labels) / len(rows) + l2 * weights
+        hessian = (rows * (p * (1 - p))[:, None]).T @ rows / len(rows) + l2 * np.eye(len(weights))
         weights -= np.linalg.solve(hessian, gradient)
     return weights
 
