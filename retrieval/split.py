@@ -100,7 +100,8 @@ def _wrap_width(text: str) -> int:
         return 0
     width = lengths[int(len(lengths) * 0.9)]
     full = sum(length >= 0.7 * width for length in lengths)
-    return width if 12 <= width <= 110 and full >= 0.6 * len(lengths) else 0
+    # Headings and the last lines of paragraphs are short, so two full lines in five suffice.
+    return width if 12 <= width <= 110 and full >= 0.4 * len(lengths) else 0
 
 
 def _line_breaks(text: str, begin: int, match: re.Match[str], end: int, width: int) -> bool:

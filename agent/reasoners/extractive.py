@@ -113,13 +113,12 @@ class Extractive:
             length = sum(counts.values()) or 1
             for term, count in counts.most_common(40):
                 weights[term] += item["score"] * count / length
-        terms = query_terms(asked.text)
-        for term in terms:
+        for term in query_terms(asked.text):
             weights.pop(term, None)
         best = sorted(weights, key=lambda term: -weights[term])[: 4 * FEEDBACK_TERMS]
         rarity = self.idf(best)
         best.sort(key=lambda term: -weights[term] * rarity[term])
-        return " ".join([*terms, *best[:FEEDBACK_TERMS]]) if best else ""
+        return " ".join([asked.text, *best[:FEEDBACK_TERMS]]) if best else ""
 
 
 def _phrases(call: Call) -> list[str]:

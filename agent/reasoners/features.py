@@ -148,8 +148,8 @@ def _passage_features(
 
 
 def _could_answer(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
-    """Not a heading, a bare name, a table rule or a link; not a question, nor the question said again."""
-    if sentence.lstrip().startswith("#") or len(tokens) < 3:
+    """Not a heading, code, a bare name or a table rule; not a question, nor the question said again."""
+    if sentence.lstrip().startswith(("#", "```", "~~~")) or len(tokens) < 3:
         return False
     if sentence.rstrip("\"'”」*） )").endswith(("?", "？")) or _repeats(asked, sentence, tokens):
         return False
