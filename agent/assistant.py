@@ -186,7 +186,9 @@ class Agent:
         from retrieval.embed_cache import CachedEmbedder
 
         cache = self.settings.cache_folder / "embeddings.sqlite"
-        return Library(Path(folder), lambda: CachedEmbedder(build_embedder(self.settings), cache))
+        return Library(
+            Path(folder), lambda: CachedEmbedder(build_embedder(self.settings), cache), words_suffice=True
+        )
 
     def _events(self, question: str, thread: str, deps: Deps) -> Iterator[Event | Answer]:
         """Run the graph; yields an event per node, then the answer, and records the run."""

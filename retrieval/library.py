@@ -59,9 +59,15 @@ class _Loaded:
 class Library:
     """One library in one folder. Usable from several threads; close it, or use it in a `with`."""
 
-    def __init__(self, folder: Path, load_embedder: Callable[[], Embedder]) -> None:
-        """Raises `StoreError` when the library's file cannot be used."""
+    def __init__(
+        self, folder: Path, load_embedder: Callable[[], Embedder], *, words_suffice: bool = False
+    ) -> None:
+        """`words_suffice`: add documents without vectors where the embedder is missing, instead of failing.
+
+        Raises `StoreError` when the library's file cannot be used.
+        """
         self.folder = folder
+        self._words_suffice = words_suffice
         self.store = Store(folder / STORE_FILE)
         self._load_embedder = load_embedder
         self._embedder: Embedder | None = None
@@ -115,7 +121,8 @@ class Library:
         """
         started = time.perf_counter()
         report = AddReport()
-        self.embedder()  # a missing embedder is told before any work
+        if not self._words_suffice:
+            self.embedder()  # a missing embedder is told before any work
         files = list(walk(paths))
         waiting: list[_Loaded] = []
         for done, (path, reason) in enumerate(files):
@@ -220,7 +227,12 @@ class Library:
         return f"{breadcrumb}\n{source.text[chunk.start : chunk.end]}"
 
     def _vectors(self, texts: Sequence[str]) -> list[bytes | None]:
-        vectors = self.embedder().embed(texts)
+        try:
+            vectors = self.embedder().embed(texts)
+        except EmbedderError:
+            if not self._words_suffice:
+                raise
+            return [None] * len(texts)
         return [row.tobytes() if row.any() else None for row in vectors]
 
     # --- search and records -----------------------------------------------------------------------------

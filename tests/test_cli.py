@@ -212,6 +212,15 @@ def test_docs_answers_from_files_without_adding_them(home: Path, tmp_path: Path)
     assert "note.md" not in run(home, "docs").stdout
 
 
+def test_docs_are_searched_by_words_before_anything_is_set_up(tmp_path: Path) -> None:
+    note = tmp_path / "note.md"
+    note.write_text("# Boiler\n\nThe boiler was serviced by Ines Moreau on 3 May 2026.\n")
+    done = run(tmp_path / "bare", "ask", "Who serviced the boiler?", "--docs", str(note))
+    assert "Ines Moreau" in done.stdout
+    assert "run `agent setup`" in done.stderr
+    assert not (tmp_path / "bare" / "cache" / "onnx").exists()
+
+
 def test_add_reports_each_file_and_docs_lists_and_removes(tmp_path: Path, cache_folder: Path) -> None:
     own = tmp_path / "home"
     own.mkdir()
