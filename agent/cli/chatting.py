@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from agent.answer import Answer
@@ -80,7 +81,7 @@ def _answer(assistant: Agent, question: str, thread: str, out: Console) -> str:
                 if isinstance(item, Answer):
                     answer = item
                     break
-                for line in trace_lines(item):
+                for line in islice(trace_lines(item), 1):  # the verdicts stand in /why
                     status.update(shorten(line.strip(), max(20, err.width - 6)))
                     if item["event"] in ("retrieve", "critique", "reformulate"):
                         err.print(shorten(line, max(20, err.width - 2)), style="dim", markup=False)

@@ -122,9 +122,10 @@ def place(path: str, line: int | None, page: int | None, out: Console) -> Text:
 
 
 def shorten(text: str, limit: int) -> str:
-    """A text on one line, cut at a limit."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    """A text on one line, cut at a limit of terminal columns: a Chinese character takes two."""
+    line = Text(" ".join(text.split()))
+    line.truncate(limit, overflow="ellipsis")
+    return line.plain
 
 
 def trace_lines(event: Event) -> Iterable[str]:
