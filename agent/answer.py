@@ -6,6 +6,7 @@ Built from the final state of a run. It looks at files only to tell whether a ci
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -147,9 +148,11 @@ def file_change(library: Library, document_id: int) -> str:
         return ""
     try:
         info = Path(path).stat()
+        if not stat.S_ISREG(info.st_mode):
+            return "changed"  # never opened: a pipe would wait for a writer
         if (info.st_size, info.st_mtime) == (size_bytes, modified_s):
             return ""
         with Path(path).open("rb") as file:
             return "" if hashlib.file_digest(file, "sha256").hexdigest() == sha256 else "changed"
-    except OSError:
+    except (OSError, ValueError):
         return "gone"

@@ -23,9 +23,9 @@ from agent.lean import defer_unused
 from agent.privacy import switch_off_telemetry
 from agent.settings import Settings, read_settings
 from agent.state import State
-from retrieval.library import AddReport, Library, Progress
+from retrieval.library import AddReport, Library, Progress, printable
 from retrieval.search import Passage
-from retrieval.store import Record
+from retrieval.store import Record, StoreError
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -69,6 +69,8 @@ class Agent:
         self._today = today
         self._library: Library | None = None
         self._graph: Any = None
+        self._warming: threading.Thread | None = None
+        self._opening = threading.RLock()  # `aask` comes from several threads
 
     def __enter__(self) -> Agent:
         return self
@@ -78,6 +80,9 @@ class Agent:
 
     def close(self) -> None:
         """Close the library and free the chat model."""
+        if self._warming:
+            self._warming.join()
+            self._warming = None
         if self._library:
             self._library.close()
             self._library = None
@@ -88,18 +93,20 @@ class Agent:
     @property
     def library(self) -> Library:
         """The library, opened when first asked for. Raises `StoreError` when it cannot be."""
-        if self._library is None:
-            self._library = open_library(self.settings)
-        return self._library
+        with self._opening:
+            if self._library is None:
+                self._library = open_library(self.settings)
+            return self._library
 
     @property
     def graph(self) -> Any:
         """The compiled state machine, a LangChain Runnable."""
-        if self._graph is None:
-            from agent.graph import build_graph
+        with self._opening:
+            if self._graph is None:
+                from agent.graph import build_graph
 
-            self._graph = build_graph()
-        return self._graph
+                self._graph = build_graph()
+            return self._graph
 
     @property
     def memory(self) -> Memory:
@@ -160,8 +167,9 @@ class Agent:
     @contextmanager
     def _deps(self, docs: Sequence[str | Path]) -> Iterator[Deps]:
         """The runtime context, over the library or over `docs` alone."""
-        if self._chat_model is None:
-            self._chat_model = build_chat_model(self.settings)
+        with self._opening:
+            if self._chat_model is None:
+                self._chat_model = build_chat_model(self.settings)
         if not docs:
             self._warm_up()
             memory = self.library if self.settings.remember else None
@@ -178,8 +186,10 @@ class Agent:
 
     def _warm_up(self) -> None:
         """Load the embedder beside the import of the graph: each takes a good part of a cold start."""
-        if self._graph is None:
-            threading.Thread(target=self.library.warm_up, daemon=True).start()
+        with self._opening:
+            if self._graph is None and self._warming is None:
+                self._warming = threading.Thread(target=self.library.warm_up)
+                self._warming.start()
 
     def _docs_library(self, folder: str) -> Library:
         """A library that is thrown away; what was embedded for it is remembered by content hash."""
@@ -208,12 +218,16 @@ class Agent:
         seconds = time.perf_counter() - clock
         answer = answer_of(final, deps.library, deps.reasoner.name, seconds, _tokens(usage))
         if deps.memory is not None:
-            runs.record(deps.memory.store, answer, final, events)
+            try:
+                runs.record(deps.memory.store, answer, final, events)
+            except StoreError as error:  # a busy library must not cost a finished answer
+                answer = replace(answer, run_id="", notes=(*answer.notes, f"not remembered: {error}"))
         yield answer
 
 
 def _first_state(question: str, thread: str, started_s: float) -> State:
-    question = question.strip()
+    # Lone surrogates come from input that is not UTF-8; nothing downstream takes them.
+    question, thread = printable(question).strip(), printable(thread)
     if not question:
         raise InputError("the question is empty")
     if len(question) > MAX_QUESTION_CHARS:

@@ -19,6 +19,7 @@ from agent.operands import fill_operands
 from agent.reasoners.features import ask
 from agent.state import Claim, Draft, Evidence, Outcome, Query, State
 from retrieval.search import Passage
+from retrieval.store import StoreError
 from tools import ToolError, run_call
 
 Changed = dict[str, Any]
@@ -169,7 +170,10 @@ def settle(state: State, runtime: Run) -> Changed:
 
 def remember(state: State, runtime: Run) -> Changed:
     """Write the turn, the episode and the use of earlier ones. The caller records the run."""
-    memory.write(runtime.context.memory, state)
+    try:
+        memory.write(runtime.context.memory, state)
+    except StoreError as error:  # a busy library must not cost a finished answer
+        return {"notes": [f"not remembered: {error}"]}
     return {}
 
 

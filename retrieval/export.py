@@ -26,7 +26,7 @@ MS_DOMAIN = "com.microsoft"  # ONNX Runtime's fused operators: docs/ContribOpera
 
 
 class ExportError(Exception):
-    """The weights are not of an architecture that this exporter knows. Says which."""
+    """The weights are of an architecture that this exporter does not know, or the target is not writable."""
 
 
 def export_bert(model_folder: Path, target: Path) -> None:
@@ -51,8 +51,11 @@ def export_bert(model_folder: Path, target: Path) -> None:
 
 
 def _write_atomically(data: bytes, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".part")
+    except OSError as error:
+        raise ExportError(f"{target.parent} cannot be written: {error.strerror}") from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -7,6 +7,7 @@ damaged the index catches up from SQLite or is rebuilt. It does not choose an in
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -79,9 +80,9 @@ class VectorIndex:
         for file in self._folder.glob("vectors.*"):
             parts = file.name.split(".")
             older = parts[-1] == "faiss" and parts[1].isdigit() and int(parts[1]) < generation
-            stale = parts[-1] == "part" and time.time() - file.stat().st_mtime > STALE_PART_S
-            if older or stale:
-                file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another process may take it away under our hands
+                if older or (parts[-1] == "part" and time.time() - file.stat().st_mtime > STALE_PART_S):
+                    file.unlink(missing_ok=True)
 
     def __len__(self) -> int:
         with self._lock:
@@ -102,15 +103,13 @@ class VectorIndex:
         import faiss
         import numpy as np
 
-        state = json.loads(self._store.get_meta("index_state") or "{}")
-        if not state:
-            return
         try:
+            state = json.loads(self._store.get_meta("index_state") or "{}")
             data = self._file(state["generation"]).read_bytes()
             if zlib.crc32(data) != state["crc32"]:
                 return
             loaded = faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8))
-        except (OSError, RuntimeError):
+        except (OSError, RuntimeError, ValueError, KeyError, TypeError):
             return  # missing or damaged: SQLite has the vectors
         if loaded.d == self._dim:
             self._faiss = loaded

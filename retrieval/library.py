@@ -184,9 +184,9 @@ class Library:
     def _load(self, path: Path, report: AddReport) -> _Loaded | None:
         """The document at a path, or None when it is unchanged or broken, with a line in the report."""
         absolute = Path(os.path.abspath(path))  # symbolic links stay as the user named them
-        if str(absolute) != _printable(str(absolute)):
+        if str(absolute) != printable(str(absolute)):
             report.failed.append(
-                {"path": _printable(str(path)), "reason": "its name is not valid text: rename it"}
+                {"path": printable(str(path)), "reason": "its name is not valid text: rename it"}
             )
             return None
         try:
@@ -251,7 +251,7 @@ class Library:
 
     def _query_vector(self, query: str) -> npt.NDArray[np.float32] | None:
         try:
-            vector = self.embedder().embed([_printable(query)])[0]
+            vector = self.embedder().embed([printable(query)])[0]
         except EmbedderError as error:
             self.blind_reason = str(error)
             return None
@@ -277,6 +277,6 @@ class Library:
             self._index.save(at_least_changes=SAVE_AFTER_CHANGES)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """A text with lone surrogates replaced: they come from broken names and input; nothing stores them."""
     return text.encode("utf-8", "replace").decode("utf-8")

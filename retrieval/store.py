@@ -243,10 +243,13 @@ class Store:
             ) from error
         try:
             yield self._db
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):  # a full disk, above all
+                raise StoreError(f"the library cannot be written ({error}): nothing was changed") from error
             raise
-        self._db.execute("COMMIT")
 
     # --- meta -------------------------------------------------------------------------------------------
 
@@ -482,7 +485,10 @@ class Store:
         db.execute("BEGIN")  # one snapshot for the rows and their generation
         try:
             generation = self.generation()
-            rows = db.execute("SELECT chunk_id, vector FROM vectors ORDER BY chunk_id").fetchall()
+            # A vector of another length is damage: that chunk is found by its words only.
+            rows = db.execute(
+                "SELECT chunk_id, vector FROM vectors WHERE length(vector) = ? ORDER BY chunk_id", (4 * dim,)
+            ).fetchall()
         finally:
             db.execute("COMMIT")
         ids = [row["chunk_id"] for row in rows]
@@ -501,12 +507,13 @@ class Store:
 
     def changes_since(self, generation: int) -> list[tuple[int, int, bool]] | None:
         """(generation, chunk id, removed) after a generation, or None when that is forgotten."""
-        if generation < int(self.get_meta("changes_pruned_to") or 0):
-            return None
         rows = self._db.execute(
             "SELECT generation, chunk_id, removed FROM changes WHERE generation > ? ORDER BY generation",
             (generation,),
-        )
+        ).fetchall()
+        # Asked after the rows: had they been pruned before they were read, this tells.
+        if generation < int(self.get_meta("changes_pruned_to") or 0):
+            return None
         return [(row[0], row[1], bool(row[2])) for row in rows]
 
     def put_index_state(self, generation: int, state: str) -> bool:

@@ -358,8 +358,12 @@ def run(call: Call, lang: Lang) -> ToolResult:
     if needed == 1:
         return _day_result(operation, _parse_date(values[0]), lang)
     if operation in _SPANS:
-        days = sorted(_parse_date(value) for value in values)
-        return _span_result(operation.partition("_")[0], days[0], days[1], lang)
+        first, second = (_parse_date(value) for value in values)
+        span = _span_result(operation.partition("_")[0], min(first, second), max(first, second), lang)
+        if second < first:  # "how many days until ...?" of a day that is past
+            past = f" {second} lies before {first}." if lang == "en" else f"{second} 早于 {first}。"
+            return {"text": span["text"] + past, "value": span["value"]}
+        return span
     try:
         result = _compute(operation, values)
     except (OverflowError, ValueError) as error:

@@ -6,6 +6,8 @@ stdout carries the answer, stderr everything else. Exit codes: 0 verified, 1 err
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 import traceback
@@ -42,11 +44,15 @@ def main() -> None:
     Taking the interpreter down in good order would cost 0.2 s after every answer; everything that has to be
     closed was closed by then.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None where it was closed
+            stream.reconfigure(encoding="utf-8", errors="replace")
     code = _run()
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError:
         code = code or 1
     os._exit(code)
 
@@ -74,12 +80,18 @@ def _run() -> int:
 
 def _expected(error: Exception) -> str | None:
     """The one line for an error that a user may see; None for a mistake of ours."""
+    import sqlite3
+
     from agent.errors import ToulminError
     from retrieval.embed import EmbedderError
     from retrieval.export import ExportError
     from retrieval.store import StoreError
 
     known = (ToulminError, EmbedderError, ExportError, StoreError)
+    if isinstance(error, sqlite3.DatabaseError):
+        return f"the library is damaged ({error}): restore a copy, or move it away and add your files again"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "no space left on the device"
     return " ".join(str(error).split()) if isinstance(error, known) else None
 
 

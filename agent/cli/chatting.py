@@ -5,6 +5,7 @@ Ctrl-C stops the answer and keeps the chat; Ctrl-D leaves. Without a terminal it
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
 import uuid
@@ -88,7 +89,7 @@ def _answer(assistant: Agent, question: str, thread: str, out: Console) -> str:
     except KeyboardInterrupt:
         print("stopped; nothing of this question is kept", file=sys.stderr)
         return ""
-    except (ToulminError, StoreError) as error:
+    except (ToulminError, StoreError, sqlite3.DatabaseError) as error:
         print(f"error: {error}", file=sys.stderr)
         return ""
     print_answer(answer, out)

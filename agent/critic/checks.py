@@ -40,6 +40,9 @@ _HEDGE = re.compile(
     r"|可能|也许|也許|或许|或許|大概|据说|據說|似乎|估计|估計|疑似|据称|據稱",
     re.I,
 )
+_FALSE = re.compile(
+    r"\b(?:false|untrue|wrong|incorrect|mistaken(?:ly)?)\b|错误|錯誤|不实|不實|有误|有誤", re.I
+)
 # "About" must stand beside the number that it loosens.
 _ABOUT_BEFORE = re.compile(
     r"(?:\b(?:about|around|roughly|approximately|nearly|almost)|约|大约|近|大概|将近)\s*$", re.I
@@ -109,6 +112,12 @@ def check_hedges(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[in
     if len(known) > len(said):
         return "undecided", "the source is less sure"
     return "supported", "as sure as the source"
+
+
+def denies_or_doubts(text: str) -> bool:
+    """Whether a sentence negates, doubts or calls false what it says; nothing may be computed from it."""
+    negation = _NEGATION_ZH if is_chinese(text) else _NEGATION_EN
+    return bool(negation.search(text) or _HEDGE.search(text) or _FALSE.search(text))
 
 
 def check_words(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:

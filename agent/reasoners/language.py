@@ -196,13 +196,15 @@ def topic_of(question: str) -> str:
 def standalone(question: str, turns: Sequence[Turn]) -> str:
     """A follow-up with what it leans on put in: pronouns replaced by the topic of the turn before.
 
-    A question that leans on nothing comes back as it is. The topic is looked for in the latest turn that has
-    one; a pronoun for a person takes a name from the answer when the question before asked for a person.
+    A question that leans on nothing comes back as it is. The topic is that of the latest turn that was no small
+    talk; a pronoun for a person takes a name from the answer when the question before asked for a person.
     """
     if not turns or not is_follow_up(question):
         return question
-    before = turns[-1]
-    topic = topic_of(before["standalone"])
+    before = next((turn for turn in reversed(turns) if not is_small_talk(turn["question"])), None)
+    if before is None:
+        return question
+    topic = re.sub("['’]s$", "", topic_of(before["standalone"]))
     if _PERSON.search(question) and answer_type_of(before["standalone"]) == "person":
         asked = before["standalone"].lower()
         topic = next((name for name in names_in(before["answer"]) if name.lower() not in asked), topic)
