@@ -365,3 +365,50 @@ def test_an_answer_on_a_terminal_has_links_and_colours(home: Path) -> None:
     shown = terminal.wait_for("agent why")
     assert "\x1b]8;" in shown  # a hyperlink to the cited file
     assert terminal.exit_code() == 0
+
+
+def test_streams_that_are_closed_or_full_or_not_utf8(home: Path) -> None:
+    def shell(command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", command.replace("agent", " ".join(AGENT), 1)],
+            env={**environment(home), **more},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    for command in ("agent docs >&-", "agent docs > /dev/full", "agent docs 2>&- | cat"):
+        assert "Traceback" not in shell(command).stderr, command
+    listed = shell("agent docs --json", PYTHONIOENCODING="ascii").stdout
+    assert any("meeting.zh.md" in one["path"] for one in json.loads(listed)["documents"])
+
+
+def test_input_that_is_not_utf8(home: Path) -> None:
+    for arguments in (["ask", b"what about \xff the lens?"], ["ask", "-t", b"th\xff", "What is a warrant?"]):
+        done = subprocess.run([*AGENT, *arguments], env=environment(home), capture_output=True, check=False)
+        assert done.returncode in (0, 3, 4), done.stderr
+        assert b"Traceback" not in done.stderr
+
+
+def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    done = run(tmp_path / "file", "add", str(SAMPLE))
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    examined = run(tmp_path / "file", "doctor")
+    assert examined.returncode == 1
+    assert "AGENT_HOME" in examined.stdout
+
+
+def test_the_library_face_ends_its_process_in_good_order(home: Path) -> None:
+    """The thread that warms the embedder up must not be cut off by the end of the process."""
+    script = (
+        "from agent import Agent\n"
+        "for _ in range(2):\n"
+        "    with Agent() as agent:\n"
+        "        print(agent.ask('hello').outcome)\n"
+    )
+    done = run(home, "-c", script, code=[sys.executable])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["verified", "verified"]

@@ -44,14 +44,16 @@ def main() -> None:
     Taking the interpreter down in good order would cost 0.2 s after every answer; everything that has to be
     closed was closed by then.
     """
+    # A closed stream is None; what is written to it goes nowhere. Whatever the locale, output is UTF-8.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # None where it was closed
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
     code = _run()
     try:
         for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
+            stream.flush()
     except OSError:
         code = code or 1
     os._exit(code)

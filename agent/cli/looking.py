@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sqlite3
 import sys
@@ -131,6 +132,9 @@ def _embedder(settings: Settings) -> list[Finding]:
 def _library(settings: Settings) -> list[Finding]:
     folder = settings.library_folder
     if not folder.exists():
+        place = next((parent for parent in folder.parents if parent.exists()), folder)
+        if not (place.is_dir() and os.access(place, os.W_OK)):
+            return [("library", False, f"{folder} cannot be made: set AGENT_HOME to a folder of your own")]
         return [("library", True, f"none yet at {folder}: `agent add PATH` makes it")]
     try:
         with Agent(settings) as assistant:
