@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from agent.evidence import of_chunk
 from agent.state import Evidence, State, Turn
 from retrieval.library import Library
 from retrieval.store import Record
@@ -64,26 +65,8 @@ def evidence_of(found: Sequence[Record], library: Library) -> list[Evidence]:
             if not document_id or source is None or source.text[start:end] != pointer["quote"]:
                 continue
             for chunk in library.store.chunks(library.store.chunks_over(document_id, start, end)):
-                evidence.append(
-                    {
-                        "number": 0,
-                        "kind": "passage",
-                        "chunk_id": chunk.id,
-                        "document_id": document_id,
-                        "path": chunk.path,
-                        "title": chunk.title,
-                        "heading": chunk.heading,
-                        "page": chunk.page,
-                        "start": chunk.start,
-                        "end": chunk.end,
-                        "text": chunk.text,
-                        "score": pointer["score"],
-                        "cosine": pointer["cosine"],
-                        "query": record.text,
-                        "round": 0,
-                        "rests_on": [],
-                    }
-                )
+                scores = pointer["score"], pointer["cosine"]
+                evidence.append(of_chunk(chunk, record.text, *scores, round_=0))
     return evidence
 
 

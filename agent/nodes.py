@@ -15,10 +15,10 @@ from agent.critic import critique_claims
 from agent.critic.sufficiency import PARTIAL_AT, VERIFIED_AT, missing_terms, sufficiency
 from agent.deps import Deps
 from agent.errors import ModelError
+from agent.evidence import of_passage, of_tool
 from agent.operands import fill_operands
 from agent.reasoners.features import ask
 from agent.state import Claim, Draft, Evidence, Outcome, Query, State
-from retrieval.search import Passage
 from retrieval.store import StoreError
 from tools import ToolError, run_call
 
@@ -60,7 +60,7 @@ def retrieve(query: Query, runtime: Run) -> Changed:
     passages = deps.library.search(query["query"], deps.settings.passages)
     notes = [f"retrieve: {deps.library.blind_reason}"] if deps.library.blind_reason else []
     return {
-        "evidence": [as_evidence(passage, query["query"], query["round"]) for passage in passages],
+        "evidence": [of_passage(passage, query["query"], query["round"]) for passage in passages],
         "tried": [query["query"]],
         "notes": notes,
     }
@@ -77,24 +77,7 @@ def act(state: State, runtime: Run) -> Changed:
         result = run_call(filled, planned["lang"])
     except ToolError as error:
         return {"tool_failure": str(error), "notes": [f"act: {error}"]}
-    evidence: Evidence = {
-        "number": 0,
-        "kind": "tool",
-        "chunk_id": 0,
-        "document_id": 0,
-        "path": call["tool"],
-        "title": call["operation"],
-        "heading": "",
-        "page": None,
-        "start": 0,
-        "end": len(result["text"]),
-        "text": result["text"],
-        "score": 1.0,
-        "cosine": 0.0,
-        "query": "",
-        "round": state["round"],
-        "rests_on": rests_on,
-    }
+    evidence = of_tool(call, result["text"], rests_on, state["round"])
     return {"tool_failure": "", "evidence": [evidence]}
 
 
@@ -199,29 +182,6 @@ def outcome_of(best: Draft, supported: list[Claim]) -> Outcome:
     if best["sufficiency"] >= VERIFIED_AT:
         return "verified"
     return "partial" if best["sufficiency"] >= PARTIAL_AT else "abstained"
-
-
-def as_evidence(passage: Passage, query: str, round_: int, number: int = 0) -> Evidence:
-    """A passage as evidence; its number is given when it is merged."""
-    chunk = passage.chunk
-    return {
-        "number": number,
-        "kind": "passage",
-        "chunk_id": chunk.id,
-        "document_id": chunk.document_id or 0,
-        "path": chunk.path,
-        "title": chunk.title,
-        "heading": chunk.heading,
-        "page": chunk.page,
-        "start": chunk.start,
-        "end": chunk.end,
-        "text": chunk.text,
-        "score": round(passage.score, 4),
-        "cosine": round(passage.cosine or 0.0, 4),
-        "query": query,
-        "round": round_,
-        "rests_on": [],
-    }
 
 
 def _best_claims(state: State) -> list[Claim]:

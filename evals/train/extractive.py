@@ -22,10 +22,11 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.deps import build_embedder, prepare
-from agent.nodes import as_evidence
+from agent.evidence import of_passage
 from agent.reasoners.extractive import Extractive
 from agent.reasoners.features import FEATURES, Candidate, answer_inputs, ask, candidates
 from agent.settings import read_settings
+from agent.state import merge_evidence
 from evals.data import add_corpus, read_rows
 from retrieval.library import Library
 
@@ -95,7 +96,7 @@ Case = tuple[list[Candidate], list[bool], list[bool]]  # sentences, right ones, 
 def case(library: Library, gold: int, qa: dict[str, Any]) -> Case:
     """The candidate sentences of one question, and which of them hold its answer."""
     passages = library.search(qa["question"], 6)
-    evidence = [as_evidence(p, qa["question"], 0, number=n + 1) for n, p in enumerate(passages)]
+    evidence = merge_evidence([], [of_passage(p, qa["question"], 0) for p in passages])
     found = candidates(ask(qa["question"], Extractive(library).idf), evidence)
     paths = {item["number"]: item["path"] for item in evidence}
     answers = [normalise(answer) for answer in qa["answers"] if normalise(answer)]
