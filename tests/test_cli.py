@@ -189,6 +189,13 @@ def test_why_shows_the_run_as_a_tree(home: Path) -> None:
     assert again["answer"] == asked["answer"]
 
 
+def test_tables_are_tab_separated_in_a_pipe(home: Path) -> None:
+    asked = json.loads(run(home, "ask", "--json", "What is a warrant?").stdout)
+    first = run(home, "runs", "-n", "1").stdout.rstrip("\n").split("\t")
+    assert first[0] == asked["run_id"]
+    assert first[2:] == [asked["outcome"], "What is a warrant?"]
+
+
 def test_no_memory_leaves_no_trace(home: Path) -> None:
     before = run(home, "runs").stdout
     run(home, "ask", "--no-memory", "--thread", "secret", "Who discovered two comets?")

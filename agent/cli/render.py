@@ -164,8 +164,8 @@ def print_json(value: Any) -> None:
 def print_table(rows: Sequence[Sequence[str]], out: Console) -> None:
     """Rows in aligned columns on a terminal, separated by tabs in a pipe."""
     if not out.is_terminal:
-        for row in rows:
-            out.print(Text("\t".join(row)))
+        for row in rows:  # written as it is: rich would turn the tabs into spaces
+            print("\t".join(" ".join(cell.split()) for cell in row), file=out.file)
         return
     from rich.table import Table
 
