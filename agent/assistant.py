@@ -246,8 +246,3 @@ def _usage_handler(chat_model: Any) -> Any:
 def _tokens(usage: Any) -> int:
     """Tokens that the chat model read and wrote; 0 without one."""
     return sum(one["total_tokens"] for one in usage.usage_metadata.values()) if usage else 0
-
-
-def without_memory(settings: Settings) -> Settings:
-    """The same settings, leaving no trace."""
-    return replace(settings, remember=False)

@@ -65,7 +65,7 @@ def list_runs(limit: int, *, as_json: bool) -> None:
     rows = [
         [
             r["id"],
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(r["created_s"])),
+            _minute(r["created_s"]),
             r["outcome"],
             r["question"],
         ]

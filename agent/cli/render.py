@@ -1,6 +1,6 @@
 """How answers, passages and traces look on a terminal and in a pipe. It decides nothing.
 
-On a terminal, paths are links and outcomes have colours; in a pipe, under NO_COLOR or TERM=dumb it is plain
+On a terminal, paths are links and citations are coloured; in a pipe, under NO_COLOR or TERM=dumb it is plain
 text.
 """
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from agent.answer import Answer, Citation
     from agent.events import Event
 
-COLOURS = {"verified": "green", "partial": "yellow", "abstained": "cyan", "unverified": "magenta"}
 PIPE_WIDTH = 10_000  # in a pipe a line is a line
 QUOTE_CHARS = 240
 CLOSEST = 2  # passages shown where there is no answer
