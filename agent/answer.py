@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.state import Evidence, Outcome, State, Verdict
+from agent.budget import Budget
+from agent.state import Evidence, Outcome, State, Stop, Verdict
 from retrieval.load import line_of
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ class Answer:
     """Probability in [0, 1] that the best draft answers the question, as the critic sees it."""
     best_draft: str
     """The supported sentences of the best draft, given as the answer or not: for measuring."""
+    stopped: Stop
+    """Why no further round began; "" where none was needed, or none could help."""
+    budget: Budget
+    """What was used of each budget."""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `agent ask --json` prints; its keys are stable."""
@@ -85,10 +90,12 @@ class Answer:
             "seconds": self.seconds,
             "tokens": self.tokens,
             "confidence": self.confidence,
+            "stopped": self.stopped,
+            "budget": self.budget,
         }
 
 
-def answer_of(state: State, library: Library, model: str, seconds: float, tokens: int) -> Answer:
+def answer_of(state: State, library: Library, model: str, budget: Budget) -> Answer:
     """The answer of a settled run."""
     changed = {
         c["document_id"]: file_change(library, c["document_id"])
@@ -107,11 +114,13 @@ def answer_of(state: State, library: Library, model: str, seconds: float, tokens
         notes=tuple(state.get("notes", [])),
         model=model,
         run_id=state["run_id"],
-        seconds=round(seconds, 3),
-        tokens=tokens,
+        seconds=round(budget["seconds"]["used"], 3),
+        tokens=int(budget["tokens"]["used"]),
         lang=state["plan"]["lang"],
         confidence=round(state["best"]["sufficiency"], 4),
         best_draft=" ".join(c["text"] for c in state["best"]["claims"] if c["verdict"] == "supported"),
+        stopped=state["stopped"],
+        budget=budget,
     )
 
 

@@ -1,36 +1,31 @@
-"""`Agent`: the library face. Opens what it needs when it is first needed, runs the graph, records the run."""
+"""`Agent`: the library face. Opens what it needs when it is first needed, and has questions answered."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 import threading
-import time
-import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent import runs
-from agent.answer import Answer, answer_of
+from agent.answer import Answer
+from agent.budget import Brake
 from agent.deps import Deps, build_chat_model, build_deps, build_embedder, open_library, prepare
+from agent.driver import Driver, new_start, old_start
 from agent.errors import InputError
-from agent.events import Event, event_of
+from agent.events import Event
 from agent.lean import defer_unused
 from agent.privacy import switch_off_telemetry
 from agent.settings import Settings, read_settings
-from agent.state import State
-from retrieval.library import AddReport, Library, Progress, printable
+from retrieval.library import AddReport, Library, Progress
 from retrieval.search import Passage
-from retrieval.store import Record, StoreError
+from retrieval.store import Record
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-
-MAX_QUESTION_CHARS = 4000
 
 
 class Memory:
@@ -70,6 +65,7 @@ class Agent:
         self._library: Library | None = None
         self._graph: Any = None
         self._warming: threading.Thread | None = None
+        self._brakes: list[Brake] = []  # of the runs on their way
         self._opening = threading.RLock()  # `aask` comes from several threads
 
     def __enter__(self) -> Agent:
@@ -121,48 +117,92 @@ class Agent:
         """The best passages of the documents."""
         return self.library.search(query, k)
 
-    def ask(self, question: str, thread: str = "", docs: Sequence[str | Path] = ()) -> Answer:
+    def ask(
+        self, question: str = "", thread: str = "", docs: Sequence[str | Path] = (), *, resume: str = ""
+    ) -> Answer:
         """Answer a question. Raises `InputError` for one that is empty or too long.
 
         `thread`: questions of the same thread may lean on each other. `docs`: answer from these files alone,
-        remembering nothing of them.
+        remembering nothing of them. `resume`: in place of a question, the id of a run that was killed.
+        KeyboardInterrupt comes through as from any other function; `stop` settles instead.
         """
-        with self._deps(docs) as deps:
-            answer: Answer | None = None
-            for item in self._events(question, thread, deps):
-                if isinstance(item, Answer):
-                    answer = item
-        if answer is None:
-            raise RuntimeError("the run ended without an answer")
-        return answer
+        return _last(self._run(Brake(), question, thread, docs, resume))
 
-    def stream(self, question: str, thread: str = "", docs: Sequence[str | Path] = ()) -> Iterator[Event]:
-        """The events of a run (see `agent.events`); the last one, `settled`, holds the answer."""
-        with self._deps(docs) as deps:
-            for item in self._events(question, thread, deps):
-                if isinstance(item, Answer):
-                    yield {"event": "settled", "seconds": item.seconds, "answer": item.to_json()}
-                else:
-                    yield item
+    def stream(
+        self, question: str = "", thread: str = "", docs: Sequence[str | Path] = (), *, resume: str = ""
+    ) -> Iterator[Event]:
+        """The events of a run (see `agent.events`); only the last one, `settled`, holds the answer.
+
+        Closed before that, it leaves nothing behind.
+        """
+        return _as_events(self._run(Brake(), question, thread, docs, resume))
 
     def run(
-        self, question: str, thread: str = "", docs: Sequence[str | Path] = ()
+        self, question: str = "", thread: str = "", docs: Sequence[str | Path] = (), *, resume: str = ""
     ) -> Iterator[Event | Answer]:
         """The events as they come, then the `Answer`: what the command line shows."""
-        with self._deps(docs) as deps:
-            yield from self._events(question, thread, deps)
+        return self._run(Brake(), question, thread, docs, resume)
 
-    async def aask(self, question: str, thread: str = "", docs: Sequence[str | Path] = ()) -> Answer:
-        """`ask` in a thread of its own."""
-        return await asyncio.to_thread(self.ask, question, thread, docs)
+    def stop(self) -> bool:
+        """Settle the runs on their way with what is verified so far; False when there are none.
+
+        May be called from any thread and from a signal handler. It takes effect between nodes and between the
+        tokens of a chat model; from a handler in the thread that runs, at once.
+        """
+        brakes = list(self._brakes)
+        for brake in brakes:
+            brake.pulled = True
+        for brake in brakes:
+            brake.pull()
+        return bool(brakes)
+
+    async def aask(
+        self, question: str = "", thread: str = "", docs: Sequence[str | Path] = (), *, resume: str = ""
+    ) -> Answer:
+        """`ask` in a thread of its own. Cancelled, it stops the run."""
+        brake = Brake()
+        try:
+            return await asyncio.to_thread(lambda: _last(self._run(brake, question, thread, docs, resume)))
+        except asyncio.CancelledError:
+            brake.pull()
+            raise
 
     async def astream(
-        self, question: str, thread: str = "", docs: Sequence[str | Path] = ()
+        self, question: str = "", thread: str = "", docs: Sequence[str | Path] = (), *, resume: str = ""
     ) -> AsyncIterator[Event]:
-        """`stream`, each step in a thread of its own."""
-        events = self.stream(question, thread, docs)
-        while (event := await asyncio.to_thread(next, events, None)) is not None:
-            yield event
+        """`stream`, each step in a thread of its own. Closed or cancelled, it stops the run."""
+        brake, turn = Brake(), threading.Lock()
+        events = _as_events(self._run(brake, question, thread, docs, resume))
+
+        def step() -> Event | None:
+            with turn:
+                return next(events, None)
+
+        def leave() -> None:
+            brake.pull()
+            with turn:  # a cancelled step is still on its way
+                events.close()
+
+        try:
+            while (event := await asyncio.to_thread(step)) is not None:
+                yield event
+        finally:
+            await asyncio.shield(asyncio.to_thread(leave))
+
+    def _run(
+        self, brake: Brake, question: str, thread: str, docs: Sequence[str | Path], resume: str
+    ) -> Generator[Event | Answer]:
+        if resume and (docs or not self.settings.remember):
+            raise InputError("a run is resumed in the library that it began in, with its memory")
+        start = old_start(self.library.store, resume) if resume else new_start(question, thread)
+        with self._deps(docs) as deps:
+            driver = Driver(self.graph, start, deps, brake, self._chat_model)
+            self._brakes.append(brake)
+            try:
+                with closing(driver.run()) as items:
+                    yield from items
+            finally:
+                self._brakes.remove(brake)
 
     @contextmanager
     def _deps(self, docs: Sequence[str | Path]) -> Iterator[Deps]:
@@ -200,49 +240,21 @@ class Agent:
             Path(folder), lambda: CachedEmbedder(build_embedder(self.settings), cache), words_suffice=True
         )
 
-    def _events(self, question: str, thread: str, deps: Deps) -> Iterator[Event | Answer]:
-        """Run the graph; yields an event per node, then the answer, and records the run."""
-        started, clock = time.time(), time.perf_counter()
-        state = _first_state(question, thread, started)
-        final: State = state
-        events: list[Event] = []
-        usage = _usage_handler(self._chat_model)
-        config = {"recursion_limit": 100, "callbacks": [usage] if usage else []}
-        for mode, part in self.graph.stream(state, config, context=deps, stream_mode=["updates", "values"]):
-            if mode == "values":
-                final = part
-                continue
-            for node, changed in part.items():
-                events.append(event_of(node, changed or {}, time.perf_counter() - clock))
-                yield events[-1]
-        seconds = time.perf_counter() - clock
-        answer = answer_of(final, deps.library, deps.reasoner.name, seconds, _tokens(usage))
-        if deps.memory is not None:
-            try:
-                runs.record(deps.memory.store, answer, final, events)
-            except StoreError as error:  # a busy library must not cost a finished answer
-                answer = replace(answer, run_id="", notes=(*answer.notes, f"not remembered: {error}"))
-        yield answer
+
+def _last(items: Generator[Event | Answer]) -> Answer:
+    """The answer at the end of a run."""
+    with closing(items):
+        for item in items:
+            if isinstance(item, Answer):
+                return item
+    raise RuntimeError("the run ended without an answer")
 
 
-def _first_state(question: str, thread: str, started_s: float) -> State:
-    # Lone surrogates come from input that is not UTF-8; nothing downstream takes them.
-    question, thread = printable(question).strip(), printable(thread)
-    if not question:
-        raise InputError("the question is empty")
-    if len(question) > MAX_QUESTION_CHARS:
-        raise InputError(f"the question has {len(question)} characters; {MAX_QUESTION_CHARS} is the limit")
-    return {"question": question, "thread": thread, "run_id": uuid.uuid4().hex[:12], "started_s": started_s}
-
-
-def _usage_handler(chat_model: Any) -> Any:
-    if chat_model is None:
-        return None
-    from langchain_core.callbacks import UsageMetadataCallbackHandler
-
-    return UsageMetadataCallbackHandler()
-
-
-def _tokens(usage: Any) -> int:
-    """Tokens that the chat model read and wrote; 0 without one."""
-    return sum(one["total_tokens"] for one in usage.usage_metadata.values()) if usage else 0
+def _as_events(items: Generator[Event | Answer]) -> Generator[Event]:
+    """The events of a run, its answer as the last of them."""
+    with closing(items):
+        for item in items:
+            if isinstance(item, Answer):
+                yield {"event": "settled", "seconds": item.seconds, "answer": item.to_json()}
+            else:
+                yield item

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.budget import Meter, Spent
 from agent.errors import ModelError
 from agent.settings import Settings
+from agent.state import Evidence, Found
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -38,6 +40,12 @@ class Deps:
     fallback: Reasoner
     """Stands in where the reasoner's chat model fails; the extractive one, which cannot."""
     today: Callable[[], date] = date.today
+    spent: Callable[[], Spent] = field(default_factory=Meter)
+    """What the run has used so far."""
+
+    def found(self, items: list[Evidence]) -> Found:
+        """Evidence as a node returns it, with how much of it the run may hold."""
+        return {"items": items, "limit": self.settings.max_evidence}
 
     def idf(self, terms: Iterable[str]) -> Mapping[str, float]:
         """log(1 + N / n) of each term over the chunks of the library; the largest for an unknown one."""

@@ -15,6 +15,10 @@ class ToulminError(Exception):
     """Shown to the user as one line; says what to do."""
 
 
+class Stopped(BaseException):
+    """A run was stopped, by `Agent.stop`. No handler of errors takes it for one; it never leaves a run."""
+
+
 class SettingsError(ToulminError):
     """A setting, a flag or an environment variable has a value that cannot be used."""
 

@@ -1,33 +1,125 @@
-"""The events of a run: what `Agent.stream` yields, JSON-serialisable, in order.
+"""The events of a run: one typed stream that the command line, the chat and embedders share.
 
-One event per finished node, `{"event": NODE, "seconds": ...}` and the keys below, then one `settled`. Text in
-a `draft` event is unverified; only the `settled` event holds the answer.
+Order: `started`; one event per finished node, `retrieve` once for each query and in no fixed order among
+them; `settled`, the last. A run that is stopped goes straight on to `settle`; one that is resumed goes on
+with the node it was cut short in. Every event can be written as JSON. `seconds` count from when the run
+began, the time before it was cut short included.
 
-    recall      standalone (the question on its own feet), episodes
-    plan        need, answer_type, queries, tool
-    retrieve    query, round, hits
-    act         result (a sentence), failure
-    draft       claims (unverified texts)
-    critique    verdicts (text, verdict, reason), sufficiency, passed
-    reformulate round, queries
-    settle      outcome
-    remember    -
-    settled     answer (as `Answer.to_json`)
+Only `settled` holds the answer. The texts of `draft` and `critique` are what a model wrote and may be wrong:
+to be shown as work in progress at most, never as the answer. Queries are a model's words too.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal, TypedDict
 
-from agent.state import Check
-
-Event = dict[str, Any]
+from agent.state import AnswerType, Check, Need, Outcome, Stop, Verdict
 
 
-def event_of(node: str, changed: dict[str, Any], seconds: float) -> Event:
+class Started(TypedDict):
+    """The run has an id; nothing has been done yet."""
+
+    event: Literal["started"]
+    seconds: float
+    run_id: str
+    question: str
+    thread: str
+    resumable: bool  # it could be resumed if it were killed from now on
+    resumed: bool
+
+
+class Recalled(TypedDict):
+    event: Literal["recall"]
+    seconds: float
+    standalone: str  # the question on its own feet
+    episodes: int  # how many earlier questions asked the same
+
+
+class Planned(TypedDict):
+    event: Literal["plan"]
+    seconds: float
+    need: Need
+    answer_type: AnswerType
+    queries: list[str]
+    tool: str  # "tool: operation", or ""
+
+
+class Retrieved(TypedDict):
+    event: Literal["retrieve"]
+    seconds: float
+    query: str
+    round: int
+    hits: int  # passages found, those that were known already among them
+
+
+class Acted(TypedDict):
+    event: Literal["act"]
+    seconds: float
+    result: str  # a sentence, or "" where the tool could not run
+    failure: str
+
+
+class Drafted(TypedDict):
+    """Unverified."""
+
+    event: Literal["draft"]
+    seconds: float
+    claims: list[str]
+
+
+class Judged(TypedDict):
+    text: str
+    verdict: Verdict
+    reason: str
+
+
+class Critiqued(TypedDict):
+    """The verdicts on the draft: what is not `supported` will not be part of the answer."""
+
+    event: Literal["critique"]
+    seconds: float
+    verdicts: list[Judged]
+    sufficiency: float  # probability that the draft answers the question, [0, 1]
+    passed: bool
+
+
+class Reformulated(TypedDict):
+    event: Literal["reformulate"]
+    seconds: float
+    round: int  # from 1
+    queries: list[str]
+
+
+class Settled(TypedDict):
+    """The outcome is known; the answer comes with `settled`, once it is remembered."""
+
+    event: Literal["settle"]
+    seconds: float
+    outcome: Outcome
+    stopped: Stop
+
+
+class Remembered(TypedDict):
+    event: Literal["remember"]
+    seconds: float
+
+
+class Answered(TypedDict):
+    """The end of the stream, and the answer."""
+
+    event: Literal["settled"]
+    seconds: float
+    answer: dict[str, Any]  # as `Answer.to_json`
+
+
+NodeEvent = Recalled | Planned | Retrieved | Acted | Drafted | Critiqued | Reformulated | Settled | Remembered
+Event = Started | NodeEvent | Answered
+
+
+def event_of(node: str, changed: dict[str, Any], seconds: float) -> NodeEvent:
     """The event that tells of what a node changed; `seconds` since the run began."""
-    tell = _TELL.get(node)
-    return {"event": node, "seconds": round(seconds, 3), **(tell(changed) if tell else {})}
+    return _TELL[node](changed, round(seconds, 3))
 
 
 def reason_of(checks: list[Check]) -> str:
@@ -39,54 +131,94 @@ def reason_of(checks: list[Check]) -> str:
     return f"{worst['layer']}: {worst['reason']}"
 
 
-def _recall(changed: dict[str, Any]) -> Event:
-    return {"standalone": changed["standalone"], "episodes": len(changed["episodes"])}
-
-
-def _plan(changed: dict[str, Any]) -> Event:
-    plan = changed["plan"]
-    call = plan["call"]
-    tool = f"{call['tool']}: {call['operation']}" if call else ""
+def _recall(changed: dict[str, Any], seconds: float) -> Recalled:
     return {
-        "need": plan["need"],
-        "answer_type": plan["answer_type"],
-        "queries": plan["queries"],
-        "tool": tool,
+        "event": "recall",
+        "seconds": seconds,
+        "standalone": changed["standalone"],
+        "episodes": len(changed["episodes"]),
     }
 
 
-def _retrieve(changed: dict[str, Any]) -> Event:
-    found = changed["evidence"]
-    return {"query": changed["tried"][0], "round": found[0]["round"] if found else 0, "hits": len(found)}
+def _plan(changed: dict[str, Any], seconds: float) -> Planned:
+    plan = changed["plan"]
+    call = plan["call"]
+    return {
+        "event": "plan",
+        "seconds": seconds,
+        "need": plan["need"],
+        "answer_type": plan["answer_type"],
+        "queries": plan["queries"],
+        "tool": f"{call['tool']}: {call['operation']}" if call else "",
+    }
 
 
-def _act(changed: dict[str, Any]) -> Event:
-    results = changed.get("evidence", [])
-    return {"result": results[0]["text"] if results else "", "failure": changed.get("tool_failure", "")}
+def _retrieve(changed: dict[str, Any], seconds: float) -> Retrieved:
+    found = changed["evidence"]["items"]
+    return {
+        "event": "retrieve",
+        "seconds": seconds,
+        "query": changed["tried"][0],
+        "round": found[0]["round"] if found else 0,
+        "hits": len(found),
+    }
 
 
-def _draft(changed: dict[str, Any]) -> Event:
-    return {"claims": [claim["text"] for claim in changed["draft"]["claims"]]}
+def _act(changed: dict[str, Any], seconds: float) -> Acted:
+    results = changed["evidence"]["items"] if "evidence" in changed else []
+    return {
+        "event": "act",
+        "seconds": seconds,
+        "result": results[0]["text"] if results else "",
+        "failure": changed.get("tool_failure", ""),
+    }
 
 
-def _critique(changed: dict[str, Any]) -> Event:
+def _draft(changed: dict[str, Any], seconds: float) -> Drafted:
+    return {
+        "event": "draft",
+        "seconds": seconds,
+        "claims": [claim["text"] for claim in changed["draft"]["claims"]],
+    }
+
+
+def _critique(changed: dict[str, Any], seconds: float) -> Critiqued:
     draft = changed["draft"]
-    verdicts = [
-        {"text": claim["text"], "verdict": claim["verdict"], "reason": reason_of(claim["checks"])}
-        for claim in draft["claims"]
-    ]
-    return {"verdicts": verdicts, "sufficiency": round(draft["sufficiency"], 3), "passed": changed["passed"]}
+    return {
+        "event": "critique",
+        "seconds": seconds,
+        "verdicts": [
+            {"text": claim["text"], "verdict": claim["verdict"], "reason": reason_of(claim["checks"])}
+            for claim in draft["claims"]
+        ],
+        "sufficiency": round(draft["sufficiency"], 3),
+        "passed": changed["passed"],
+    }
 
 
-def _reformulate(changed: dict[str, Any]) -> Event:
-    return {"round": changed["round"], "queries": changed["queries"]}
+def _reformulate(changed: dict[str, Any], seconds: float) -> Reformulated:
+    return {
+        "event": "reformulate",
+        "seconds": seconds,
+        "round": changed["round"],
+        "queries": changed["queries"],
+    }
 
 
-def _settle(changed: dict[str, Any]) -> Event:
-    return {"outcome": changed["outcome"]}
+def _settle(changed: dict[str, Any], seconds: float) -> Settled:
+    return {
+        "event": "settle",
+        "seconds": seconds,
+        "outcome": changed["outcome"],
+        "stopped": changed["stopped"],
+    }
 
 
-_TELL = {
+def _remember(changed: dict[str, Any], seconds: float) -> Remembered:
+    return {"event": "remember", "seconds": seconds}
+
+
+_TELL: dict[str, Callable[[dict[str, Any], float], NodeEvent]] = {
     "recall": _recall,
     "plan": _plan,
     "retrieve": _retrieve,
@@ -95,4 +227,5 @@ _TELL = {
     "critique": _critique,
     "reformulate": _reformulate,
     "settle": _settle,
+    "remember": _remember,
 }

@@ -92,7 +92,7 @@ def _turn(state: State, now_s: float) -> Record:
         "run_id": state["run_id"],
     }
     return Record(
-        uuid.uuid4().hex, "short", "turn", state["thread"], state["question"], payload, now_s, now_s, 0
+        _id(state, "turn"), "short", "turn", state["thread"], state["question"], payload, now_s, now_s, 0
     )
 
 
@@ -104,8 +104,21 @@ def _episode(state: State, spans: list[dict[str, Any]], now_s: float) -> Record:
         "run_id": state["run_id"],
     }
     return Record(
-        uuid.uuid4().hex, "mid", "episode", state["thread"], state["standalone"], payload, now_s, now_s, 0
+        _id(state, "episode"),
+        "mid",
+        "episode",
+        state["thread"],
+        state["standalone"],
+        payload,
+        now_s,
+        now_s,
+        0,
     )
+
+
+def _id(state: State, kind: str) -> str:
+    """The same for the same run, so that one that is resumed writes nothing twice."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, f"{state['run_id']} {kind}").hex
 
 
 def _spans(state: State) -> list[dict[str, Any]]:

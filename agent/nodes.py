@@ -18,6 +18,7 @@ from agent.errors import ModelError
 from agent.evidence import of_passage, of_tool
 from agent.operands import fill_operands
 from agent.reasoners.features import ask
+from agent.routes import stop_of
 from agent.state import Claim, Draft, Evidence, Outcome, Query, State
 from retrieval.store import StoreError
 from tools import ToolError, run_call
@@ -40,7 +41,7 @@ def recall(state: State, runtime: Run) -> Changed:
         "turns": turns,
         "standalone": standalone,
         "episodes": [episode.id for episode in episodes],
-        "evidence": memory.evidence_of(episodes, deps.library),
+        "evidence": deps.found(memory.evidence_of(episodes, deps.library)),
         "notes": notes,
         "round": 0,
         "seen": 0,
@@ -60,7 +61,7 @@ def retrieve(query: Query, runtime: Run) -> Changed:
     passages = deps.library.search(query["query"], deps.settings.passages)
     notes = [f"retrieve: {deps.library.blind_reason}"] if deps.library.blind_reason else []
     return {
-        "evidence": [of_passage(passage, query["query"], query["round"]) for passage in passages],
+        "evidence": deps.found([of_passage(p, query["query"], query["round"]) for p in passages]),
         "tried": [query["query"]],
         "notes": notes,
     }
@@ -78,7 +79,7 @@ def act(state: State, runtime: Run) -> Changed:
     except ToolError as error:
         return {"tool_failure": str(error), "notes": [f"act: {error}"]}
     evidence = of_tool(call, result["text"], rests_on, state["round"])
-    return {"tool_failure": "", "evidence": [evidence]}
+    return {"tool_failure": "", "evidence": runtime.context.found([evidence])}
 
 
 def draft(state: State, runtime: Run) -> Changed:
@@ -137,7 +138,13 @@ def reformulate(state: State, runtime: Run) -> Changed:
 
 
 def settle(state: State, runtime: Run) -> Changed:
-    """Keep what is verified of the best draft, and say what it amounts to."""
+    """Keep what is verified of the best draft, say what it amounts to, and which budget ended the loop."""
+    deps = runtime.context
+    return {**settled(state), "stopped": stop_of(state, deps.settings, deps.spent())}
+
+
+def settled(state: State) -> Changed:
+    """The answer that the best draft gives, and its outcome. Pure."""
     best, lang = state["best"], state["plan"]["lang"]
     if state["plan"]["need"] == "conversation":
         answer = " ".join(claim["text"] for claim in best["claims"])

@@ -5,16 +5,16 @@ They decide from the plan, the verdicts and the budget; they change nothing.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Literal
 
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
+from agent.budget import Spent
 from agent.deps import Deps
 from agent.settings import Settings
-from agent.state import State
+from agent.state import State, Stop
 
 
 def after_plan(state: State) -> Literal["draft", "act"] | list[Send]:
@@ -30,11 +30,11 @@ def after_retrieve(state: State) -> Literal["act", "draft"]:
 
 
 def after_critique(state: State, runtime: Runtime[Deps]) -> Literal["settle", "reformulate"]:
-    """Settle when it passed, when searching cannot help, or when the budget is spent."""
-    searchable = state["plan"]["need"] in ("search", "search_then_tool")
-    if state["passed"] or not searchable or stagnated(state):
+    """Settle when it passed, when searching cannot help, or when a budget is spent."""
+    if state["passed"] or not searchable(state):
         return "settle"
-    return "reformulate" if budget_left(state, runtime.context.settings, time.time()) else "settle"
+    deps = runtime.context
+    return "settle" if stop_of(state, deps.settings, deps.spent()) else "reformulate"
 
 
 def after_reformulate(state: State) -> Literal["settle"] | list[Send]:
@@ -47,9 +47,27 @@ def stagnated(state: State) -> bool:
     return state["round"] > 0 and len(state["evidence"]) == state["seen"]
 
 
-def budget_left(state: State, settings: Settings, now_s: float) -> bool:
-    """Whether another round is allowed: rounds and seconds."""
-    return state["round"] < settings.max_rounds and now_s - state["started_s"] < settings.timeout_s
+def searchable(state: State) -> bool:
+    """Whether searching can help at all."""
+    return state["plan"]["need"] in ("search", "search_then_tool")
+
+
+def stop_of(state: State, settings: Settings, spent: Spent) -> Stop:
+    """Why no further round may begin; "" when one may, or when none is needed.
+
+    What cannot change any more comes first, so that a later look gives the same reason.
+    """
+    if state["passed"] or not searchable(state):
+        return ""
+    if len(state["evidence"]) >= settings.max_evidence:
+        return "passages"
+    if stagnated(state):
+        return "stagnated"
+    if state["round"] >= settings.max_rounds:
+        return "rounds"
+    if 0 < settings.max_tokens <= spent["tokens"]:
+        return "tokens"
+    return "seconds" if spent["seconds"] >= settings.timeout_s else ""
 
 
 def searches(queries: Sequence[str], round_: int) -> list[Send]:

@@ -28,6 +28,10 @@ class Settings:
     """Rounds of reformulation after the first pass, 0 to 10."""
     timeout_s: float = 60.0
     """No new round begins after this many seconds."""
+    max_tokens: int = 0
+    """No new round begins once the chat model has read and written so many tokens; 0 for no limit."""
+    max_evidence: int = 24
+    """Numbered passages and tool results that a run may hold, 1 to 100."""
     passages: int = 6
     """Passages taken for each query, 1 to 20."""
     context_tokens: int = 8192
@@ -43,6 +47,8 @@ class Settings:
         """Raises `SettingsError` for a value out of range."""
         _between("max_rounds", self.max_rounds, 0, 10)
         _between("timeout_s", self.timeout_s, 0, 86_400)
+        _between("max_tokens", self.max_tokens, 0, 1_000_000_000)
+        _between("max_evidence", self.max_evidence, 1, 100)
         _between("passages", self.passages, 1, 20)
         _between("context_tokens", self.context_tokens, 256, 1_048_576)
         _between("gpu_layers", self.gpu_layers, -1, 1000)

@@ -15,7 +15,8 @@ Verdict = Literal["supported", "unsupported", "undecided", "unverified"]
 Outcome = Literal["verified", "partial", "abstained", "unverified", "error"]
 Lang = Literal["en", "zh"]
 
-MAX_EVIDENCE = 24  # numbered passages a run may hold; when it must shrink it shrinks from its tail
+# Why no further round began; "" where none was needed, or none could help.
+Stop = Literal["", "rounds", "tokens", "seconds", "passages", "stagnated", "interrupted"]
 
 
 class Span(TypedDict):
@@ -108,13 +109,20 @@ class Turn(TypedDict):
     outcome: str
 
 
-def merge_evidence(old: list[Evidence], new: list[Evidence]) -> list[Evidence]:
-    """Append what is new, numbered on; what is there keeps its number and its text."""
+class Found(TypedDict):
+    """What a node found, and how many items of evidence the run may hold."""
+
+    items: list[Evidence]
+    limit: int
+
+
+def merge_evidence(old: list[Evidence], new: Found) -> list[Evidence]:
+    """Append what is new, numbered on, up to the limit; what is there keeps its number and its text."""
     merged = list(old)
     known = {(item["chunk_id"], item["start"], item["text"]) for item in old}
-    for item in new:
+    for item in new["items"]:
         key = (item["chunk_id"], item["start"], item["text"])
-        if key not in known and len(merged) < MAX_EVIDENCE:
+        if key not in known and len(merged) < new["limit"]:
             known.add(key)
             merged.append({**item, "number": len(merged) + 1})
     return merged
@@ -146,6 +154,7 @@ class State(TypedDict, total=False):
     round: int  # reformulate: 0 for the first pass
     seen: int  # reformulate: how much evidence there was before this round's search
     outcome: Outcome  # settle
+    stopped: Stop  # settle
     answer: str  # settle
     claims: list[Claim]  # settle: the verified sentences
     missing: list[str]  # settle

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 30.0
 
 Tier = Literal["short", "mid", "long"]
@@ -86,6 +85,22 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_time ON runs (created_s);
 CREATE VIRTUAL TABLE lexicon USING fts5(heading, body, tokenize="ascii tokenchars '._'");
 """
+_CHECKPOINTS = """
+CREATE TABLE checkpoints (           -- of unfinished runs; serialised by whoever writes them
+    run_id TEXT NOT NULL, space TEXT NOT NULL, id TEXT NOT NULL, parent TEXT,
+    kind TEXT NOT NULL, checkpoint BLOB NOT NULL, metadata_kind TEXT NOT NULL, metadata BLOB NOT NULL,
+    PRIMARY KEY (run_id, space, id)
+) WITHOUT ROWID;
+CREATE TABLE checkpoint_writes (     -- what tasks wrote after a checkpoint
+    run_id TEXT NOT NULL, space TEXT NOT NULL, checkpoint_id TEXT NOT NULL, task_id TEXT NOT NULL,
+    place INTEGER NOT NULL, task_path TEXT NOT NULL, channel TEXT NOT NULL,
+    kind TEXT NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (run_id, space, checkpoint_id, task_id, place)
+) WITHOUT ROWID;
+"""
+_VERSIONS = (_SCHEMA, _CHECKPOINTS)  # what each version of the file added to the one before
+SCHEMA_VERSION = len(_VERSIONS)
+UNFINISHED = "unfinished"  # outcome of a run that may be resumed
 
 
 class StoreError(Exception):
@@ -223,12 +238,13 @@ class Store:
         if version > SCHEMA_VERSION:
             raise StoreError(f"the library {self.file} was made by a newer Toulmin: upgrade to open it")
         with self._write():
-            if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:  # nobody was faster
-                if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                    raise StoreError(f"{self.file} is another program's database: choose another folder")
-                for statement in _SCHEMA.split(";\n"):
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]  # somebody may have been faster
+            if version == 0 and self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise StoreError(f"{self.file} is another program's database: choose another folder")
+            for schema in _VERSIONS[version:]:
+                for statement in schema.split(";\n"):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
@@ -580,7 +596,10 @@ class Store:
         return [_record(row) for row in reversed(rows)]
 
     def put_run(self, run_id: str, thread: str, question: str, outcome: str, payload: dict[str, Any]) -> None:
+        """Record a run, in place of what is known of it. The checkpoints of a finished one go."""
         with self._write() as db:
+            if outcome != UNFINISHED:
+                _delete_checkpoints(db, run_id)
             db.execute(
                 "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)",
                 (run_id, thread, question, outcome, time.time(), json.dumps(payload, ensure_ascii=False)),
@@ -601,6 +620,20 @@ class Store:
         chosen = rows[0] if rows else None
         return {**dict(chosen), "payload": json.loads(chosen["payload"])} if chosen else None
 
+    def drop_run(self, run_id: str) -> None:
+        """Forget a run with its checkpoints."""
+        with self._write() as db:
+            db.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+            _delete_checkpoints(db, run_id)
+
+    def drop_unfinished(self, before_s: float) -> None:
+        """Forget the unfinished runs that nobody has worked on since a time."""
+        rows = self._db.execute(
+            "SELECT id FROM runs WHERE outcome = ? AND created_s < ?", (UNFINISHED, before_s)
+        ).fetchall()
+        for row in rows:
+            self.drop_run(row["id"])
+
     def runs(self, limit: int) -> list[dict[str, Any]]:
         """The latest runs, newest first, without their payload."""
         rows = self._db.execute(
@@ -608,6 +641,45 @@ class Store:
             (limit,),
         )
         return [dict(row) for row in rows]
+
+    # --- checkpoints ------------------------------------------------------------------------------------
+
+    def put_checkpoint(self, row: Sequence[Any]) -> None:
+        """Keep a checkpoint: the values of its columns, in their order."""
+        with self._write() as db:
+            db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def checkpoints(self, run_id: str | None, space: str | None = None) -> list[sqlite3.Row]:
+        """The checkpoints of a run, or of all, newest first."""
+        return self._db.execute(
+            "SELECT * FROM checkpoints WHERE (?1 IS NULL OR run_id = ?1) AND (?2 IS NULL OR space = ?2)"
+            " ORDER BY run_id, space, id DESC",
+            (run_id, space),
+        ).fetchall()
+
+    def put_checkpoint_writes(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Keep what a task wrote. A place below 0 is written anew, another keeps what it holds."""
+        with self._write() as db:
+            for row in rows:
+                verb = "REPLACE" if row[4] < 0 else "IGNORE"
+                db.execute(f"INSERT OR {verb} INTO checkpoint_writes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def checkpoint_writes(self, run_id: str, space: str, checkpoint_id: str) -> list[sqlite3.Row]:
+        """What tasks wrote after a checkpoint, in the order in which it is applied."""
+        return self._db.execute(
+            "SELECT * FROM checkpoint_writes WHERE run_id = ? AND space = ? AND checkpoint_id = ?"
+            " ORDER BY task_path, task_id, place",
+            (run_id, space, checkpoint_id),
+        ).fetchall()
+
+    def delete_checkpoints(self, run_id: str) -> None:
+        with self._write() as db:
+            _delete_checkpoints(db, run_id)
+
+
+def _delete_checkpoints(db: sqlite3.Connection, run_id: str) -> None:
+    db.execute("DELETE FROM checkpoints WHERE run_id = ?", (run_id,))
+    db.execute("DELETE FROM checkpoint_writes WHERE run_id = ?", (run_id,))
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -31,7 +31,14 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing a test does may touch the library of whoever runs it."""
-    for name in ("AGENT_MODEL", "AGENT_MAX_ROUNDS", "AGENT_TIMEOUT_S", "AGENT_REMEMBER"):
+    for name in (
+        "AGENT_MODEL",
+        "AGENT_MAX_ROUNDS",
+        "AGENT_TIMEOUT_S",
+        "AGENT_MAX_TOKENS",
+        "AGENT_MAX_EVIDENCE",
+        "AGENT_REMEMBER",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AGENT_HOME", str(tmp_path / "home"))
 

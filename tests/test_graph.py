@@ -278,7 +278,7 @@ def test_without_memory_nothing_is_written(reader: Agent) -> None:
 def test_same_question_again_uses_its_episode(writer: Agent, question: str) -> None:
     first = list(writer.stream(question))
     again = list(writer.stream(question))
-    assert (first[0]["episodes"], again[0]["episodes"]) == (0, 1)
+    assert (first[1]["episodes"], again[1]["episodes"]) == (0, 1)
     assert again[-1]["answer"]["answer"] == first[-1]["answer"]["answer"]
     assert writer.library.store.chunk_count("mid") == 1
     [found] = writer.memory.search(question)
@@ -308,12 +308,12 @@ def test_changed_and_gone_files_are_marked(settings: Settings, tmp_path: Path) -
 def test_events_come_in_order_and_as_json(reader: Agent) -> None:
     events = list(reader.stream(CONTRACT))
     assert [event["event"] for event in events] == [
-        "recall", "plan", "retrieve", "draft", "critique", "settle", "remember", "settled",
+        "started", "recall", "plan", "retrieve", "draft", "critique", "settle", "remember", "settled",
     ]  # fmt: skip
     seconds = [event["seconds"] for event in events]
     assert seconds == sorted(seconds)
     assert json.loads(json.dumps(events, ensure_ascii=False))[-1]["answer"]["outcome"] == "verified"
-    assert events[3]["claims"] and events[4]["passed"] is True
+    assert events[4]["claims"] and events[5]["passed"] is True
 
 
 def test_events_of_a_run_that_searches_again(reader: Agent) -> None:
@@ -345,7 +345,7 @@ def test_async_faces(reader: Agent) -> None:
 
     answer, events = asyncio.run(both())
     assert answer.outcome == "verified" and "120元" in answer.text
-    assert events[0] == "recall" and events[-1] == "settled"
+    assert events[:2] == ["started", "recall"] and events[-1] == "settled"
 
 
 @pytest.mark.parametrize(

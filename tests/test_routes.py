@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
+from agent.budget import Spent
 from agent.deps import Deps, build_deps
 from agent.routes import (
     after_critique,
     after_plan,
     after_reformulate,
     after_retrieve,
-    budget_left,
     searches,
     stagnated,
+    stop_of,
 )
 from agent.settings import Settings
-from agent.state import Need, State
+from agent.state import Need, State, merge_evidence
 from retrieval.library import Library
 from tools import read_call
 
@@ -45,7 +46,6 @@ def state(need: Need = "search", **changed: Any) -> State:
         "passed": False,
         "round": 0,
         "seen": 0,
-        "started_s": time.time(),
     }
     planned.update(changed)  # type: ignore[typeddict-item]
     return planned
@@ -91,8 +91,29 @@ def test_rounds_are_bounded(run: Runtime[Deps]) -> None:
 
 
 def test_seconds_are_bounded(run: Runtime[Deps]) -> None:
-    late = time.time() - run.context.settings.timeout_s - 1
-    assert after_critique(state(started_s=late), run) == "settle"
+    late: Spent = {"seconds": run.context.settings.timeout_s + 1, "tokens": 0}
+    assert after_critique(state(), Runtime(context=replace(run.context, spent=lambda: late))) == "settle"
+
+
+@pytest.mark.parametrize(
+    ("changed", "spent", "stopped"),
+    [
+        ({}, {}, ""),
+        ({"passed": True, "round": 9}, {"tokens": 9999}, ""),
+        ({"round": 2, "evidence": [1, 2]}, {}, "rounds"),
+        ({}, {"tokens": 4000}, "tokens"),
+        ({}, {"tokens": 3999}, ""),
+        ({}, {"seconds": 60.0}, "seconds"),
+        ({"evidence": [1, 2, 3]}, {}, "passages"),
+        ({"evidence": [1, 2, 3], "seen": 3, "round": 2}, {"seconds": 99.0}, "passages"),
+        ({"evidence": [1], "seen": 1, "round": 2}, {}, "stagnated"),
+    ],
+)
+def test_the_budget_that_is_spent_is_named(changed: dict[str, Any], spent: Any, stopped: str) -> None:
+    limits = Settings(max_rounds=2, max_tokens=4000, timeout_s=60, max_evidence=3)
+    assert stop_of(state(**changed), limits, {"seconds": 0.0, "tokens": 0, **spent}) == stopped
+    for need in ("conversation", "tool"):
+        assert stop_of(state(need, **changed), limits, {"seconds": 99.0, "tokens": 9999}) == ""
 
 
 def test_a_round_that_found_nothing_new_is_the_last(run: Runtime[Deps]) -> None:
@@ -114,11 +135,23 @@ def test_after_reformulate() -> None:
 @bounds(max_examples=60, deadline=None)
 def test_budget(round_: int, max_rounds: int, gone_s: float, timeout_s: float) -> None:
     limits = Settings(max_rounds=max_rounds, timeout_s=timeout_s)
-    left = budget_left(state(round=round_, started_s=1000.0), limits, 1000.0 + gone_s)
-    if round_ >= max_rounds or gone_s > timeout_s + 1e-6:
-        assert not left
-    if round_ < max_rounds and gone_s < timeout_s - 1e-6:
-        assert left
+    stopped = stop_of(state(round=round_, seen=-1), limits, {"seconds": gone_s, "tokens": 10**9})
+    assert stopped == ("rounds" if round_ >= max_rounds else "seconds" if gone_s >= timeout_s else "")
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 30), max_size=20), max_size=6), st.integers(1, 100), st.integers(1, 100)
+)
+def test_evidence_keeps_within_its_limit_and_its_numbers(
+    found: list[list[int]], limit: int, later: int
+) -> None:
+    held: list[Any] = []
+    for n, ids in enumerate(found):
+        items: Any = [{"chunk_id": i, "start": 0, "text": str(i), "number": 0} for i in ids]
+        before, at_most = held, limit if n % 2 else later
+        held = merge_evidence(held, {"items": items, "limit": at_most})
+        assert held[: len(before)] == before and len(held) <= max(len(before), at_most)
+    assert [item["number"] for item in held] == list(range(1, len(held) + 1))
 
 
 def test_each_query_is_searched_once_of_its_own() -> None:

@@ -29,25 +29,29 @@ def lines(node: Node) -> list[str]:
     [
         (
             "When was the contract signed?",
-            ["recall", "plan", "retrieve", "draft", "critique", "settle", "remember", "answer:"],
+            ["recall", "plan", "retrieve", "draft", "critique", "settle", "remember", "answer:", "budget:"],
             ["expects date", "1 March 2026", "supported:", "lease.txt:3", "passed", "verified"],
         ),
         (
             "会费每人每年多少钱？",
-            ["recall", "plan", "retrieve", "draft", "critique", "settle", "remember", "answer:"],
+            ["recall", "plan", "retrieve", "draft", "critique", "settle", "remember", "answer:", "budget:"],
             ["expects number", "120元", "supported:", "meeting.zh.md:21", "verified"],
         ),
         (
             "What is 12% of 3,400?",
-            ["recall", "plan", "act", "draft", "critique", "settle", "remember", "answer:"],
+            ["recall", "plan", "act", "draft", "critique", "settle", "remember", "answer:", "budget:"],
             ["tool calculator", "408"],
         ),
         (
             "5除以0等于多少？",
-            ["recall", "plan", "act", "draft", "critique", "settle", "remember", "answer:"],
+            ["recall", "plan", "act", "draft", "critique", "settle", "remember", "answer:", "budget:"],
             ["failed: division by zero", "abstained"],
         ),
-        ("你好", ["recall", "plan", "draft", "critique", "settle", "remember", "answer:"], ["conversation"]),
+        (
+            "你好",
+            ["recall", "plan", "draft", "critique", "settle", "remember", "answer:", "budget:"],
+            ["conversation"],
+        ),
     ],
 )
 def test_tree_shows_every_step(agent: Agent, question: str, steps: list[str], told: list[str]) -> None:

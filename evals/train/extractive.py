@@ -96,7 +96,8 @@ Case = tuple[list[Candidate], list[bool], list[bool]]  # sentences, right ones, 
 def case(library: Library, gold: int, qa: dict[str, Any]) -> Case:
     """The candidate sentences of one question, and which of them hold its answer."""
     passages = library.search(qa["question"], 6)
-    evidence = merge_evidence([], [of_passage(p, qa["question"], 0) for p in passages])
+    items = [of_passage(p, qa["question"], 0) for p in passages]
+    evidence = merge_evidence([], {"items": items, "limit": len(items)})
     found = candidates(ask(qa["question"], Extractive(library).idf), evidence)
     paths = {item["number"]: item["path"] for item in evidence}
     answers = [normalise(answer) for answer in qa["answers"] if normalise(answer)]

@@ -1,0 +1,244 @@
+"""Drives one run: the graph from its start, or from where it was cut short, to a recorded answer.
+
+It yields what happens and keeps what is needed to go on after a kill. What a node does, and where the graph
+goes next, is none of its business.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agent import runs
+from agent.answer import Answer, answer_of
+from agent.budget import Brake, Meter, Spent, budget_of
+from agent.deps import Deps
+from agent.errors import InputError, Stopped
+from agent.events import Event, Started, event_of
+from agent.reasoners.language import language_of
+from agent.state import Draft, Plan, State
+from retrieval.library import printable
+from retrieval.store import UNFINISHED, Store, StoreError
+
+MAX_QUESTION_CHARS = 4000
+KEEP_UNFINISHED_S = 7 * 86_400.0  # an unfinished run that nobody resumed for so long is forgotten
+STOPPED_EARLY = "stopped before anything was verified"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a run starts from."""
+
+    run_id: str
+    question: str
+    thread: str
+    started_s: float
+    spent: Spent
+    events: list[dict[str, Any]]
+    """What happened before it was cut short."""
+    resumed: bool
+
+
+def new_start(question: str, thread: str) -> Start:
+    """A run from its beginning. Raises `InputError` for a question that is empty or too long."""
+    # Lone surrogates come from input that is not UTF-8; nothing downstream takes them.
+    question, thread = printable(question).strip(), printable(thread)
+    if not question:
+        raise InputError("the question is empty")
+    if len(question) > MAX_QUESTION_CHARS:
+        raise InputError(f"the question has {len(question)} characters; {MAX_QUESTION_CHARS} is the limit")
+    return Start(
+        uuid.uuid4().hex[:12], question, thread, time.time(), {"seconds": 0.0, "tokens": 0}, [], False
+    )
+
+
+def old_start(store: Store, run_id: str) -> Start:
+    """An unfinished run, by its id or the start of it. Raises `InputError` when there is none."""
+    run = store.run(run_id)
+    if run is None:
+        raise InputError(f"no run {run_id!r}: `agent runs` lists them")
+    if run["outcome"] != UNFINISHED:
+        raise InputError(f"run {run['id']} is finished: `agent why {run['id']}` shows it")
+    payload = run["payload"]
+    spent: Spent = {"seconds": payload["seconds"], "tokens": payload["tokens"]}
+    return Start(
+        run["id"], run["question"], run["thread"], payload["started_s"], spent, payload["events"], True
+    )
+
+
+def cut_short(state: State) -> State:
+    """A state that can be settled, whatever the run had come to. Pure.
+
+    Without a critique nothing counts as an answer, not even to a greeting.
+    """
+    if "best" in state:
+        return state
+    nothing: Draft = {"claims": [], "sufficiency": 0.0, "missing": [], "round": 0}
+    unplanned: Plan = {
+        "need": "search",
+        "lang": language_of(state["question"]),
+        "answer_type": "other",
+        "queries": [],
+        "call": None,
+    }
+    plan: Plan = {**state.get("plan", unplanned), "need": "search"}
+    blank: State = {
+        "standalone": state["question"],
+        "episodes": [],
+        "evidence": [],
+        "tried": [],
+        "round": 0,
+        "tool_failure": "",
+    }
+    notes = [*state.get("notes", []), STOPPED_EARLY]
+    return {**blank, **state, "plan": plan, "best": nothing, "passed": False, "notes": notes}
+
+
+class Driver:
+    """One run on its way."""
+
+    def __init__(self, graph: Any, start: Start, deps: Deps, brake: Brake, chat_model: Any) -> None:
+        self._start, self._brake = start, brake
+        self._meter = Meter(start.spent)
+        self._deps = replace(deps, spent=self._meter)
+        # The extractive reasoner needs a few milliseconds: to ask again is cheaper than to be ready for that.
+        self._durable = deps.memory is not None and (chat_model is not None or start.resumed)
+        self._graph = graph
+        self._saver: Any = None  # a LangGraph checkpointer, for a run that may be resumed
+        self._config: dict[str, Any] = {"recursion_limit": 100}
+        if chat_model is not None:
+            from agent.models.watch import Watch
+
+            self._config["callbacks"] = [Watch(self._meter, brake)]
+        self._events: list[Any] = list(start.events)
+        self._state: State = {
+            "question": start.question,
+            "thread": start.thread,
+            "run_id": start.run_id,
+            "started_s": start.started_s,
+        }
+
+    def run(self) -> Generator[Event | Answer]:
+        """The events as they come, then the answer. A run that is not read to its end is forgotten."""
+        try:
+            yield self._started()
+            if self._durable:
+                self._prepare()
+            yield from self._nodes()
+        except GeneratorExit:
+            if self._durable:
+                with suppress(StoreError):
+                    self._store.drop_run(self._start.run_id)
+            raise
+        yield self._answer()
+
+    @property
+    def _store(self) -> Store:
+        assert self._deps.memory is not None
+        return self._deps.memory.store
+
+    def _started(self) -> Started:
+        start = self._start
+        return {
+            "event": "started",
+            "seconds": round(start.spent["seconds"], 3),
+            "run_id": start.run_id,
+            "question": start.question,
+            "thread": start.thread,
+            "resumable": self._durable,
+            "resumed": start.resumed,
+        }
+
+    def _prepare(self) -> None:
+        """Have the run survive a kill from here on."""
+        from agent.checkpoints import Checkpoints
+
+        with suppress(StoreError):
+            self._store.drop_unfinished(time.time() - KEEP_UNFINISHED_S)
+        self._saver = Checkpoints(self._store)
+        self._graph = self._graph.copy({"checkpointer": self._saver})
+        self._config["configurable"] = {"thread_id": self._start.run_id}
+        self._keep()
+
+    def _nodes(self) -> Iterator[Event]:
+        try:
+            for node, changed in self._steps():
+                yield self._told(node, changed)
+        except Stopped:
+            yield from self._settle_now()
+
+    def _steps(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each node that finished with what it changed. Raises `Stopped`."""
+        begin: State | None = self._state
+        how: dict[str, Any] = {}
+        if self._saver:
+            how["durability"] = "async"
+            if self._saver.get_tuple({"configurable": {"thread_id": self._start.run_id}}):
+                begin, self._state = None, self._graph.get_state(self._config).values
+        parts = self._graph.stream(
+            begin, self._config, context=self._deps, stream_mode=["updates", "values"], **how
+        )
+        with closing(parts):
+            self._brake.check()
+            while (part := self._next(parts)) is not None:
+                mode, value = part
+                if mode == "values":
+                    self._state = value
+                    if "outcome" not in value:
+                        self._brake.check()
+                    continue
+                for node, changed in value.items():
+                    yield node, changed or {}
+
+    def _next(self, parts: Iterator[tuple[str, Any]]) -> tuple[str, Any] | None:
+        """The next part. What follows the outcome is not cut short: the answer is there already."""
+        if "outcome" not in self._state:
+            self._brake.work()
+        try:
+            return next(parts, None)
+        finally:
+            self._brake.rest()
+
+    def _settle_now(self) -> Iterator[Event]:
+        """Settle with what is verified so far."""
+        from langgraph.runtime import Runtime
+
+        from agent.nodes import remember, settle
+
+        runtime = Runtime(context=self._deps)
+        self._state = cut_short(self._state)
+        settled = {**settle(self._state, runtime), "stopped": "interrupted"}
+        self._state = {**self._state, **settled}  # type: ignore[typeddict-item]
+        yield self._told("settle", settled)
+        remembered = remember(self._state, runtime)
+        self._state["notes"] = [*self._state.get("notes", []), *remembered.get("notes", [])]
+        yield self._told("remember", remembered)
+
+    def _told(self, node: str, changed: dict[str, Any]) -> Event:
+        event = event_of(node, changed, self._meter()["seconds"])
+        self._events.append(event)
+        if self._durable:
+            self._keep()
+        return event
+
+    def _keep(self) -> None:
+        """Note how far the run has come. A busy library must not cost an answer."""
+        with suppress(StoreError):
+            runs.record_unfinished(
+                self._store, self._state, self._deps.reasoner.name, self._events, self._meter()
+            )
+
+    def _answer(self) -> Answer:
+        deps, budget = self._deps, budget_of(self._state, self._deps.settings, self._meter())
+        answer = answer_of(self._state, deps.library, deps.reasoner.name, budget)
+        if deps.memory is None:
+            return answer
+        try:
+            runs.record(self._store, answer, self._state, self._events)
+        except StoreError as error:  # a busy library must not cost a finished answer
+            return replace(answer, run_id="", notes=(*answer.notes, f"not remembered: {error}"))
+        return answer
