@@ -38,6 +38,14 @@ Model = Annotated[
 GpuLayers = Annotated[int | None, typer.Option(help="Model layers to put on the GPU: -1 all, 0 none.")]
 
 
+MaxRounds = Annotated[int | None, typer.Option(help="Rounds of reformulation, 0 to 10.")]
+MaxTokens = Annotated[
+    int | None, typer.Option(help="Begin no round once the chat model used so many tokens; 0: no limit.")
+]
+Timeout = Annotated[float | None, typer.Option(help="Begin no round after this many seconds.")]
+MaxEvidence = Annotated[int | None, typer.Option(help="Numbered passages that a run may hold, 1 to 100.")]
+
+
 def main() -> None:
     """Run the command and leave at once.
 
@@ -108,13 +116,18 @@ def ask(
     ] = None,
     model: Model = None,
     gpu_layers: GpuLayers = None,
-    max_rounds: Annotated[int | None, typer.Option(help="Rounds of reformulation, 0 to 10.")] = None,
-    timeout: Annotated[float | None, typer.Option(help="Begin no round after this many seconds.")] = None,
+    max_rounds: MaxRounds = None,
+    max_tokens: MaxTokens = None,
+    timeout: Timeout = None,
+    max_evidence: MaxEvidence = None,
+    resume: Annotated[
+        str, typer.Option(help="Go on with a run that was killed, in place of a question.", metavar="RUN")
+    ] = "",
     no_memory: Annotated[bool, typer.Option("--no-memory", help="Leave no trace of the question.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Show the rounds on stderr.")] = False,
     json: Json = False,
 ) -> None:
-    """Ask a question of your files.
+    """Ask a question of your files. Ctrl-C settles with what is verified so far.
 
     Example: agent ask "When was the treaty signed?"
     """
@@ -124,10 +137,14 @@ def ask(
         "model": model,
         "gpu_layers": gpu_layers,
         "max_rounds": max_rounds,
+        "max_tokens": max_tokens,
         "timeout_s": timeout,
+        "max_evidence": max_evidence,
         "remember": False if no_memory else None,
     }
-    outcome = ask_once(question, thread, docs or [], flags, show_trace=trace, as_json=json)
+    if resume and (question != "-" or docs or no_memory or thread):
+        raise typer.BadParameter("goes alone: the run has its question, its thread and its library")
+    outcome = ask_once(question, thread, docs or [], flags, resume=resume, show_trace=trace, as_json=json)
     raise typer.Exit(EXIT_CODES[outcome])
 
 
@@ -138,6 +155,10 @@ def chat(
     ] = "",
     model: Model = None,
     gpu_layers: GpuLayers = None,
+    max_rounds: MaxRounds = None,
+    max_tokens: MaxTokens = None,
+    timeout: Timeout = None,
+    max_evidence: MaxEvidence = None,
     no_memory: Annotated[bool, typer.Option("--no-memory", help="Leave no trace of the chat.")] = False,
 ) -> None:
     """Ask one question after another; later ones may lean on earlier ones.
@@ -146,7 +167,15 @@ def chat(
     """
     from agent.cli.chatting import chat_loop
 
-    flags = {"model": model, "gpu_layers": gpu_layers, "remember": False if no_memory else None}
+    flags = {
+        "model": model,
+        "gpu_layers": gpu_layers,
+        "max_rounds": max_rounds,
+        "max_tokens": max_tokens,
+        "timeout_s": timeout,
+        "max_evidence": max_evidence,
+        "remember": False if no_memory else None,
+    }
     chat_loop(thread, flags)
 
 

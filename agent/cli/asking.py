@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from agent.answer import Answer
 from agent.assistant import Agent
 from agent.cli.render import console, print_answer, print_json, status_line, trace_lines
+from agent.cli.stopping import ctrl_c_settles
 from agent.deps import EXTRACTIVE
 from agent.errors import InputError
+from agent.events import Event
 from agent.settings import Settings, read_settings
 
 HINT_MODEL = "answering by quotation; for fluent answers give a chat model: --model FILE.gguf"
@@ -24,13 +26,16 @@ def ask_once(
     docs: Sequence[Path],
     flags: dict[str, Any],
     *,
+    resume: str,
     show_trace: bool,
     as_json: bool,
 ) -> str:
-    """Ask, print, and return the outcome."""
+    """Ask, or go on with a run, print, and return the outcome."""
     settings = read_settings(**flags)
     with Agent(settings) as assistant:
-        answer = _run(assistant, _read(question), thread, docs, show_trace=show_trace)
+        asked = "" if resume else _read(question)
+        with ctrl_c_settles(assistant):
+            answer = _run(assistant.run(asked, thread, docs, resume=resume), show_trace=show_trace)
         if as_json:
             print_json(answer.to_json())
         else:
@@ -39,10 +44,13 @@ def ask_once(
     return answer.outcome
 
 
-def _run(assistant: Agent, question: str, thread: str, docs: Sequence[Path], *, show_trace: bool) -> Answer:
-    for item in assistant.run(question, thread, docs):
+def _run(items: Iterator[Event | Answer], *, show_trace: bool) -> Answer:
+    for item in items:
         if isinstance(item, Answer):
             return item
+        if item["event"] == "started" and item["resumable"]:
+            line = f"run {item['run_id']} (--resume {item['run_id']} if it is cut short)"
+            console(sys.stderr).print(line, style="dim", markup=False)
         if show_trace:
             for line in trace_lines(item):
                 print(line, file=sys.stderr)

@@ -1,6 +1,7 @@
 """`agent chat`: question after question on a terminal, with the loop shown live.
 
-Ctrl-C stops the answer and keeps the chat; Ctrl-D leaves. Without a terminal it reads a question per line.
+Ctrl-C settles the answer with what is verified so far and keeps the chat, a second one ends the program;
+Ctrl-D leaves. Without a terminal it reads a question per line.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from agent.answer import Answer
 from agent.assistant import Agent
 from agent.cli.render import console, print_answer, shorten, status_line, trace_lines
+from agent.cli.stopping import ctrl_c_settles
 from agent.errors import InputError, ToulminError
 from agent.settings import Settings, read_settings
 from retrieval.store import StoreError
@@ -77,7 +79,7 @@ def _answer(assistant: Agent, question: str, thread: str, out: Console) -> str:
     """Show the loop while it runs, then the settled answer; the run's id, "" when it was stopped."""
     err = console(sys.stderr)
     try:
-        with err.status("recall") as status:
+        with ctrl_c_settles(assistant), err.status("recall") as status:
             for item in assistant.run(question, thread):
                 if isinstance(item, Answer):
                     answer = item
@@ -87,7 +89,7 @@ def _answer(assistant: Agent, question: str, thread: str, out: Console) -> str:
                     if item["event"] in ("retrieve", "critique", "reformulate"):
                         err.print(shorten(line, max(20, err.width - 2)), style="dim", markup=False)
     except KeyboardInterrupt:
-        print("stopped; nothing of this question is kept", file=sys.stderr)
+        print("stopped before it began; nothing of this question is kept", file=sys.stderr)
         return ""
     except (ToulminError, StoreError, sqlite3.DatabaseError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -23,13 +23,21 @@ PIPE_WIDTH = 10_000  # in a pipe a line is a line
 QUOTE_CHARS = 240
 CLOSEST = 2  # passages shown where there is no answer
 
-WORDS = {
+WORDS: dict[str, dict[str, Any]] = {
     "en": {
         "missing": "Nowhere in what is cited",
         "closest": "Closest passages",
         "changed": "changed since it was indexed",
         "gone": "the file is gone",
         "rounds": "rounds",
+        "stopped": {
+            "rounds": "no rounds left",
+            "tokens": "no tokens left",
+            "seconds": "out of time",
+            "passages": "no room for passages",
+            "stagnated": "nothing new found",
+            "interrupted": "interrupted",
+        },
     },
     "zh": {
         "missing": "引文中没有提到",
@@ -37,6 +45,14 @@ WORDS = {
         "changed": "索引之后文件已改动",
         "gone": "文件已不存在",
         "rounds": "轮",
+        "stopped": {
+            "rounds": "轮数用完",
+            "tokens": "词元用完",
+            "seconds": "时间用完",
+            "passages": "段落已满",
+            "stagnated": "没有新发现",
+            "interrupted": "已中断",
+        },
     },
 }
 
@@ -82,13 +98,16 @@ def print_answer(answer: Answer, out: Console) -> None:
 
 
 def status_line(answer: Answer) -> str:
-    """Outcome, time, rounds and model on one line, for stderr."""
-    rounds = f"{answer.rounds} {WORDS[answer.lang]['rounds']}"
+    """Outcome, time, rounds, what ended them, and model on one line, for stderr."""
+    words = WORDS[answer.lang]
+    rounds = f"{answer.rounds} {words['rounds']}" + (
+        f" · {words['stopped'][answer.stopped]}" if answer.stopped else ""
+    )
     run = f" · agent why {answer.run_id}" if answer.run_id else ""
     return f"{answer.outcome} · {answer.seconds:.2f} s · {rounds} · {Path(answer.model).name}{run}"
 
 
-def _print_citation(number: int, citation: Citation, words: dict[str, str], out: Console) -> None:
+def _print_citation(number: int, citation: Citation, words: dict[str, Any], out: Console) -> None:
     line = Text(f"[{number}] ", style="cyan")
     line.append_text(place(citation.path, citation.line, citation.page, out))
     if citation.heading:
@@ -99,7 +118,7 @@ def _print_citation(number: int, citation: Citation, words: dict[str, str], out:
     out.print(Text(f"    “{shorten(citation.quote, QUOTE_CHARS)}”", style="dim"))
 
 
-def _print_closest(answer: Answer, words: dict[str, str], out: Console) -> None:
+def _print_closest(answer: Answer, words: dict[str, Any], out: Console) -> None:
     passages = [item for item in answer.evidence if item["kind"] == "passage"][:CLOSEST]
     if passages:
         out.print(Text(f"\n{words['closest']}:", style="dim"))
