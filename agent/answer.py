@@ -79,7 +79,10 @@ class Answer:
         return {
             "outcome": self.outcome,
             "answer": self.text,
-            "claims": [asdict(claim) for claim in self.claims],
+            "claims": [
+                {**asdict(claim), "citations": [asdict(one) for one in claim.citations]}
+                for claim in self.claims
+            ],
             "rounds": self.rounds,
             "queries": list(self.queries),
             "evidence": [dict(item) for item in self.evidence],

@@ -353,6 +353,18 @@ def test_opening_again_finds_everything(tmp_path: Path) -> None:
         assert store.get_meta("embedder") == "hash"
 
 
+def test_a_library_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    file = tmp_path / "library.sqlite"
+    with closing(Store(file)) as store:
+        store.put_document("/a", "h", source(CHINESE), whole(CHINESE))
+    with closing(sqlite3.connect(file)) as db:
+        db.executescript("DROP TABLE checkpoints; DROP TABLE checkpoint_writes; PRAGMA user_version = 1")
+    with closing(Store(file)) as store:
+        assert found(store, "租金") == [CHINESE] and store.checkpoints(None) == []
+    with closing(sqlite3.connect(file)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
 def test_newer_version_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "library.sqlite"
     Store(file).close()

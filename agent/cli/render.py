@@ -169,7 +169,7 @@ def trace_lines(event: Event) -> Iterable[str]:
         case "reformulate":
             yield f"{head}  round {event['round']}: {'; '.join(event['queries']) or 'nothing left to try'}"
         case "settle":
-            yield f"{head}  {event['outcome']}"
+            yield f"{head}  {event['outcome']}" + (f", {event['stopped']}" if event["stopped"] else "")
 
 
 def print_json(value: Any) -> None:
