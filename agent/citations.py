@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from agent.state import Citation, Claim, Evidence
 from retrieval.split import sentences
-from retrieval.tokens import STOP_WORDS, lexical_tokens
+from retrieval.tokens import STOP_WORDS, is_chinese, lexical_tokens
 
+SENTENCES = 3  # of one passage that one claim may rest on
 _MARK = re.compile(r"\s*[\[【](\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)[\]】]")
 
 
@@ -31,20 +32,48 @@ def cite(claim: Claim, evidence: Sequence[Evidence]) -> list[Citation]:
         own = [(span, by_number.get(span["evidence"])) for span in claim["spans"]]
         return [_citation(item, span["start"], span["end"]) for span, item in own if item]
     cited = [by_number[number] for number in claim["evidence"] if number in by_number]
-    return [nearest(claim["text"], item) for item in cited if item["kind"] == "passage"]
+    return [found for item in cited if item["kind"] == "passage" for found in closest(claim["text"], item)]
 
 
 def nearest(text: str, item: Evidence) -> Citation:
     """The sentence of a passage that shares most words with a text; with its neighbour if that adds more."""
+    return closest(text, item)[0]
+
+
+def closest(text: str, item: Evidence) -> list[Citation]:
+    """The sentences of a passage that a text rests on, best first; neighbours are one citation.
+
+    Further sentences are taken in while each adds a quarter of the text's words, three sentences at most. Where
+    no word is shared, as between two languages, the whole passage is cited.
+    """
     wanted = _words(text)
     spans = sentences(item["text"]) or [(0, len(item["text"]))]
     shared = [wanted & _words(item["text"][start:end]) for start, end in spans]
+    if is_chinese(text) != is_chinese(item["text"]) and wanted:
+        return [_citation(item, item["start"], item["start"] + len(item["text"]))]
     best = max(range(len(spans)), key=lambda n: (len(shared[n]), -n))
-    first, last = best, best
-    for neighbour in (best - 1, best + 1):
-        if 0 <= neighbour < len(spans) and len(shared[neighbour] - shared[best]) >= max(2, len(wanted) // 4):
-            first, last = min(first, neighbour), max(last, neighbour)
-    return _citation(item, item["start"] + spans[first][0], item["start"] + spans[last][1])
+    chosen, covered = [best], set(shared[best])
+    while len(chosen) < SENTENCES:
+        more = max(range(len(spans)), key=lambda n: (len(shared[n] - covered), -abs(n - best), -n))
+        if len(shared[more] - covered) < max(2, len(wanted) // 4):
+            break
+        chosen.append(more)
+        covered |= shared[more]
+    runs = _runs(sorted(chosen))
+    runs.sort(key=lambda run: best not in run)
+    start = item["start"]
+    return [_citation(item, start + spans[run[0]][0], start + spans[run[-1]][1]) for run in runs]
+
+
+def _runs(numbers: list[int]) -> list[list[int]]:
+    """Sorted numbers in runs of neighbours."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
 
 
 def _citation(item: Evidence, start: int, end: int) -> Citation:
