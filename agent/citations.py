@@ -13,6 +13,7 @@ from retrieval.split import sentences
 from retrieval.tokens import STOP_WORDS, is_chinese, lexical_tokens
 
 SENTENCES = 3  # of one passage that one claim may rest on
+WHOLE = 0.6  # share of a sentence's words by which a claim repeats it
 _MARK = re.compile(r"\s*[\[【](\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)[\]】]")
 
 
@@ -43,19 +44,21 @@ def nearest(text: str, item: Evidence) -> Citation:
 def closest(text: str, item: Evidence) -> list[Citation]:
     """The sentences of a passage that a text rests on, best first; neighbours are one citation.
 
-    Further sentences are taken in while each adds a quarter of the text's words, three sentences at most. Where
-    no word is shared, as between two languages, the whole passage is cited.
+    Further sentences are taken in while each adds a quarter of the text's words, or is mostly there itself, three
+    sentences at most. Between two languages the whole passage is cited.
     """
     wanted = _words(text)
     spans = sentences(item["text"]) or [(0, len(item["text"]))]
-    shared = [wanted & _words(item["text"][start:end]) for start, end in spans]
+    own = [_words(item["text"][start:end]) for start, end in spans]
+    shared = [wanted & words for words in own]
     if is_chinese(text) != is_chinese(item["text"]) and wanted:
         return [_citation(item, item["start"], item["start"] + len(item["text"]))]
     best = max(range(len(spans)), key=lambda n: (len(shared[n]), -n))
     chosen, covered = [best], set(shared[best])
     while len(chosen) < SENTENCES:
         more = max(range(len(spans)), key=lambda n: (len(shared[n] - covered), -abs(n - best), -n))
-        if len(shared[more] - covered) < max(2, len(wanted) // 4):
+        added = len(shared[more] - covered)
+        if added < max(2, len(wanted) // 4) and added < max(3, WHOLE * len(own[more])):
             break
         chosen.append(more)
         covered |= shared[more]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from agent.citations import holds
-from agent.critic.align import Comparison, compare
+from agent.critic.align import NEAR_COPY, Comparison, compare
 from agent.critic.facts import chinese_names, dates_of, latin_names, links_of, numbers_of, read
 from agent.critic.speakers import speakers_of, turn_of
 from agent.critic.values import akin, bound_of, is_firm_bound, is_initials, same_date, same_link, same_number
@@ -52,6 +52,7 @@ def check_numbers(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[i
     """Every number of the claim, with its unit, is in what it cites; 1,024 = 1024 and 百分之七 = 7 %."""
     text, support = strip_lead_in(claim["text"]), _support(claim, evidence)
     said, known = numbers_of(text), numbers_of(support)
+    passage = _passages(claim, evidence)
     years = {d.year for d in dates_of(_support(claim, evidence, context=True))}
     unsure = ""
     for number in said:
@@ -60,8 +61,14 @@ def check_numbers(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[i
         if not near:
             if not number.unit and number.value in years:
                 continue
-            if _ONE.match(shown) and number.value <= 2:
+            counted = number.unit == "ordinal" or (_ONE.match(shown) and number.value <= 2)
+            if (counted and not _is_near_copy(claim, evidence)) or (counted and number.value == 1 and shown[0] != "第"):
                 unsure = unsure or f"what it cites does not count {shown!r}"
+                continue
+            if not _is_near_copy(claim, evidence) and any(
+                same_number(number, text, other, passage) for other in numbers_of(passage)
+            ):
+                unsure = f"{shown!r} stands elsewhere in the passage"
                 continue
             return "unsupported", f"{shown!r} is not in what it cites"
         if number.unit and all(other.unit != number.unit for other in near):
@@ -76,7 +83,8 @@ def check_dates(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
     text, support = strip_lead_in(claim["text"]), _support(claim, evidence, context=True)
     said, known = dates_of(text), dates_of(support)
     bare = {number.value for number in numbers_of(support) if not number.unit}
-    passage_years = {date.year for date in dates_of(_passages(claim, evidence))}
+    passage = dates_of(_passages(claim, evidence))
+    passage_years = {date.year for date in passage}
     unsure = ""
     for date in said:
         if any(same_date(date, other) for other in known):
@@ -87,6 +95,9 @@ def check_dates(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
             other.year is None and same_date(date, other, strict=False) for other in known
         ):
             unsure = f"the year of {date.iso} stands elsewhere in the passage"
+            continue
+        if not _is_near_copy(claim, evidence) and any(same_date(date, other) for other in passage):
+            unsure = f"{date.iso} stands elsewhere in the passage"
             continue
         return "unsupported", f"the date {date.iso} is not in what it cites"
     return _differing("dates", claim, evidence) or (
@@ -103,7 +114,8 @@ def check_names(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
     for name in _names(text):
         if _is_named(name, support):
             continue
-        if _is_named(name, passage) and _PRONOUN.search(support):
+        replaced = _is_near_copy(claim, evidence) and not _PRONOUN.search(support)
+        if _is_named(name, passage) and not replaced:
             unsure = f"{name!r} is named elsewhere in the passage"
         elif crossing:
             unsure = f"{name!r} is in another script"
@@ -232,6 +244,10 @@ def _differing(layer: str, claim: Claim, evidence: Sequence[Evidence]) -> Result
     return ("unsupported", f"it says {found.said!r} where the source says {found.known!r}") if found else None
 
 
+def _is_near_copy(claim: Claim, evidence: Sequence[Evidence]) -> bool:
+    return _compared(claim, evidence).coverage >= NEAR_COPY
+
+
 def _compared(claim: Claim, evidence: Sequence[Evidence]) -> Comparison:
     context = _passages(claim, evidence)
     return compare(claim["text"], _support(claim, evidence), context)
@@ -264,7 +280,7 @@ def _names(text: str) -> list[str]:
     return [text[t.start : t.end] for t in tokens if t.kind == "name"]
 
 
-_RANK = re.compile(r"\d{1,2}(?::\d\d)?[ap]m|\d{4}s", re.I)  # times and decades, written in many ways
+_LOOSE = re.compile(r"\d{1,2}(?::\d\d)?[ap]m|\d{4}s|Q[1-4]|H[12]", re.I)  # times, written in many ways
 
 
 def _is_named(name: str, text: str) -> bool:
@@ -275,7 +291,7 @@ def _is_named(name: str, text: str) -> bool:
         return name in known or (len(name) > 3 and (name[1:] in known or name[:-1] in known))
     own = [word for word in lexical_tokens(name) if word not in STOP_WORDS]
     known_words = set(lexical_tokens(text))
-    if set(own) <= known_words or _RANK.fullmatch(name):
+    if set(own) <= known_words or _LOOSE.fullmatch(name):
         return True
     if all(any(akin(word, other) for other in known_words) for word in own):
         return True

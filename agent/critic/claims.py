@@ -22,6 +22,7 @@ _INLINE_ITEM = re.compile(r"(?<=[.;:。；：])\s+(?=(?:[-*•]|\d{1,2}[.)])\s)|
 _RULE = re.compile(r"^\s*\|?(?:\s*:?-{2,}:?\s*\|?)+\s*$")
 _BARE_NUMBER = re.compile(r"^[\W\d_]*$")
 _LEADS_IN = re.compile(r"[:：]\s*$")
+_RUNS_ON = re.compile(r"[,，、:：].*[^.!?。！？；;…\"”’)）」』】]\s*$|[,，、]\s*$", re.S)
 _FACT = re.compile(r"[a-z,] [A-Z]|[《“\"「]")
 
 
@@ -74,7 +75,21 @@ def _parts(text: str) -> Iterator[str]:
 
 def _prose(text: str) -> Iterator[str]:
     for block in _INLINE_ITEM.split(text):
-        for start, end in sentences(block):
+        for start, end in _whole(block, sentences(block)):
             part = _MARKER.sub("", block[start:end]).strip()
             if part and not (_BARE_NUMBER.match(part) and len(part) < 5):
                 yield part
+
+
+def _whole(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Long sentences that were cut at a pause put together again, but for speech without punctuation."""
+    current: tuple[int, int] | None = None
+    for start, end in spans:
+        if current and _RUNS_ON.search(text[current[0] : current[1]]) and "\n" not in text[current[1] : start]:
+            current = (current[0], end)
+            continue
+        if current:
+            yield current
+        current = (start, end)
+    if current:
+        yield current

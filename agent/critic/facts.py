@@ -1,8 +1,7 @@
 """Reads a sentence into the tokens that the checks compare: words, names, numbers, dates and links.
 
 A number, a date, a name and a link is one token however it is written, so that 1,024 and 一千零二十四 are the
-same. English names are known by their capitals, Chinese ones by the segmenter's tags, by 《》 and by the point
-in a transliterated name. It does not understand a sentence, nor does it know that two names are one person.
+same. English names are known by their capitals, Chinese ones by the segmenter's tags and by 《》. It does not understand a sentence, nor does it know that two names are one person.
 """
 
 from __future__ import annotations
@@ -57,7 +56,6 @@ _PIECE = re.compile(
 )
 _CLAUSE_WORDS = frozenset("but while whereas although though because however which who".split())
 _TITLES = re.compile(r"[《「『“\"]([^《》「」『』“”\"]{2,40})[》」』”\"]")
-_FOREIGN_ZH = re.compile(rf"[{CJK}]{{1,8}}(?:[·•‧・．][{CJK}]{{1,8}})+")
 _NAME_TAGS = frozenset({"nr", "nrt", "nrfg", "ns", "nt", "nz"})
 # What the segmenter sometimes takes into a name, in front and behind.
 _LOOSE_FRONT = "由与與和及在对對向被把據据从從为為是让讓给給跟同及而即对自至到"
@@ -145,7 +143,7 @@ def latin_names(text: str) -> frozenset[str]:
 
 @lru_cache(CACHED)
 def chinese_names(text: str) -> frozenset[str]:
-    """Names in a Chinese text, as the segmenter, title marks and points in transliterations show them."""
+    """Names in a Chinese text, as the segmenter and title marks show them."""
     found = {m.group(1) for m in _TITLES.finditer(text) if re.search(f"[{CJK}]", m.group(1))}
     if not re.search(f"[{CJK}]", text):
         return frozenset()
@@ -157,8 +155,6 @@ def chinese_names(text: str) -> frozenset[str]:
             name = name.rstrip(_LOOSE_BACK)
             if len(name) > 1 and re.fullmatch(f"[{CJK}]+", name):
                 found.add(name)
-    for match in _FOREIGN_ZH.finditer(text):
-        found |= {part for part in re.split("[·•‧・．]", match.group())[:-1] if len(part) > 1}
     return frozenset(found)
 
 

@@ -22,14 +22,17 @@ _EN = (
 )
 _ZH_VERBS = (
     "表示|认为|認為|指出|宣布|声称|聲稱|强调|強調|回忆|回憶|透露|解释|解釋|提出|主张|主張|建议|建議|承认|承認|写道|寫道"
-    "|说道|說道|称赞|稱讚|批评|批評|提到|补充|補充|告诉|告訴|坦言|问道|問道|回答|答道|介绍|介紹|说(?!法|明|服)|說(?!法|明|服)"
+    "|说道|說道|称赞|稱讚|批评|批評|提到|补充|補充|告诉|告訴|坦言|问道|問道|回答|答道|介绍|介紹|说(?![法明服话书唱不])|說(?![法明服話書唱不])"
 )
 _ZH_NOT = "的地得也还還则則都又再曾就是可会會能并並不没沒所"
 _ZH = (
     re.compile(rf"(?:^|[，,。；;：:！？!?\n“”「」（）()、 ])([{CJK}A-Za-z·• .]{{2,14}}?)(?:先生|女士|教授|博士)?(?:还|也|还|又|则|曾|在[{CJK}]{{2,10}}[中上里时])?(?:{_ZH_VERBS})"),
     re.compile(rf"(?:据|根据|据|按照|按)([{CJK}A-Za-z·• ]{{2,10}}?)(?:的?(?:说法|說法|介绍|介紹|看法|观点|報道|报道|報導|统计|所说|所說|说|說|称|稱))"),
 )
-_TURN = re.compile(rf"(?:^|\n)\s*(?:\[[\d:]+\]\s*)?([A-Z{CJK}][^\n：:，。,]{{0,20}})[：:]")
+_TURN = re.compile(
+    rf"(?:^|\n)\s*(?:\[[\d:]+\]\s*)?((?:[{CJK}·]{{2,6}}|[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){{0,2}}|(?:Speaker|发言人|說話人|说话人)\s*\w{{1,3}}))[：:]"
+)
+_NO_NAME = re.compile("[的在是于於了不这這那有为為并並]")
 _NOBODY = re.compile(
     r"^(?:The|This|That|It|He|She|They|We|I|You|There|Who|Which|One|Some|Many|Others?|People|Researchers|Scientists|However|But|And"
     r"|[他她它我你][们們]?|有人|人们|人們|据|文章|文中|作者|研究|报告|報告|报道|報道|媒体|媒體|专家|專家|学者|學者)$"
@@ -41,7 +44,7 @@ def speakers_of(text: str) -> list[str]:
     found = [match.group(1) for pattern in (*_EN, *_ZH) for match in pattern.finditer(text)]
     found += [match.group(1) for match in _TURN.finditer(text)]
     cleaned = (name.strip(" .'’•·").removesuffix("'s") for name in found)
-    return list(dict.fromkeys(name for name in cleaned if len(name) > 1 and not _NOBODY.match(name)))
+    return list(dict.fromkeys(name for name in cleaned if len(name) > 1 and not _NOBODY.match(name) and not _NO_NAME.search(name)))
 
 
 def turn_of(text: str, start: int, end: int) -> list[str]:
