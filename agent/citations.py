@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from agent.state import Citation, Claim, Evidence
 from retrieval.split import sentences
@@ -44,8 +45,8 @@ def nearest(text: str, item: Evidence) -> Citation:
 def closest(text: str, item: Evidence) -> list[Citation]:
     """The sentences of a passage that a text rests on, best first; neighbours are one citation.
 
-    Further sentences are taken in while each adds a quarter of the text's words, or is mostly there itself, three
-    sentences at most. Between two languages the whole passage is cited.
+    Further sentences are taken in, three in all, while each adds a quarter of the text's words or is mostly
+    there itself. Between two languages the whole passage is cited.
     """
     wanted = _words(text)
     spans = sentences(item["text"]) or [(0, len(item["text"]))]
@@ -100,5 +101,6 @@ def holds(citation: Citation, sources: Mapping[int, str]) -> bool:
     return source[citation["start"] : citation["end"]] == citation["quote"]
 
 
-def _words(text: str) -> set[str]:
-    return {token for token in lexical_tokens(text) if token not in STOP_WORDS}
+@lru_cache(2048)  # the sentences of a draft's passages, which every claim is compared with
+def _words(text: str) -> frozenset[str]:
+    return frozenset(token for token in lexical_tokens(text) if token not in STOP_WORDS)

@@ -1,8 +1,8 @@
 """The critic: one verdict per claim, cheapest layer first, and it fails closed.
 
-The layers are the checks, an entailment scorer where there is one, and the judge; each may only lower confidence
-or pass on what it cannot decide. A layer that raises, hangs or returns nonsense makes the claim `unverified`,
-never `supported`. Whether the whole answers the question is judged apart, in `sufficiency`.
+The layers are the checks, an entailment scorer where there is one, and the judge; each may only lower
+confidence or pass on what it cannot decide. A layer that raises, hangs or returns nonsense makes the claim
+`unverified`, never `supported`. Whether the whole answers the question is judged apart, in `sufficiency`.
 """
 
 from __future__ import annotations
@@ -112,7 +112,11 @@ def _checked(layer: str, result: tuple[Verdict, str]) -> Check:
 
 def _failure(layer: str, error: Exception) -> Check:
     what = "the judge" if layer == "judge" else "the entailer" if layer == "entail" else "the check"
-    return {"layer": layer, "verdict": "unverified", "reason": f"{what} failed: {type(error).__name__}: {error}"}
+    return {
+        "layer": layer,
+        "verdict": "unverified",
+        "reason": f"{what} failed: {type(error).__name__}: {error}",
+    }
 
 
 def _with_checks(claim: Claim, checks: list[Check], *, last: str = "") -> Claim:

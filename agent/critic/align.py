@@ -1,8 +1,8 @@
 """Lays a claim beside the sentences it cites and says where the two part.
 
-Names, numbers, dates and links are aligned by kind, so that an exchanged or replaced one stands opposite the one
-it has taken the place of. A difference is only reported where the words around it are the source's own: in free
-paraphrase nothing can be told this way.
+Names, numbers, dates and links are aligned by kind, so that an exchanged or replaced one stands opposite the
+one it has taken the place of. A difference is only reported where the words around it are the source's own: in
+free paraphrase nothing can be told this way.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from agent.critic.facts import (
@@ -25,14 +26,15 @@ from agent.critic.facts import (
     read,
     weight,
 )
-from agent.critic.wording import ANTONYMS, GENERIC, MEASURES, NEGATION, strip_lead_in
 from agent.critic.values import same_date, same_link, same_name, same_number
+from agent.critic.wording import ANTONYMS, GENERIC, MEASURES, NEGATION, strip_lead_in
 from retrieval.tokens import stem
 
 NEAR_COPY = 0.65  # share of a claim's weight that stands in the source in the same order
 NEAR_BY = 3  # tokens on each side that must be the source's too where the claim is no near-copy
 LAYER_OF = {"name": "names", "number": "numbers", "date": "dates", "link": "links"}
 _PASSIVE = re.compile(r"\bby\b|[被由受]", re.I)
+_JOINED = re.compile(r"[,，、;；&和与與及跟同或以兼]|\b(?:and|or)\b")
 _JOINS = frozenset("and or & 和 与 與 及 跟 同 或 以 兼".split())
 
 
@@ -82,7 +84,12 @@ def compare(claim: str, source: str, context: str) -> Comparison:
     if not ours or not theirs:
         return Comparison(0.0, ())
     blocks = _blocks([t.place for t in theirs], [t.place for t in ours])
-    match = {k: i for tag, a, b, c, _ in blocks if tag == "equal" for i, k in zip(range(a, b), range(c, len(ours)), strict=False)}
+    match = {
+        k: i
+        for tag, a, b, c, _ in blocks
+        if tag == "equal"
+        for i, k in zip(range(a, b), range(c, len(ours)), strict=False)
+    }
     coverage = sum(weight(ours[k]) for k in match) / sum(map(weight, ours))
     sides = _Sides(claim, source, ours, theirs, match, blocks, coverage)
     found = [*_exchanged_values(sides), *_other_units(sides)]
@@ -131,7 +138,11 @@ def _exchanged_values(sides: _Sides) -> Iterator[Difference]:
     turned = len(_PASSIVE.findall(sides.claim)) != len(_PASSIVE.findall(sides.source))
     for k, i in wrong:
         said, known = sides.ours[k], sides.theirs[i]
-        if turned and said.kind == "name" and any(t.kind == "name" and same_name(said, t) for t in sides.theirs):
+        if (
+            turned
+            and said.kind == "name"
+            and any(t.kind == "name" and same_name(said, t) for t in sides.theirs)
+        ):
             continue
         yield Difference(LAYER_OF[said.kind], sides.said(k, k + 1), sides.known(i, i + 1))
 
@@ -151,7 +162,8 @@ def _is_better_by_value(sides: _Sides, wrong: set[int]) -> bool:
     blocks = _blocks(theirs, [t.key for t in sides.ours])
     exact = sum(weight(t) for tag, _, _, c, d in blocks if tag == "equal" for t in sides.ours[c:d])
     right = sum(weight(sides.ours[k]) for k in sides.match if k not in wrong)
-    return exact > right + 0.5
+    # Of two that have changed places one can always be matched; that is no better.
+    return exact > right + max(0.5, len(wrong) - 0.9)
 
 
 def _is_list(sides: _Sides, wrong: Sequence[tuple[int, int]]) -> bool:
@@ -165,9 +177,11 @@ def _is_list(sides: _Sides, wrong: Sequence[tuple[int, int]]) -> bool:
 
 
 def _only_joins(tokens: Sequence[Token], at: Sequence[int], text: str) -> bool:
-    inner = tokens[at[0] : at[-1] + 1]
-    kind = inner[0].kind
-    return all(t.kind == kind or t.key in _JOINS for t in inner)
+    kind = tokens[at[0]].kind
+    gaps = pairwise(at)
+    return all(t.kind == kind or t.key in _JOINS for t in tokens[at[0] : at[-1] + 1]) and all(
+        _JOINED.search(text[tokens[n].end : tokens[m].start]) for n, m in gaps
+    )
 
 
 def _other_units(sides: _Sides) -> Iterator[Difference]:
@@ -179,7 +193,11 @@ def _other_units(sides: _Sides) -> Iterator[Difference]:
         own, other = _unit(sides.ours, k, said), _unit(sides.theirs, i, known)
         measured = {own, other} & MEASURES
         if own and other and own != other and measured and own not in other and other not in own:
-            yield Difference("numbers", sides.said(k, min(k + 2, len(sides.ours))), sides.known(i, min(i + 2, len(sides.theirs))))
+            yield Difference(
+                "numbers",
+                sides.said(k, min(k + 2, len(sides.ours))),
+                sides.known(i, min(i + 2, len(sides.theirs))),
+            )
 
 
 def _unit(tokens: Sequence[Token], n: int, token: Token) -> str:
@@ -201,7 +219,7 @@ def _replaced_names(sides: _Sides) -> Iterator[Difference]:
         if tag != "replace" or b - a > 4 or d - c > 8:
             continue
         names = [t for t in sides.theirs[a:b] if t.kind == "name"]
-        said, known = sides.said(c, d), sides.known(a, b)
+        said, known = re.sub("['’]s$", "", sides.said(c, d)), sides.known(a, b)
         if len(names) != 1 or any(t.kind != "word" for t in sides.ours[c:d]) or GENERIC.search(said):
             continue
         if names[0].key.isascii():
@@ -224,14 +242,21 @@ def _is_short_form(said: str, known: str) -> bool:
 def _exchanged_words(sides: _Sides) -> Iterator[Difference]:
     """Two words that have changed places: "the landlord pays the tenant"."""
     replaced = [
-        (tuple(t.key for t in sides.theirs[a:b] if not is_function(t)), tuple(t.key for t in sides.ours[c:d] if not is_function(t)), a, b, c, d)
+        (
+            tuple(t.key for t in sides.theirs[a:b] if not is_function(t)),
+            tuple(t.key for t in sides.ours[c:d] if not is_function(t)),
+            a,
+            b,
+            c,
+            d,
+        )
         for tag, a, b, c, d in sides.blocks
         if tag == "replace"
     ]
     if len(_PASSIVE.findall(sides.claim)) != len(_PASSIVE.findall(sides.source)):
         return
     for n, (known, said, a, b, c, d) in enumerate(replaced):
-        for other_known, other_said, _, b2, c2, d2 in replaced[n + 1 :]:
+        for other_known, other_said, _, b2, _, _ in replaced[n + 1 :]:
             if known and said and known == other_said and said == other_known:
                 between = sides.theirs[b:b2]
                 if any(not is_function(t) and t.key not in (*known, *said) for t in between):
@@ -298,7 +323,9 @@ def _negations(sides: _Sides) -> Iterator[Difference]:
 def _denials(text: str, tokens: Sequence[Token]) -> list[frozenset[int]]:
     """The tokens of each negation of a text."""
     spans = [match.span() for match in NEGATION.finditer(text)]
-    sets = [frozenset(n for n, t in enumerate(tokens) if t.start < end and start < t.end) for start, end in spans]
+    sets = [
+        frozenset(n for n, t in enumerate(tokens) if t.start < end and start < t.end) for start, end in spans
+    ]
     return [found for found in sets if found]
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from agent.citations import holds
 from agent.critic.align import NEAR_COPY, Comparison, compare
-from agent.critic.facts import chinese_names, dates_of, latin_names, links_of, numbers_of, read
+from agent.critic.facts import CACHED, chinese_names, dates_of, latin_names, links_of, numbers_of, read
 from agent.critic.speakers import speakers_of, turn_of
 from agent.critic.values import akin, bound_of, is_firm_bound, is_initials, same_date, same_link, same_number
 from agent.critic.wording import HEDGE, NEGATION, denies_or_doubts, strip_lead_in
@@ -62,7 +63,9 @@ def check_numbers(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[i
             if not number.unit and number.value in years:
                 continue
             counted = number.unit == "ordinal" or (_ONE.match(shown) and number.value <= 2)
-            if (counted and not _is_near_copy(claim, evidence)) or (counted and number.value == 1 and shown[0] != "第"):
+            if (counted and not _is_near_copy(claim, evidence)) or (
+                counted and number.value == 1 and shown[0] != "第"
+            ):
                 unsure = unsure or f"what it cites does not count {shown!r}"
                 continue
             if not _is_near_copy(claim, evidence) and any(
@@ -74,7 +77,9 @@ def check_numbers(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[i
         if number.unit and all(other.unit != number.unit for other in near):
             unsure = f"what it cites gives no unit to {shown!r}"
     return _differing("numbers", claim, evidence) or (
-        ("undecided", unsure) if unsure else ("supported", f"{len(said)} numbers agree" if said else "no numbers")
+        ("undecided", unsure)
+        if unsure
+        else ("supported", f"{len(said)} numbers agree" if said else "no numbers")
     )
 
 
@@ -212,9 +217,9 @@ def check_words(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
     refused = _differing("words", claim, evidence)
     if refused:
         return refused
-    own = set(lexical_tokens(claim["text"])) - STOP_WORDS
+    own = _token_set(claim["text"]) - STOP_WORDS
     support = _support(claim, evidence, context=True)
-    shared = own & set(lexical_tokens(support))
+    shared = own & _token_set(support)
     share = len(shared) / len(own) if own else 0.0
     if own and is_chinese(claim["text"]) != is_chinese(support):
         return "undecided", "the claim and its source are in two languages"
@@ -283,6 +288,11 @@ def _names(text: str) -> list[str]:
 _LOOSE = re.compile(r"\d{1,2}(?::\d\d)?[ap]m|\d{4}s|Q[1-4]|H[12]", re.I)  # times, written in many ways
 
 
+@lru_cache(CACHED)
+def _token_set(text: str) -> frozenset[str]:
+    return frozenset(lexical_tokens(text))
+
+
 def _is_named(name: str, text: str) -> bool:
     if not name.isascii() and is_chinese(name):
         known = fold(text)
@@ -290,11 +300,13 @@ def _is_named(name: str, text: str) -> bool:
         # The segmenter may take a neighbour in: what is left of a long name must be there.
         return name in known or (len(name) > 3 and (name[1:] in known or name[:-1] in known))
     own = [word for word in lexical_tokens(name) if word not in STOP_WORDS]
-    known_words = set(lexical_tokens(text))
+    known_words = _token_set(text)
     if set(own) <= known_words or _LOOSE.fullmatch(name):
         return True
     if all(any(akin(word, other) for other in known_words) for word in own):
         return True
+    if not (name.isupper() or " " in name):
+        return False
     runs = {t.key for t in read(text, latin_names(text), frozenset()) if t.kind == "name"}
     return any(is_initials(fold(name), run) or is_initials(run, fold(name)) for run in runs)
 

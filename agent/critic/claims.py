@@ -85,7 +85,11 @@ def _whole(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, i
     """Long sentences that were cut at a pause put together again, but for speech without punctuation."""
     current: tuple[int, int] | None = None
     for start, end in spans:
-        if current and _RUNS_ON.search(text[current[0] : current[1]]) and "\n" not in text[current[1] : start]:
+        if (
+            current
+            and _RUNS_ON.search(text[current[0] : current[1]])
+            and "\n" not in text[current[1] : start]
+        ):
             current = (current[0], end)
             continue
         if current:

@@ -217,18 +217,19 @@ def _tokens(text: str, taken: list[tuple[int, int, str, str, Any]], latin: froze
 
 
 def _latin_token(text: str, match: re.Match[str], clause: int, latin: frozenset[str]) -> Token:
-    word = match.group()
-    folded = _name_word(word)
-    inner = any(c.isdigit() for c in word)
-    capital = _CAPITAL.match(word) and word.lower() not in _NOT_NAMES
-    if inner or (capital and (folded in latin or not opens_sentence(text, match.start()))):
-        return Token("name", folded, frozenset([folded]), match.start(), match.end(), clause)
-    key = stem(re.sub("['’]s$", "", fold(word)))
-    return Token("word", key, None, match.start(), match.end(), clause)
+    folded, key, coded, capital = _word(match.group())
+    start, end = match.span()
+    if coded or (capital and (folded in latin or not opens_sentence(text, start))):
+        return Token("name", folded, frozenset([folded]), start, end, clause)
+    return Token("word", key, None, start, end, clause)
 
 
-def _name_word(word: str) -> str:
-    return re.sub(r"(?<=\w)\.$|['’]s$", "", fold(word)).replace(".", "")
+@lru_cache(8192)
+def _word(word: str) -> tuple[str, str, bool, bool]:
+    """As a name, as a word, whether it holds a digit, and whether it may be a name by its capital."""
+    coded = any(char.isdigit() for char in word)
+    capital = bool(_CAPITAL.match(word)) and word.lower() not in _NOT_NAMES
+    return _name_word(word), stem(re.sub("['’]s$", "", fold(word))), coded, capital
 
 
 def _merged(tokens: list[Token]) -> Iterable[Token]:
@@ -239,7 +240,11 @@ def _merged(tokens: list[Token]) -> Iterable[Token]:
         m = n + 1
         if first.kind == "name" and first.key.isascii():
             last = n
-            while m < len(tokens) and tokens[m].clause == first.clause and tokens[m].start - tokens[m - 1].end == 1:
+            while (
+                m < len(tokens)
+                and tokens[m].clause == first.clause
+                and tokens[m].start - tokens[m - 1].end == 1
+            ):
                 if tokens[m].kind == "name":
                     last = m
                 elif tokens[m].key not in _JOINERS:

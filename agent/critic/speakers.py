@@ -16,8 +16,12 @@ _VERBS = (
     r"|insists|maintained|observed|remarked|declared|described|proposed|proposes|warned|warns|mentioned|mentions|confirmed|confirms|thinks|thought)"
 )
 _EN = (
-    re.compile(rf"\b({_NAME})(?:,[^,.;]{{1,40}},)?[ ](?:has[ ]|had[ ]|have[ ]|also[ ]|later[ ]|then[ ])?{_VERBS}\b"),
-    re.compile(rf"\b(?:[Aa]ccording to|[Ii]n the (?:words|view|opinion) of|[Aa]s (?:said|stated|argued|claimed|reported|noted) by)[ ]({_NAME})"),
+    re.compile(
+        rf"\b({_NAME})(?:,[^,.;]{{1,40}},)?[ ](?:has[ ]|had[ ]|have[ ]|also[ ]|later[ ]|then[ ])?{_VERBS}\b"
+    ),
+    re.compile(
+        rf"\b(?:[Aa]ccording to|[Ii]n the (?:words|view|opinion) of|[Aa]s (?:said|stated|argued|claimed|reported|noted) by)[ ]({_NAME})"
+    ),
     re.compile(rf"[,”\"][ ]?{_VERBS}[ ]({_NAME})"),
 )
 _ZH_VERBS = (
@@ -26,8 +30,12 @@ _ZH_VERBS = (
 )
 _ZH_NOT = "的地得也还還则則都又再曾就是可会會能并並不没沒所"
 _ZH = (
-    re.compile(rf"(?:^|[，,。；;：:！？!?\n“”「」（）()、 ])([{CJK}A-Za-z·• .]{{2,14}}?)(?:先生|女士|教授|博士)?(?:还|也|还|又|则|曾|在[{CJK}]{{2,10}}[中上里时])?(?:{_ZH_VERBS})"),
-    re.compile(rf"(?:据|根据|据|按照|按)([{CJK}A-Za-z·• ]{{2,10}}?)(?:的?(?:说法|說法|介绍|介紹|看法|观点|報道|报道|報導|统计|所说|所說|说|說|称|稱))"),
+    re.compile(
+        rf"(?:^|[，,。；;：:！？!?\n“”「」（）()、 ])([{CJK}A-Za-z·• .]{{2,14}}?)(?:先生|女士|教授|博士)?(?:还|也|还|又|则|曾|在[{CJK}]{{2,10}}[中上里时])?(?:{_ZH_VERBS})"
+    ),
+    re.compile(
+        rf"(?:据|根据|据|按照|按)([{CJK}A-Za-z·• ]{{2,10}}?)(?:的?(?:说法|說法|介绍|介紹|看法|观点|報道|报道|報導|统计|所说|所說|说|說|称|稱))"
+    ),
 )
 _TURN = re.compile(
     rf"(?:^|\n)\s*(?:\[[\d:]+\]\s*)?((?:[{CJK}·]{{2,6}}|[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){{0,2}}|(?:Speaker|发言人|說話人|说话人)\s*\w{{1,3}}))[：:]"
@@ -44,7 +52,13 @@ def speakers_of(text: str) -> list[str]:
     found = [match.group(1) for pattern in (*_EN, *_ZH) for match in pattern.finditer(text)]
     found += [match.group(1) for match in _TURN.finditer(text)]
     cleaned = (name.strip(" .'’•·").removesuffix("'s") for name in found)
-    return list(dict.fromkeys(name for name in cleaned if len(name) > 1 and not _NOBODY.match(name) and not _NO_NAME.search(name)))
+    return list(
+        dict.fromkeys(
+            name
+            for name in cleaned
+            if len(name) > 1 and not _NOBODY.match(name) and not _NO_NAME.search(name)
+        )
+    )
 
 
 def turn_of(text: str, start: int, end: int) -> list[str]:

@@ -83,9 +83,10 @@ def _digits(value: Decimal) -> int:
 
 
 def same_date(said: DateSpan, known: DateSpan, *, strict: bool = True) -> bool:
-    """Whether the known date says all that the claim says; not `strict`: whether they do not conflict."""
+    """Whether the known date says all that the claim says; not `strict`: whether they agree where both speak."""
     pairs = ((said.year, known.year), (said.month, known.month), (said.day, known.day))
-    return all(a is None or a == b or (b is None and not strict) for a, b in pairs)
+    agree = any(a is not None and a == b for a, b in pairs)
+    return agree and all(a is None or a == b or (b is None and not strict) for a, b in pairs)
 
 
 _RANKS = frozenset(
@@ -122,7 +123,11 @@ def akin(said: str, known: str) -> bool:
         return True
     short, long = sorted((said, known), key=len)
     root = re.sub(r"(?:ia|a|y|e|o)$", "", short)
-    return len(root) >= 4 and long.startswith(root) and bool(_ADJECTIVE.fullmatch(long[len(root) :]) or long == short + "s")
+    return (
+        len(root) >= 4
+        and long.startswith(root)
+        and bool(_ADJECTIVE.fullmatch(long[len(root) :]) or long == short + "s")
+    )
 
 
 def is_initials(short: str, long: str) -> bool:
