@@ -1,8 +1,8 @@
 """Lays a claim beside the sentences it cites and says where the two part.
 
 Names, numbers, dates and links are aligned by kind, so that an exchanged or replaced one stands opposite the
-one it has taken the place of. A difference is only reported where the words around it are the source's own: in
-free paraphrase nothing can be told this way.
+one it has taken the place of. A difference is only reported where the words around it are the source's own:
+in free paraphrase nothing can be told this way.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _exchanged_values(sides: _Sides) -> Iterator[Difference]:
         return
     turned = len(_PASSIVE.findall(sides.claim)) != len(_PASSIVE.findall(sides.source))
     for k, i in wrong:
-        said, known = sides.ours[k], sides.theirs[i]
+        said = sides.ours[k]
         if (
             turned
             and said.kind == "name"

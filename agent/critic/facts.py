@@ -1,7 +1,8 @@
 """Reads a sentence into the tokens that the checks compare: words, names, numbers, dates and links.
 
 A number, a date, a name and a link is one token however it is written, so that 1,024 and 一千零二十四 are the
-same. English names are known by their capitals, Chinese ones by the segmenter's tags and by 《》. It does not understand a sentence, nor does it know that two names are one person.
+same. English names are known by their capitals, Chinese ones by the segmenter's tags and by 《》. It does not
+understand a sentence, nor does it know that two names are one person.
 """
 
 from __future__ import annotations
@@ -230,6 +231,10 @@ def _word(word: str) -> tuple[str, str, bool, bool]:
     coded = any(char.isdigit() for char in word)
     capital = bool(_CAPITAL.match(word)) and word.lower() not in _NOT_NAMES
     return _name_word(word), stem(re.sub("['’]s$", "", fold(word))), coded, capital
+
+
+def _name_word(word: str) -> str:
+    return re.sub(r"(?<=\w)\.$|['’]s$", "", fold(word)).replace(".", "")
 
 
 def _merged(tokens: list[Token]) -> Iterable[Token]:
