@@ -31,9 +31,11 @@ from agent.critic.wording import ANTONYMS, GENERIC, MEASURES, NEGATION, strip_le
 from retrieval.tokens import stem
 
 NEAR_COPY = 0.65  # share of a claim's weight that stands in the source in the same order
+LOOSE_COPY = 0.45  # from here on, what stands right beside the difference decides
 NEAR_BY = 3  # tokens on each side that must be the source's too where the claim is no near-copy
-LAYER_OF = {"name": "names", "number": "numbers", "date": "dates", "link": "links"}
+LAYER_OF = {"name": "names", "number": "numbers", "date": "dates", "time": "dates", "link": "links"}
 _PASSIVE = re.compile(r"\bby\b|[被由受]", re.I)
+_PART_WORDS = frozenset("and then 并 並 且 而".split())
 _JOINED = re.compile(r"[,，、;；&和与與及跟同或以兼]|\b(?:and|or)\b")
 _JOINS = frozenset("and or & 和 与 與 及 跟 同 或 以 兼".split())
 
@@ -92,9 +94,11 @@ def compare(claim: str, source: str, context: str) -> Comparison:
     }
     coverage = sum(weight(ours[k]) for k in match) / sum(map(weight, ours))
     sides = _Sides(claim, source, ours, theirs, match, blocks, coverage)
-    found = [*_exchanged_values(sides), *_other_units(sides)]
+    found = [*_exchanged_values(sides), *_misplaced_values(sides), *_other_units(sides)]
+    if coverage >= LOOSE_COPY:
+        found += [*_negations(sides), *_opposites(sides)]
     if coverage >= NEAR_COPY:
-        found += [*_replaced_names(sides), *_exchanged_words(sides), *_negations(sides), *_opposites(sides)]
+        found += [*_replaced_names(sides), *_exchanged_words(sides)]
     return Comparison(coverage, tuple(found))
 
 
@@ -120,7 +124,7 @@ def _same(sides: _Sides, said: Token, known: Token) -> bool:
         return same_number(said.value, sides.claim, known.value, sides.source)
     if said.kind == "date":
         return same_date(said.value, known.value, strict=False)
-    return same_link(said.key, known.key)
+    return said.kind == "link" and same_link(said.key, known.key)
 
 
 def _exchanged_values(sides: _Sides) -> Iterator[Difference]:
@@ -133,6 +137,8 @@ def _exchanged_values(sides: _Sides) -> Iterator[Difference]:
     if not wrong:
         return
     wrong = [pair for pair in wrong if sides.coverage >= NEAR_COPY or _is_local(sides, *pair)]
+    if len(wrong) == 1:
+        wrong = [pair for pair in wrong if not _is_nearer_elsewhere(sides, *pair)]
     if not wrong or _is_better_by_value(sides, {k for k, _ in wrong}) or _is_list(sides, wrong):
         return
     turned = len(_PASSIVE.findall(sides.claim)) != len(_PASSIVE.findall(sides.source))
@@ -164,6 +170,71 @@ def _is_better_by_value(sides: _Sides, wrong: set[int]) -> bool:
     right = sum(weight(sides.ours[k]) for k in sides.match if k not in wrong)
     # Of two that have changed places one can always be matched; that is no better.
     return exact > right + max(0.5, len(wrong) - 0.9)
+
+
+def _is_nearer_elsewhere(sides: _Sides, k: int, i: int) -> bool:
+    """Whether the source has the value of a claim in surroundings that are more like the claim's."""
+    own = _around(sides.ours, k)
+    if not own:  # nothing but the value is said
+        return True
+    here = len(own & _around(sides.theirs, i))
+    elsewhere = [j for j, token in enumerate(sides.theirs) if token.kind == sides.ours[k].kind]
+    return any(
+        len(own & _around(sides.theirs, j)) > here
+        for j in elsewhere
+        if j != i and _same(sides, sides.ours[k], sides.theirs[j])
+    )
+
+
+def _around(tokens: Sequence[Token], n: int) -> set[str]:
+    near = [*tokens[max(0, n - 5) : n], *tokens[n + 1 : n + 6]]
+    return {token.key for token in near if not is_function(token)}
+
+
+def _misplaced_values(sides: _Sides) -> Iterator[Difference]:
+    """Numbers and dates said of what another part of the source says, where that part has its own."""
+    parts = _parts(sides.theirs)
+    if len(parts) < 2:
+        return
+    words = {t.key for t in sides.ours if t.kind in ("word", "name", "link") and not is_function(t)}
+    for said in sides.ours:
+        if said.kind not in ("number", "date"):
+            continue
+        own = [part for part in parts if any(t.kind == said.kind and _same(sides, said, t) for t in part)]
+        if not own or any(_shared(words, part, ("word",)) for part in own):
+            continue
+        named = max(_shared(words, part, ("word", "name")) for part in own)
+        for part in parts:
+            rivals = [t for t in part if t.kind == said.kind and _unit_of(t) == _unit_of(said)]
+            free = [t for t in rivals if not any(o.kind == t.kind and _same(sides, o, t) for o in sides.ours)]
+            if free and part not in own and _shared(words, part, ("word", "name")) >= named + 2:
+                shown = sides.source[free[0].start : free[0].end]
+                yield Difference(LAYER_OF[said.kind], sides.claim[said.start : said.end], shown)
+                break
+
+
+def _unit_of(token: Token) -> str:
+    return str(token.value.unit) if token.kind == "number" else ""
+
+
+def _shared(words: set[str], part: Sequence[Token], kinds: Sequence[str]) -> float:
+    found = {t.key for t in part if t.kind in kinds and t.key in words and not is_function(t)}
+    return sum(1.0 if len(key) > 1 else 0.5 for key in found)
+
+
+def _parts(tokens: Sequence[Token]) -> list[list[Token]]:
+    """The clauses of a text; one that is hardly more than a date goes with the next."""
+    parts: list[list[Token]] = []
+    clause = -1
+    for token in tokens:
+        small = parts and sum(not is_function(t) for t in parts[-1]) <= 1
+        if not small and (token.clause != clause or token.key in _PART_WORDS):
+            parts.append([])
+        clause = token.clause
+        if not parts:
+            parts.append([])
+        parts[-1].append(token)
+    return parts
 
 
 def _is_list(sides: _Sides, wrong: Sequence[tuple[int, int]]) -> bool:
@@ -241,32 +312,27 @@ def _is_short_form(said: str, known: str) -> bool:
 
 def _exchanged_words(sides: _Sides) -> Iterator[Difference]:
     """Two words that have changed places: "the landlord pays the tenant"."""
-    replaced = [
-        (
-            tuple(t.key for t in sides.theirs[a:b] if not is_function(t)),
-            tuple(t.key for t in sides.ours[c:d] if not is_function(t)),
-            a,
-            b,
-            c,
-            d,
-        )
-        for tag, a, b, c, d in sides.blocks
-        if tag == "replace"
-    ]
     if len(_PASSIVE.findall(sides.claim)) != len(_PASSIVE.findall(sides.source)):
         return
-    for n, (known, said, a, b, c, d) in enumerate(replaced):
-        for other_known, other_said, _, b2, _, _ in replaced[n + 1 :]:
-            if known and said and known == other_said and said == other_known:
-                between = sides.theirs[b:b2]
-                if any(not is_function(t) and t.key not in (*known, *said) for t in between):
-                    yield Difference("words", sides.said(c, d), sides.known(a, b))
+    own = [t for t in sides.ours if not is_function(t)]
+    known = [t for t in sides.theirs if not is_function(t)]
+    shared = Counter(t.key for t in own) & Counter(t.key for t in known)
+    own, known = [t for t in own if t.key in shared], [t for t in known if t.key in shared]
+    other = [n for n, (said, t) in enumerate(zip(own, known, strict=False)) if said.key != t.key]
+    if len(own) != len(known) or len(other) != 2 or other[1] - other[0] < 2:
+        return
+    first, second = other
+    if (own[first].key, own[second].key) == (known[second].key, known[first].key):
+        shown = (text[t.start : t.end] for text, t in ((sides.claim, own[first]), (sides.source, known[first])))
+        yield Difference("words", *shown)
 
 
 def _opposites(sides: _Sides) -> Iterator[Difference]:
     """A word of the source replaced by its opposite."""
     for tag, a, b, c, d in sides.blocks:
         if tag != "replace":
+            continue
+        if sides.coverage < NEAR_COPY and not (sides.match.get(c - 1) == a - 1 and sides.match.get(d) == b):
             continue
         said, known = sides.said(c, d, 1).lower(), sides.known(a, b, 1).lower()
         own, other = _sides_of(said), _sides_of(known)

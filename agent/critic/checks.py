@@ -13,12 +13,13 @@ from functools import lru_cache
 
 from agent.citations import holds
 from agent.critic.align import NEAR_COPY, Comparison, compare
-from agent.critic.facts import CACHED, chinese_names, dates_of, latin_names, links_of, numbers_of, read
+from agent.critic.facts import CACHED, chinese_names, dates_of, latin_names, links_of, numbers_of, read, times_of
 from agent.critic.speakers import speakers_of, turn_of
 from agent.critic.values import akin, bound_of, is_firm_bound, is_initials, same_date, same_link, same_number
 from agent.critic.wording import HEDGE, NEGATION, denies_or_doubts, strip_lead_in
 from agent.reasoners.features import plain
 from agent.state import Claim, Evidence, Verdict
+from retrieval.split import sentences
 from retrieval.tokens import STOP_WORDS, fold, is_chinese, lexical_tokens
 
 __all__ = ["CHECKS", "Result", "denies_or_doubts"]
@@ -105,6 +106,13 @@ def check_dates(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
             unsure = f"{date.iso} stands elsewhere in the passage"
             continue
         return "unsupported", f"the date {date.iso} is not in what it cites"
+    hours = [key for _, _, key in times_of(support)]
+    for start, end, key in times_of(text):
+        if key not in hours:
+            elsewhere = key in [other for _, _, other in times_of(_passages(claim, evidence))]
+            if not elsewhere or _is_near_copy(claim, evidence):
+                return "unsupported", f"{text[start:end]!r} is not in what it cites"
+            unsure = f"{text[start:end]!r} stands elsewhere in the passage"
     return _differing("dates", claim, evidence) or (
         ("undecided", unsure) if unsure else ("supported", f"{len(said)} dates agree" if said else "no dates")
     )
@@ -136,13 +144,7 @@ def check_speaker(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[i
     said = speakers_of(strip_lead_in(claim["text"]))
     if not said:
         return "supported", "it reports nobody's words"
-    texts = {item["number"]: item for item in evidence}
-    known: list[str] = []
-    for citation in claim["citations"]:
-        item = texts[citation["evidence"]]
-        known += speakers_of(citation["quote"])
-        turn = turn_of(item["text"], citation["start"] - item["start"], citation["end"] - item["start"])
-        known += turn
+    known = _known_speakers(claim, evidence, said)
     for speaker in said:
         own = fold(speaker)
         if any(own in fold(other) or fold(other) in own for other in known):
@@ -152,6 +154,25 @@ def check_speaker(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[i
             return "undecided", f"what it cites does not show that {speaker} said it"
         return "unsupported", f"the claim has {speaker!r} say it, its source {named[0]!r}"
     return "supported", "the speaker agrees"
+
+
+def _known_speakers(claim: Claim, evidence: Sequence[Evidence], said: Sequence[str]) -> list[str]:
+    """The speakers of the cited sentence that is most like what the claim reports, or of its turn."""
+    reported = claim["text"]
+    for speaker in said:
+        reported = reported.replace(speaker, " ")
+    wanted = _token_set(reported) - STOP_WORDS
+    items = {item["number"]: item for item in evidence}
+    best: tuple[int, list[str]] = (-1, [])
+    for citation in claim["citations"]:
+        text = items[citation["evidence"]]["text"]
+        first = citation["start"] - items[citation["evidence"]]["start"]
+        for start, end in sentences(text, first, first + len(citation["quote"])):
+            shared = len(wanted & _token_set(text[start:end]))
+            speakers = speakers_of(text[start:end]) or turn_of(text, start, end)
+            if shared > best[0]:
+                best = (shared, speakers)
+    return best[1]
 
 
 def check_negation(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
@@ -301,7 +322,7 @@ def _is_named(name: str, text: str) -> bool:
         return name in known or (len(name) > 3 and (name[1:] in known or name[:-1] in known))
     own = [word for word in lexical_tokens(name) if word not in STOP_WORDS]
     known_words = _token_set(text)
-    if set(own) <= known_words or _LOOSE.fullmatch(name):
+    if all(word in known_words or word.removesuffix("s") in known_words for word in own) or _LOOSE.fullmatch(name):
         return True
     if all(any(akin(word, other) for other in known_words) for word in own):
         return True

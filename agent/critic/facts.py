@@ -20,9 +20,9 @@ CACHED = 512  # texts kept read: those of a draft and of what it cites
 
 
 class Token(NamedTuple):
-    """`text[start:end]`. Tokens of one clause share `clause`; `place` is what an alignment compares."""
+    """`text[start:end]`, a word, name, number, date, time or link. Tokens of one clause share `clause`; `place` is what an alignment compares."""
 
-    kind: str  # word, name, number, date, link
+    kind: str  # word, name, number, date, time, link
     key: str
     value: Any
     start: int
@@ -55,6 +55,16 @@ _PIECE = re.compile(
     rf"|(?P<cjk>[{CJK}])"
     r"|(?P<break>[，,；;：:。.!?！？()（）、—–\n]+)"
 )
+_TIME = re.compile(
+    r"\b(?P<en>mon|tues|wednes|thurs|fri|satur|sun)days?\b|(?:周|週|星期|礼拜|禮拜)(?P<zh>[一二三四五六日天末])"
+    r"|(?<![\d.,，])(?P<zh_hour>[0-9]{1,2}|[两兩一二三四五六七八九]|十[一二]?)\s*[点點](?!\d)(?P<half>半)?"
+    r"|(?<![\d:])(?P<hour>[0-2]?\d):(?P<minute>[0-5]\d)(?![\d:])|(?<![\d:.])(?P<oclock>1?\d)\s*(?:[ap]\.?m\b|o['’]clock)",
+    re.I,
+)
+_WEEKDAYS = {name: n for n, name in enumerate("mon tues wednes thurs fri satur sun".split(), 1)} | {
+    name: n for n, name in enumerate("一二三四五六日", 1)
+} | {"天": 7, "末": 8}
+_HOURS = {name: n for n, name in enumerate("一 二 三 四 五 六 七 八 九 十 十一 十二".split(), 1)} | {"两": 2, "兩": 2}
 _CLAUSE_WORDS = frozenset("but while whereas although though because however which who".split())
 _TITLES = re.compile(r"[《「『“\"]([^《》「」『』“”\"]{2,40})[》」』”\"]")
 _NAME_TAGS = frozenset({"nr", "nrt", "nrfg", "ns", "nt", "nz"})
@@ -108,9 +118,26 @@ def links_of(text: str) -> tuple[tuple[int, int, str], ...]:
 
 
 @lru_cache(CACHED)
+def times_of(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Weekdays and hours: start, end and what is compared, on a dial of twelve hours."""
+    found = []
+    for match in _TIME.finditer(text):
+        day = match["en"] or match["zh"]
+        if day:
+            key = f"day {_WEEKDAYS[day.lower()]}"
+        elif match["zh_hour"]:
+            hour = _HOURS.get(match["zh_hour"]) or int(match["zh_hour"])
+            key = f"{hour % 12}:{'30' if match['half'] else '00'}"
+        else:
+            key = f"{int(match['hour'] or match['oclock']) % 12}:{match['minute'] or '00'}"
+        found.append((match.start(), match.end(), key))
+    return tuple(found)
+
+
+@lru_cache(CACHED)
 def numbers_of(text: str) -> tuple[Number, ...]:
     """The numbers of a text that are part of no date and no link."""
-    taken = [(d.start, d.end) for d in dates_of(text)] + [(a, b) for a, b, _ in links_of(text)]
+    taken = [(d.start, d.end) for d in dates_of(text)] + [(a, b) for a, b, _ in (*links_of(text), *times_of(text))]
     found = (n for n in find_numbers(text) if not any(a < n.end and n.start < b for a, b in taken))
     return tuple(found)
 
@@ -174,6 +201,7 @@ def read(text: str, latin: frozenset[str], chinese: frozenset[str]) -> tuple[Tok
         for d in dates_of(text)
         if not any(a < d.end and d.start < b for a, b, *_ in taken)
     ]
+    taken += [(a, b, "time", key, key) for a, b, key in times_of(text)]
     taken += [_number_span(n, text) for n in numbers_of(text)]
     pattern = _alternatives(chinese)
     if pattern:

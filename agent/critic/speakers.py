@@ -42,8 +42,8 @@ _TURN = re.compile(
 )
 _NO_NAME = re.compile("[的在是于於了不这這那有为為并並]")
 _NOBODY = re.compile(
-    r"^(?:The|This|That|It|He|She|They|We|I|You|There|Who|Which|One|Some|Many|Others?|People|Researchers|Scientists|However|But|And"
-    r"|[他她它我你][们們]?|有人|人们|人們|据|文章|文中|作者|研究|报告|報告|报道|報道|媒体|媒體|专家|專家|学者|學者)$"
+    r"^(?:The|This|That|It|He|She|They|We|I|You|There|Who|Which|One|Some|Many|Others?|People|Researchers|Subject|From|To|Cc|Date|Note|Title|Abstract|Summary|Warning|Example|Source|Figure|Table|Question|Answer|Scientists|However|But|And"
+    r"|主题|时间|地点|日期|注意|注|例如|问|答|标题|摘要|来源|[他她它我你][们們]?|有人|人们|人們|据|文章|文中|作者|研究|报告|報告|报道|報道|媒体|媒體|专家|專家|学者|學者)$"
 )
 
 

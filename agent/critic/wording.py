@@ -33,7 +33,7 @@ GENERIC = re.compile(
     re.I,
 )
 ANTONYMS = (
-    ("increase rise grow gain up raise expand climb 增加 增长 增長 上升 上涨 上漲 提高 扩大 擴大 升高", "decrease fall fell decline drop reduce down lower shrink 减少 減少 下降 下跌 降低 缩小 縮小"),
+    ("increase rise rose risen grow grew grown gain up raise expand climb 增加 增长 增長 上升 上涨 上漲 提高 扩大 擴大 升高", "decrease fall fell fallen decline drop reduce down lower shrink 减少 減少 下降 下跌 降低 缩小 縮小"),
     ("before prior earlier precede 之前 以前 前", "after following later follow 之后 之後 以后 以後 后 後"),
     ("more most greater over above exceed 多于 多於 超过 超過 高于 高於 以上 多", "less least fewer fewest under below 少于 少於 不足 低于 低於 以下 少"),
     ("high higher highest 高 最高", "low lower lowest 低 最低"),
