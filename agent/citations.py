@@ -52,7 +52,8 @@ def closest(text: str, item: Evidence) -> list[Citation]:
     spans = sentences(item["text"]) or [(0, len(item["text"]))]
     own = [_words(item["text"][start:end]) for start, end in spans]
     shared = [wanted & words for words in own]
-    if is_chinese(text) != is_chinese(item["text"]) and wanted:
+    crossing = is_chinese(text) != is_chinese(item["text"])
+    if crossing and wanted and 2 * max(map(len, shared)) < len(wanted):
         return [_citation(item, item["start"], item["start"] + len(item["text"]))]
     best = max(range(len(spans)), key=lambda n: (len(shared[n]), -n))
     chosen, covered = [best], set(shared[best])

@@ -323,7 +323,9 @@ def _exchanged_words(sides: _Sides) -> Iterator[Difference]:
         return
     first, second = other
     if (own[first].key, own[second].key) == (known[second].key, known[first].key):
-        shown = (text[t.start : t.end] for text, t in ((sides.claim, own[first]), (sides.source, known[first])))
+        shown = (
+            text[t.start : t.end] for text, t in ((sides.claim, own[first]), (sides.source, known[first]))
+        )
         yield Difference("words", *shown)
 
 

@@ -13,7 +13,16 @@ from functools import lru_cache
 
 from agent.citations import holds
 from agent.critic.align import NEAR_COPY, Comparison, compare
-from agent.critic.facts import CACHED, chinese_names, dates_of, latin_names, links_of, numbers_of, read, times_of
+from agent.critic.facts import (
+    CACHED,
+    chinese_names,
+    dates_of,
+    latin_names,
+    links_of,
+    numbers_of,
+    read,
+    times_of,
+)
 from agent.critic.speakers import speakers_of, turn_of
 from agent.critic.values import akin, bound_of, is_firm_bound, is_initials, same_date, same_link, same_number
 from agent.critic.wording import HEDGE, NEGATION, denies_or_doubts, strip_lead_in
@@ -322,7 +331,9 @@ def _is_named(name: str, text: str) -> bool:
         return name in known or (len(name) > 3 and (name[1:] in known or name[:-1] in known))
     own = [word for word in lexical_tokens(name) if word not in STOP_WORDS]
     known_words = _token_set(text)
-    if all(word in known_words or word.removesuffix("s") in known_words for word in own) or _LOOSE.fullmatch(name):
+    if all(word in known_words or word.removesuffix("s") in known_words for word in own) or _LOOSE.fullmatch(
+        name
+    ):
         return True
     if all(any(akin(word, other) for other in known_words) for word in own):
         return True

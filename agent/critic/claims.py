@@ -44,7 +44,7 @@ def _pieces(claim: Claim) -> Iterator[Claim]:
     if len(parts) <= 1 and parts == [text.strip()]:
         yield claim
         return
-    lead = ""
+    lead, found = "", False
     for n, part in enumerate(parts):
         if _LEADS_IN.search(part) and n + 1 < len(parts):
             # "Ada Fischer wrote:" belongs to every item below it; "The main points are:" says nothing.
@@ -52,8 +52,9 @@ def _pieces(claim: Claim) -> Iterator[Claim]:
             continue
         piece, numbers = parse_marks(lead + part)
         if piece:
+            found = True
             yield {**claim, "text": piece, "evidence": numbers or claim["evidence"]}
-    if not parts:
+    if not found:
         yield claim
 
 

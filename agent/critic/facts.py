@@ -61,10 +61,15 @@ _TIME = re.compile(
     r"|(?<![\d:])(?P<hour>[0-2]?\d):(?P<minute>[0-5]\d)(?![\d:])|(?<![\d:.])(?P<oclock>1?\d)\s*(?:[ap]\.?m\b|o['’]clock)",
     re.I,
 )
-_WEEKDAYS = {name: n for n, name in enumerate("mon tues wednes thurs fri satur sun".split(), 1)} | {
-    name: n for n, name in enumerate("一二三四五六日", 1)
-} | {"天": 7, "末": 8}
-_HOURS = {name: n for n, name in enumerate("一 二 三 四 五 六 七 八 九 十 十一 十二".split(), 1)} | {"两": 2, "兩": 2}
+_WEEKDAYS = (
+    {name: n for n, name in enumerate("mon tues wednes thurs fri satur sun".split(), 1)}
+    | {name: n for n, name in enumerate("一二三四五六日", 1)}
+    | {"天": 7, "末": 8}
+)
+_HOURS = {name: n for n, name in enumerate("一 二 三 四 五 六 七 八 九 十 十一 十二".split(), 1)} | {
+    "两": 2,
+    "兩": 2,
+}
 _CLAUSE_WORDS = frozenset("but while whereas although though because however which who".split())
 _TITLES = re.compile(r"[《「『“\"]([^《》「」『』“”\"]{2,40})[》」』”\"]")
 _NAME_TAGS = frozenset({"nr", "nrt", "nrfg", "ns", "nt", "nz"})
@@ -137,7 +142,9 @@ def times_of(text: str) -> tuple[tuple[int, int, str], ...]:
 @lru_cache(CACHED)
 def numbers_of(text: str) -> tuple[Number, ...]:
     """The numbers of a text that are part of no date and no link."""
-    taken = [(d.start, d.end) for d in dates_of(text)] + [(a, b) for a, b, _ in (*links_of(text), *times_of(text))]
+    taken = [(d.start, d.end) for d in dates_of(text)] + [
+        (a, b) for a, b, _ in (*links_of(text), *times_of(text))
+    ]
     found = (n for n in find_numbers(text) if not any(a < n.end and n.start < b for a, b in taken))
     return tuple(found)
 
