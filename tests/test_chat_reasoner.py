@@ -11,6 +11,7 @@ import pytest
 
 from agent import Agent, Answer, Settings
 from agent.citations import holds
+from agent.critic.checks import CHECKS
 from agent.errors import ContextOverflow, ModelError
 from agent.prompts import PromptError, render
 from agent.reasoners.chat import ChatReasoner, fenced, quoted
@@ -412,3 +413,21 @@ def test_no_citation_of_any_run_fails_to_hold(asking: Asking) -> None:
             assert source is not None
             whole: Any = {"document_id": document_id, "start": one.start, "end": one.end, "quote": one.quote}
             assert holds(whole, {document_id: source.text})
+
+
+@pytest.mark.parametrize("layer", list(CHECKS))
+@pytest.mark.parametrize(
+    "fault", [RuntimeError("broken"), None, ("yes", ""), ("supported", None), []], ids=repr
+)
+@pytest.mark.parametrize(("question", "said"), [(CONTRACT, SIGNED), (FEE, PAID)])
+def test_a_fault_in_any_layer_never_comes_out_as_verified(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch, layer: str, fault: Any, question: str, said: str
+) -> None:
+    def check(*given: object) -> Any:
+        if isinstance(fault, Exception):
+            raise fault
+        return fault
+
+    monkeypatch.setitem(CHECKS, layer, check)
+    answer = asking(question, drafted(said))
+    assert (answer.outcome, answer.claims) == ("unverified", ())

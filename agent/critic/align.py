@@ -80,6 +80,8 @@ class _Sides:
 def compare(claim: str, source: str, context: str) -> Comparison:
     """Where a claim differs from its source. `context`: the passage, for the names that it knows."""
     claim = strip_lead_in(claim)
+    if claim == source:
+        return Comparison(1.0, ())
     latin = latin_names(claim) | latin_names(context)
     chinese = chinese_names(claim) | chinese_names(context)
     ours, theirs = read(claim, latin, chinese), read(source, latin, chinese)
