@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from agent.state import Citation, Claim, Evidence
 from retrieval.split import sentences
-from retrieval.tokens import STOP_WORDS, lexical_tokens
+from retrieval.tokens import STOP_WORDS, is_chinese, lexical_tokens
 
+SENTENCES = 3  # of one passage that one claim may rest on
+WHOLE = 0.6  # share of a sentence's words by which a claim repeats it
 _MARK = re.compile(r"\s*[\[【](\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)[\]】]")
 
 
@@ -31,20 +34,51 @@ def cite(claim: Claim, evidence: Sequence[Evidence]) -> list[Citation]:
         own = [(span, by_number.get(span["evidence"])) for span in claim["spans"]]
         return [_citation(item, span["start"], span["end"]) for span, item in own if item]
     cited = [by_number[number] for number in claim["evidence"] if number in by_number]
-    return [nearest(claim["text"], item) for item in cited if item["kind"] == "passage"]
+    return [found for item in cited if item["kind"] == "passage" for found in closest(claim["text"], item)]
 
 
 def nearest(text: str, item: Evidence) -> Citation:
     """The sentence of a passage that shares most words with a text; with its neighbour if that adds more."""
+    return closest(text, item)[0]
+
+
+def closest(text: str, item: Evidence) -> list[Citation]:
+    """The sentences of a passage that a text rests on, best first; neighbours are one citation.
+
+    Further sentences are taken in, three in all, while each adds a quarter of the text's words or is mostly
+    there itself. Between two languages the whole passage is cited.
+    """
     wanted = _words(text)
     spans = sentences(item["text"]) or [(0, len(item["text"]))]
-    shared = [wanted & _words(item["text"][start:end]) for start, end in spans]
+    own = [_words(item["text"][start:end]) for start, end in spans]
+    shared = [wanted & words for words in own]
+    crossing = is_chinese(text) != is_chinese(item["text"])
+    if crossing and wanted and 2 * max(map(len, shared)) < len(wanted):
+        return [_citation(item, item["start"], item["start"] + len(item["text"]))]
     best = max(range(len(spans)), key=lambda n: (len(shared[n]), -n))
-    first, last = best, best
-    for neighbour in (best - 1, best + 1):
-        if 0 <= neighbour < len(spans) and len(shared[neighbour] - shared[best]) >= max(2, len(wanted) // 4):
-            first, last = min(first, neighbour), max(last, neighbour)
-    return _citation(item, item["start"] + spans[first][0], item["start"] + spans[last][1])
+    chosen, covered = [best], set(shared[best])
+    while len(chosen) < SENTENCES:
+        more = max(range(len(spans)), key=lambda n: (len(shared[n] - covered), -abs(n - best), -n))
+        added = len(shared[more] - covered)
+        if added < max(2, len(wanted) // 4) and added < max(3, WHOLE * len(own[more])):
+            break
+        chosen.append(more)
+        covered |= shared[more]
+    runs = _runs(sorted(chosen))
+    runs.sort(key=lambda run: best not in run)
+    start = item["start"]
+    return [_citation(item, start + spans[run[0]][0], start + spans[run[-1]][1]) for run in runs]
+
+
+def _runs(numbers: list[int]) -> list[list[int]]:
+    """Sorted numbers in runs of neighbours."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
 
 
 def _citation(item: Evidence, start: int, end: int) -> Citation:
@@ -68,5 +102,6 @@ def holds(citation: Citation, sources: Mapping[int, str]) -> bool:
     return source[citation["start"] : citation["end"]] == citation["quote"]
 
 
-def _words(text: str) -> set[str]:
-    return {token for token in lexical_tokens(text) if token not in STOP_WORDS}
+@lru_cache(2048)  # the sentences of a draft's passages, which every claim is compared with
+def _words(text: str) -> frozenset[str]:
+    return frozenset(token for token in lexical_tokens(text) if token not in STOP_WORDS)

@@ -11,6 +11,7 @@ import pytest
 
 from agent import Agent, Answer, Settings
 from agent.citations import holds
+from agent.critic.checks import CHECKS
 from agent.errors import ContextOverflow, ModelError
 from agent.prompts import PromptError, render
 from agent.reasoners.chat import ChatReasoner, fenced, quoted
@@ -24,10 +25,10 @@ CONTRACT = "When was the contract signed?"
 SIGNED = "The contract was signed on 1 March 2026 by Ada Fischer, the landlord."
 FEE = "会费每人每年多少钱？"
 PAID = "会费每人每年120元，由何佳收取。"
-# Only one of claim and source denies: the checks leave it to the judge.
-DENIED = {
-    CONTRACT: "The contract was not signed on 1 March 2026.",
-    FEE: "会费每人每年不是120元，由何佳收取。",
+# In other words than the source's: the checks leave it to the judge.
+REWORDED = {
+    CONTRACT: "On 1 March 2026 Ada Fischer put her name to it, making the contract binding.",
+    FEE: "何佳负责收会费，每人每年要交120元。",
 }
 
 
@@ -139,7 +140,7 @@ def test_marks_in_the_text_count_as_evidence(asking: Asking) -> None:
     ids=repr,
 )
 def test_undecided_claim_needs_a_plain_yes(asking: Asking, question: str, verdict: Any, kept: bool) -> None:
-    sentence = DENIED[question]
+    sentence = REWORDED[question]
     answer = asking(question, drafted(sentence), verdict)
     assert (sentence in answer.text) is kept
     assert "Judge each statement" in asking.shown(1) or "判断每个陈述" in asking.shown(1)
@@ -151,7 +152,7 @@ def test_undecided_claim_needs_a_plain_yes(asking: Asking, question: str, verdic
 
 def test_failing_judge_costs_only_what_it_was_asked(asking: Asking) -> None:
     for question, good in ((CONTRACT, SIGNED), (FEE, PAID)):
-        answer = asking(question, drafted(good, DENIED[question]), ModelError("down"))
+        answer = asking(question, drafted(good, REWORDED[question]), ModelError("down"))
         assert (answer.outcome, answer.text) == ("verified", good)
 
 
@@ -361,7 +362,7 @@ def test_render_is_strict_both_ways(lang: Any) -> None:
     )
 
 
-@pytest.mark.parametrize(("question", "bad"), [(CONTRACT, DENIED[CONTRACT]), (FEE, DENIED[FEE])])
+@pytest.mark.parametrize(("question", "bad"), [(CONTRACT, REWORDED[CONTRACT]), (FEE, REWORDED[FEE])])
 def test_prompts_only_grow_at_their_end(home: Path, question: str, bad: str) -> None:
     """Rules, then evidence in stable order, then the question: the draft of every round begins alike."""
     chat = ScriptedChat(replies=[drafted(bad), {"S1": "unsupported"}, {"queries": ["rent 租金"]}, drafted()])
@@ -412,3 +413,21 @@ def test_no_citation_of_any_run_fails_to_hold(asking: Asking) -> None:
             assert source is not None
             whole: Any = {"document_id": document_id, "start": one.start, "end": one.end, "quote": one.quote}
             assert holds(whole, {document_id: source.text})
+
+
+@pytest.mark.parametrize("layer", list(CHECKS))
+@pytest.mark.parametrize(
+    "fault", [RuntimeError("broken"), None, ("yes", ""), ("supported", None), []], ids=repr
+)
+@pytest.mark.parametrize(("question", "said"), [(CONTRACT, SIGNED), (FEE, PAID)])
+def test_a_fault_in_any_layer_never_comes_out_as_verified(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch, layer: str, fault: Any, question: str, said: str
+) -> None:
+    def check(*given: object) -> Any:
+        if isinstance(fault, Exception):
+            raise fault
+        return fault
+
+    monkeypatch.setitem(CHECKS, layer, check)
+    answer = asking(question, drafted(said))
+    assert (answer.outcome, answer.claims) == ("unverified", ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from agent.citations import cite
 from agent.critic import CONFIDENCE, combine, critique_claims
 from agent.critic.checks import CHECKS
+from agent.critic.claims import split_claims
 from agent.errors import ModelError
 from agent.reasoners.extractive import Extractive, new_claim
 from agent.state import Claim, Draft, Evidence, Verdict
@@ -160,14 +162,14 @@ def test_a_name_in_the_title_is_named() -> None:
     ("text", "source", "verdict"),
     [
         ("the tenant may not sublet", "The tenant may not sublet it.", "supported"),
-        ("the tenant may sublet", "The tenant may not sublet it.", "undecided"),
+        ("the tenant may sublet", "The tenant may not sublet it.", "unsupported"),
         ("the tenant did not pay", "The tenant paid.", "undecided"),
         ("it can't be moved", "It cannot be moved.", "supported"),
         ("the notice is known", "A knot is known.", "supported"),
         ("他没有签署", "他没有签署合同", "supported"),
-        ("他签署了", "他没有签署合同", "undecided"),
-        ("他未签署", "他签署了合同", "undecided"),
-        ("禁止转租", "可以转租", "undecided"),
+        ("他签署了", "他没有签署合同", "unsupported"),
+        ("他未签署", "他签署了合同", "unsupported"),
+        ("禁止转租", "可以转租", "unsupported"),
         ("他签署了", "他不仅签署了合同", "supported"),
         ("各有特点", "各有不同的特点", "supported"),
         ("读书会明年开始", "未来的读书会明年开始", "supported"),
@@ -236,9 +238,9 @@ EVIDENCE = [passage(TEXTS[0]), passage(TEXTS[1], number=2)]
 SOURCES = {1: TEXTS[0], 2: TEXTS[1]}
 GOOD = [new_claim("The tenant pays for electricity.", [1]), new_claim("会费每人每年120元，由何佳收取。", [2])]
 OPEN = [
-    new_claim("The tenant does not pay for electricity.", [1]),
-    new_claim("会费每人每年不是120元，由何佳收取。", [2]),
-]  # only one side denies: left to the judge
+    new_claim("Electricity is billed to whoever rents, the tenant.", [1]),
+    new_claim("何佳负责收会费，每人每年120元。", [2]),
+]  # other words than the source's: left to the judge
 
 
 def verdicts(claims: Sequence[Claim]) -> list[Verdict]:
@@ -266,8 +268,8 @@ def test_only_what_is_undecided_goes_to_the_judge_in_one_call(judging: MakeJudge
 def test_judge_is_not_asked_to_overrule_a_check(judging: MakeJudge) -> None:
     judge = judging(lambda claims: [("supported", "yes")] * len(claims))
     wrong = [
-        new_claim("The tenant does not pay 9 euros for electricity.", [1]),
-        new_claim("会费每人每年不是130元，由何佳收取。", [2]),
+        new_claim("Electricity costs the tenant 9 euros.", [1]),
+        new_claim("何佳负责收会费，每人每年130元。", [2]),
     ]
     assert verdicts(critique_claims("q", wrong, EVIDENCE, SOURCES, judge)) == ["unsupported"] * 2
     assert judge.asked == []
@@ -423,3 +425,160 @@ def test_judge_protocol_is_the_one_of_the_reasoners(hashed: Library) -> None:
     draft: Draft = {"claims": OPEN, "sufficiency": 0.0, "missing": [], "round": 0}
     critiqued = critique_claims("q", draft["claims"], EVIDENCE, SOURCES, Extractive(hashed))
     assert verdicts(critiqued) == ["unsupported", "unsupported"]
+
+
+# --- faults put in: every layer, every fault ------------------------------------------------------------
+
+
+class Scorer:
+    """An entailer that returns what it is told, or raises it."""
+
+    SUPPORTED_AT, REFUTED_AT = 0.8, 0.2
+
+    def __init__(self, said: Any) -> None:
+        self.said = said
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> Sequence[float]:
+        return _said(self.said, len(pairs))  # type: ignore[no-any-return]
+
+
+def _said(said: Any, count: int) -> Any:
+    if isinstance(said, BaseException):
+        raise said
+    return said(count) if callable(said) else said
+
+
+def hang(count: int) -> None:
+    threading.Event().wait(5)
+
+
+BAD: list[Any] = [RuntimeError("broken"), TimeoutError(), None, [], 42, "supported", {}, [None, None], hang]
+BAD_SCORES = [
+    *BAD,
+    [0.9],
+    [0.9] * 3,
+    [float("nan")] * 2,
+    [1.1, 0.9],
+    [-0.1, 0.9],
+    ["0.9", "0.9"],
+    [True, True],
+]
+BAD_CHECKS = [
+    *BAD,
+    ("yes", "nonsense"),
+    ("supported",),
+    ("supported", None),
+    ("supported", "", ""),
+    (True, ""),
+]
+BAD_VERDICTS = [
+    *BAD,
+    [("supported", None)] * 2,
+    [("supported", 1)] * 2,
+    [("ok", "")] * 2,
+    [("supported", "")],
+]
+YES = [("supported", "yes")] * 2
+
+
+@pytest.mark.parametrize("said", BAD_SCORES, ids=repr)
+def test_a_failing_entailer_supports_nothing(judging: MakeJudge, said: Any) -> None:
+    critiqued = critique_claims("q", OPEN, EVIDENCE, SOURCES, judging(YES), Scorer(said), timeout_s=0.1)
+    assert verdicts(critiqued) == ["unverified"] * 2
+    assert all(c["checks"][-1]["layer"] == "entail" for c in critiqued), (
+        "the judge is not asked to make it good"
+    )
+
+
+@pytest.mark.parametrize("said", BAD_VERDICTS, ids=repr)
+def test_a_judge_that_hangs_or_babbles_supports_nothing(hashed: Library, said: Any) -> None:
+    judge = Judge(hashed, lambda claims: _said(said, len(claims)))
+    assert verdicts(critique_claims("q", OPEN, EVIDENCE, SOURCES, judge, timeout_s=0.1)) == ["unverified"] * 2
+
+
+@pytest.mark.parametrize("name", list(CHECKS))
+@pytest.mark.parametrize("said", [x for x in BAD_CHECKS if x is not hang], ids=repr)
+def test_a_check_that_babbles_supports_nothing(
+    judging: MakeJudge, monkeypatch: pytest.MonkeyPatch, name: str, said: Any
+) -> None:
+    monkeypatch.setitem(CHECKS, name, lambda *given: _said(said, 1))
+    critiqued = critique_claims("q", [*GOOD, *OPEN], EVIDENCE, SOURCES, judging(YES), Scorer([1.0, 1.0]))
+    assert verdicts(critiqued) == ["unverified"] * 4
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_a_wish_to_stop_passes_through(judging: MakeJudge, stop: type[BaseException]) -> None:
+    with pytest.raises(stop):
+        critique_claims("q", OPEN, EVIDENCE, SOURCES, judging(stop()))
+    with pytest.raises(stop):
+        critique_claims("q", OPEN, EVIDENCE, SOURCES, judging(YES), Scorer(stop()))
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected", "asked"),
+    [([0.9, 0.1], ["supported", "unsupported"], 0), ([0.5, 0.9], ["supported", "supported"], 1)],
+)
+def test_entailer_decides_what_it_can(
+    judging: MakeJudge, scores: list[float], expected: list[Verdict], asked: int
+) -> None:
+    judge = judging([("supported", "yes")])
+    critiqued = critique_claims("q", OPEN, EVIDENCE, SOURCES, judge, Scorer(scores))
+    assert verdicts(critiqued) == expected and len(judge.asked) == asked
+    layers = [[check["layer"] for check in claim["checks"]] for claim in critiqued]
+    assert layers[0][: len(CHECKS) + 1] == [*CHECKS, "entail"]
+
+
+def test_entailer_cannot_overrule_a_check(judging: MakeJudge) -> None:
+    wrong = [new_claim("Electricity costs the tenant 9 euros.", [1])]
+    assert verdicts(critique_claims("q", wrong, EVIDENCE, SOURCES, judging(YES), Scorer([1.0]))) == [
+        "unsupported"
+    ]
+
+
+# --- claims ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("It rained. The club met.", ["It rained.", "The club met."]),
+        ("下雨了。读书会开会了。", ["下雨了。", "读书会开会了。"]),
+        ("- one tree\n- two trees", ["one tree", "two trees"]),
+        ("The points are:\n1. It rained.\n2. The club met.", ["It rained.", "The club met."]),
+        (
+            "Ada Fischer wrote: \n- it rained\n- it was cold",
+            ["Ada Fischer wrote: it rained", "Ada Fischer wrote: it was cold"],
+        ),
+        ("| name | fee |\n| --- | --- |\n| Ada | 5 |\n| Bo | 7 |", ["Ada | 5", "Bo | 7"]),
+        ("要点：\n1、下雨了\n2、开会了", ["下雨了", "开会了"]),
+        ("One sentence only", ["One sentence only"]),
+        (
+            "The rent is 3.5 million dollars, says Dr. Weber.",
+            ["The rent is 3.5 million dollars, says Dr. Weber."],
+        ),
+    ],
+)
+def test_split(text: str, pieces: list[str]) -> None:
+    assert [claim["text"] for claim in split_claims([new_claim(text, [1, 2])])] == pieces
+
+
+def test_marks_narrow_the_evidence() -> None:
+    split = split_claims([new_claim("It rained [2]. The club met. 散会了【1】。", [1, 2])])
+    assert [(claim["text"], claim["evidence"]) for claim in split] == [
+        ("It rained.", [2]), ("The club met.", [1, 2]), ("散会了。", [1]),
+    ]  # fmt: skip
+
+
+def test_speech_without_punctuation_is_cut_and_quotations_are_not() -> None:
+    speech = "and then we went on to talk about the fees and who should collect them " * 12
+    assert len(split_claims([new_claim(speech, [1])])) > 1
+    assert len(split_claims([new_claim(speech, [1], [{"evidence": 1, "start": 0, "end": 9}])])) == 1
+    long = "The rent, the fees, and everything else that was agreed, " * 12 + "is due."
+    assert len(split_claims([new_claim(long, [1])])) == 1
+
+
+@given(st.text(alphabet="ab .。，\n|-1[]:：", max_size=60))
+@bounds(deadline=None)
+def test_splitting_loses_no_claim_with_words(text: str) -> None:
+    pieces = split_claims([new_claim(text, [1])])
+    assert pieces and all(isinstance(piece["text"], str) for piece in pieces)

@@ -1,22 +1,37 @@
 """Deterministic checks of one claim against the spans it cites, in English and Chinese.
 
-Each takes (claim, evidence, sources) and returns a verdict with its reason. They compare surface facts:
-spans, numbers, dates, names, negation, words. None of them understands a sentence.
+Each takes (claim, evidence, sources) and returns a verdict with its reason. They compare surface facts: spans,
+numbers, dates, names, speakers, negation, doubt, comparisons, links, words. Where a claim is nearly the source's
+own words, what differs is refused; else it is left to the judge. None of them understands a sentence.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from functools import lru_cache
 
 from agent.citations import holds
-from agent.reasoners.features import plain, says
-from agent.reasoners.language import names_in
+from agent.critic.align import NEAR_COPY, Comparison, compare
+from agent.critic.facts import (
+    CACHED,
+    chinese_names,
+    dates_of,
+    latin_names,
+    links_of,
+    numbers_of,
+    read,
+    times_of,
+)
+from agent.critic.speakers import speakers_of, turn_of
+from agent.critic.values import akin, bound_of, is_firm_bound, is_initials, same_date, same_link, same_number
+from agent.critic.wording import HEDGE, NEGATION, denies_or_doubts, strip_lead_in
+from agent.reasoners.features import plain
 from agent.state import Claim, Evidence, Verdict
+from retrieval.split import sentences
 from retrieval.tokens import STOP_WORDS, fold, is_chinese, lexical_tokens
-from tools.dates import DateSpan, find_dates
-from tools.numbers import Number, find_numbers
+
+__all__ = ["CHECKS", "Result", "denies_or_doubts"]
 
 Result = tuple[Verdict, str]
 CheckFunction = Callable[[Claim, Sequence[Evidence], Mapping[int, str]], Result]
@@ -25,35 +40,19 @@ CheckFunction = Callable[[Claim, Sequence[Evidence], Mapping[int, str]], Result]
 # false that X".
 WHOLE_QUOTE, FIRST_PART = 0.7, 0.5
 TOO_FEW_WORDS = 0.15  # share of a claim's words in what it cites below which no judge is asked
-ROUNDING = Decimal("0.05")  # relative difference allowed to a number that says "about"
-
-_NEGATION_EN = re.compile(
-    r"\b(not|no|never|none|nobody|nothing|neither|nor|without|cannot|\w+n['’]t|fail(?:s|ed)? to|lacks?|unable)\b",
-    re.I,
-)
-_NEGATION_ZH = re.compile(
-    r"(?<![特分个各级区差无])(?:不(?!仅|僅|但|过|過|同|断|斷|少|久|管|论|論|只|禁|光|得不|约而同)|没有?|沒有?|未(?!来|來)|"
-    r"无法|無法|并非|並非|从未|從未|毫无|毫無|绝非|絕非|尚未|禁止)"
-)
-_HEDGE = re.compile(
-    r"\b(?-i:may)\b(?! not\b)|\b(?:might|could|possibly|perhaps|probably|likely|suggests?|allegedly|reportedly|estimated|appears?|seems?)\b"
-    r"|可能|也许|也許|或许|或許|大概|据说|據說|似乎|估计|估計|疑似|据称|據稱",
-    re.I,
-)
-_FALSE = re.compile(
-    r"\b(?:false|untrue|wrong|incorrect|mistaken(?:ly)?)\b|错误|錯誤|不实|不實|有误|有誤", re.I
-)
-# "About" must stand beside the number that it loosens.
-_ABOUT_BEFORE = re.compile(
-    r"(?:\b(?:about|around|roughly|approximately|nearly|almost)|约|大约|近|大概|将近)\s*$", re.I
-)
-_ABOUT_AFTER = re.compile(r"\s*(?:or so\b|左右|上下)", re.I)
+_PRONOUN = re.compile(r"\b(?:he|she|it|they|his|her|its|their|this|these|the)\b|[他她它其该該此这這]", re.I)
+_ONE = re.compile(r"(?:一|one\b|two\b|两|兩)", re.I)  # an article in Chinese; and what may merely be counted
 
 
 def check_quote(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
-    """Every citation stands verbatim at its span, and there is one (or a tool's result)."""
+    """Every citation stands verbatim at its span, there is one (or a tool's result), and none is invented."""
     if not claim["citations"] and not _tool_texts(claim, evidence):
         return "unsupported", "it cites nothing that exists"
+    known = {item["number"] for item in evidence}
+    passages = "\n".join(item["text"] for item in evidence if item["number"] in claim["evidence"])
+    invented = [n for n in claim["evidence"] if n not in known and f"[{n}]" not in passages]
+    if invented:
+        return "unsupported", f"it cites [{invented[0]}], which does not exist"
     broken = [c for c in claim["citations"] if not holds(c, sources)]
     if broken:
         return "unsupported", f"not found at its place in the source: {broken[0]['quote'][:60]!r}"
@@ -62,45 +61,136 @@ def check_quote(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
 
 def check_numbers(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
     """Every number of the claim, with its unit, is in what it cites; 1,024 = 1024 and 百分之七 = 7 %."""
-    said = _without_dates(claim["text"])
-    known = _without_dates(_support(claim, evidence))
+    text, support = strip_lead_in(claim["text"]), _support(claim, evidence)
+    said, known = numbers_of(text), numbers_of(support)
+    passage = _passages(claim, evidence)
+    years = {d.year for d in dates_of(_support(claim, evidence, context=True))}
     unsure = ""
     for number in said:
-        shown = claim["text"][number.start : number.end]
-        near = [other for other in known if _same_value(number, other, _is_rounded(claim["text"], number))]
-        if not any(other.unit in ("", number.unit) or not number.unit for other in near):
+        shown = text[number.start : number.end]
+        near = [other for other in known if same_number(number, text, other, support)]
+        if not near:
+            if not number.unit and number.value in years:
+                continue
+            counted = number.unit == "ordinal" or (_ONE.match(shown) and number.value <= 2)
+            if (counted and not _is_near_copy(claim, evidence)) or (
+                counted and number.value == 1 and shown[0] != "第"
+            ):
+                unsure = unsure or f"what it cites does not count {shown!r}"
+                continue
+            if not _is_near_copy(claim, evidence) and any(
+                same_number(number, text, other, passage) for other in numbers_of(passage)
+            ):
+                unsure = f"{shown!r} stands elsewhere in the passage"
+                continue
             return "unsupported", f"{shown!r} is not in what it cites"
         if number.unit and all(other.unit != number.unit for other in near):
             unsure = f"what it cites gives no unit to {shown!r}"
-    if unsure:
-        return "undecided", unsure
-    return "supported", f"{len(said)} numbers agree" if said else "no numbers"
+    return _differing("numbers", claim, evidence) or (
+        ("undecided", unsure)
+        if unsure
+        else ("supported", f"{len(said)} numbers agree" if said else "no numbers")
+    )
 
 
 def check_dates(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
-    """Every date of the claim agrees with one in what it cites, as far as both say."""
-    said = find_dates(claim["text"])
-    known = find_dates(_support(claim, evidence))
+    """Every date of the claim agrees with one in what it cites or its title, as far as both say."""
+    text, support = strip_lead_in(claim["text"]), _support(claim, evidence, context=True)
+    said, known = dates_of(text), dates_of(support)
+    bare = {number.value for number in numbers_of(support) if not number.unit}
+    passage = dates_of(_passages(claim, evidence))
+    passage_years = {date.year for date in passage}
+    unsure = ""
     for date in said:
-        if not any(_same_date(date, other) for other in known):
-            return "unsupported", f"the date {date.iso} is not in what it cites"
-    return "supported", f"{len(said)} dates agree" if said else "no dates"
+        if any(same_date(date, other) for other in known):
+            continue
+        if date.month is None and date.year in bare:
+            continue
+        if date.year in passage_years and any(
+            other.year is None and same_date(date, other, strict=False) for other in known
+        ):
+            unsure = f"the year of {date.iso} stands elsewhere in the passage"
+            continue
+        if not _is_near_copy(claim, evidence) and any(same_date(date, other) for other in passage):
+            unsure = f"{date.iso} stands elsewhere in the passage"
+            continue
+        return "unsupported", f"the date {date.iso} is not in what it cites"
+    hours = [key for _, _, key in times_of(support)]
+    for start, end, key in times_of(text):
+        if key not in hours:
+            elsewhere = key in [other for _, _, other in times_of(_passages(claim, evidence))]
+            if not elsewhere or _is_near_copy(claim, evidence):
+                return "unsupported", f"{text[start:end]!r} is not in what it cites"
+            unsure = f"{text[start:end]!r} stands elsewhere in the passage"
+    return _differing("dates", claim, evidence) or (
+        ("undecided", unsure) if unsure else ("supported", f"{len(said)} dates agree" if said else "no dates")
+    )
 
 
 def check_names(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
-    """Every capitalised name and quoted title of the claim is in what it cites or in its heading."""
-    tokens = lexical_tokens(_support(claim, evidence, context=True))
-    for name in names_in(claim["text"]):
-        own = lexical_tokens(name)
-        if own and not says(tokens, own):
+    """Every name and quoted title of the claim is in what it cites or in its heading, and in its place."""
+    text, support = strip_lead_in(claim["text"]), _support(claim, evidence, context=True)
+    passage = _passages(claim, evidence)
+    crossing = is_chinese(text) != is_chinese(support)
+    unsure = ""
+    for name in _names(text):
+        if _is_named(name, support):
+            continue
+        replaced = _is_near_copy(claim, evidence) and not _PRONOUN.search(support)
+        if _is_named(name, passage) and not replaced:
+            unsure = f"{name!r} is named elsewhere in the passage"
+        elif crossing:
+            unsure = f"{name!r} is in another script"
+        else:
             return "unsupported", f"{name!r} is not in what it cites"
-    return "supported", "all names are there"
+    return _differing("names", claim, evidence) or (
+        ("undecided", unsure) if unsure else ("supported", "all names are there")
+    )
+
+
+def check_speaker(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
+    """Who the claim says said it is who said it: in the cited sentence, or by the label of its turn."""
+    said = speakers_of(strip_lead_in(claim["text"]))
+    if not said:
+        return "supported", "it reports nobody's words"
+    known = _known_speakers(claim, evidence, said)
+    for speaker in said:
+        own = fold(speaker)
+        if any(own in fold(other) or fold(other) in own for other in known):
+            continue
+        named = [other for other in known if not _PRONOUN.fullmatch(other)]
+        if is_chinese(claim["text"]) != is_chinese(_support(claim, evidence)) or not named:
+            return "undecided", f"what it cites does not show that {speaker} said it"
+        return "unsupported", f"the claim has {speaker!r} say it, its source {named[0]!r}"
+    return "supported", "the speaker agrees"
+
+
+def _known_speakers(claim: Claim, evidence: Sequence[Evidence], said: Sequence[str]) -> list[str]:
+    """The speakers of the cited sentence that is most like what the claim reports, or of its turn."""
+    reported = claim["text"]
+    for speaker in said:
+        reported = reported.replace(speaker, " ")
+    wanted = _token_set(reported) - STOP_WORDS
+    items = {item["number"]: item for item in evidence}
+    best: tuple[int, list[str]] = (-1, [])
+    for citation in claim["citations"]:
+        text = items[citation["evidence"]]["text"]
+        first = citation["start"] - items[citation["evidence"]]["start"]
+        for start, end in sentences(text, first, first + len(citation["quote"])):
+            shared = len(wanted & _token_set(text[start:end]))
+            speakers = speakers_of(text[start:end]) or turn_of(text, start, end)
+            if shared > best[0]:
+                best = (shared, speakers)
+    return best[1]
 
 
 def check_negation(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
-    """The claim has the negations of what it cites, one for one; left to the judge where it has not."""
-    pattern = _NEGATION_ZH if is_chinese(claim["text"]) else _NEGATION_EN
-    said, known = (len(pattern.findall(text)) for text in (claim["text"], _support(claim, evidence)))
+    """The claim denies what its source denies: refused in a near copy, else left to the judge."""
+    text, support = strip_lead_in(claim["text"]), _support(claim, evidence)
+    refused = _differing("negation", claim, evidence)
+    if refused:
+        return refused
+    said, known = (len(NEGATION.findall(part)) for part in (text, support))
     if said != known:
         return "undecided", f"the claim has {said} negations, its source {known}"
     return "supported", "negation agrees"
@@ -108,16 +198,39 @@ def check_negation(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[
 
 def check_hedges(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
     """A claim may not be surer than its source; left to the judge."""
-    said, known = _HEDGE.findall(claim["text"]), _HEDGE.findall(_support(claim, evidence))
+    said, known = HEDGE.findall(claim["text"]), HEDGE.findall(_support(claim, evidence))
     if len(known) > len(said):
         return "undecided", "the source is less sure"
     return "supported", "as sure as the source"
 
 
-def denies_or_doubts(text: str) -> bool:
-    """Whether a sentence negates, doubts or calls false what it says; nothing may be computed from it."""
-    negation = _NEGATION_ZH if is_chinese(text) else _NEGATION_EN
-    return bool(negation.search(text) or _HEDGE.search(text) or _FALSE.search(text))
+def check_comparison(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
+    """Bounds of numbers keep their direction, and no word has become its opposite."""
+    text, support = strip_lead_in(claim["text"]), _support(claim, evidence)
+    for number in numbers_of(text):
+        bound, shown = bound_of(text, number), text[number.start : number.end]
+        same = [other for other in numbers_of(support) if other.value == number.value]
+        if not bound or not same or not is_firm_bound(text, number):
+            continue
+        if all(bound_of(support, other) == -bound for other in same):
+            return "unsupported", f"the bound of {shown!r} is the other way round"
+    refused = _differing("comparison", claim, evidence)
+    if refused:
+        return refused
+    return "supported", "comparisons agree"
+
+
+def check_links(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
+    """Every address, file and numbered part that the claim names stands in the passage, its title or path."""
+    said = links_of(claim["text"])
+    passage = _passages(claim, evidence)
+    known = [key for _, _, key in links_of(passage)]
+    folded = fold(passage)
+    for start, end, key in said:
+        if key not in folded and not any(same_link(key, other) for other in known):
+            return "unsupported", f"{claim['text'][start:end]!r} is in no source"
+    refused = _differing("links", claim, evidence)
+    return refused or ("supported", "all links are there" if said else "no links")
 
 
 def check_words(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
@@ -131,9 +244,15 @@ def check_words(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
     quotes = [_letters(citation["quote"]) for citation in claim["citations"]]
     if text and any(_is_most_of(text, quote) for quote in quotes):
         return "supported", "quoted word for word"
-    own = set(lexical_tokens(claim["text"])) - STOP_WORDS
-    shared = own & set(lexical_tokens(_support(claim, evidence, context=True)))
+    refused = _differing("words", claim, evidence)
+    if refused:
+        return refused
+    own = _token_set(claim["text"]) - STOP_WORDS
+    support = _support(claim, evidence, context=True)
+    shared = own & _token_set(support)
     share = len(shared) / len(own) if own else 0.0
+    if own and is_chinese(claim["text"]) != is_chinese(support):
+        return "undecided", "the claim and its source are in two languages"
     # The words of a very short claim may be there in another form: 百分之七 and 7 %.
     elsewhere = not own or (share < TOO_FEW_WORDS and len(own) > 3)
     verdict: Verdict = "unsupported" if elsewhere else "undecided"
@@ -146,10 +265,27 @@ CHECKS: dict[str, CheckFunction] = {
     "numbers": check_numbers,
     "dates": check_dates,
     "names": check_names,
+    "speaker": check_speaker,
     "negation": check_negation,
     "hedges": check_hedges,
+    "comparison": check_comparison,
+    "links": check_links,
     "words": check_words,
 }
+
+
+def _differing(layer: str, claim: Claim, evidence: Sequence[Evidence]) -> Result | None:
+    found = _compared(claim, evidence).of(layer)
+    return ("unsupported", f"it says {found.said!r} where the source says {found.known!r}") if found else None
+
+
+def _is_near_copy(claim: Claim, evidence: Sequence[Evidence]) -> bool:
+    return _compared(claim, evidence).coverage >= NEAR_COPY
+
+
+def _compared(claim: Claim, evidence: Sequence[Evidence]) -> Comparison:
+    context = _passages(claim, evidence)
+    return compare(claim["text"], _support(claim, evidence), context)
 
 
 def _support(claim: Claim, evidence: Sequence[Evidence], *, context: bool = False) -> str:
@@ -161,26 +297,50 @@ def _support(claim: Claim, evidence: Sequence[Evidence], *, context: bool = Fals
     return "\n".join(parts)
 
 
+def _passages(claim: Claim, evidence: Sequence[Evidence]) -> str:
+    """All of the passages that a claim cites, with their titles, headings and paths."""
+    cited = {citation["evidence"] for citation in claim["citations"]} | set(claim["evidence"])
+    return "\n".join(
+        f"{e['text']}\n{e['title']}\n{e['heading']}\n{e['path']}" for e in evidence if e["number"] in cited
+    )
+
+
 def _tool_texts(claim: Claim, evidence: Sequence[Evidence]) -> list[str]:
     return [e["text"] for e in evidence if e["kind"] == "tool" and e["number"] in claim["evidence"]]
 
 
-def _without_dates(text: str) -> list[Number]:
-    """The numbers of a text that are not part of a date: those are compared as dates."""
-    dates = find_dates(text)
-    return [n for n in find_numbers(text) if not any(d.start < n.end and n.start < d.end for d in dates)]
+def _names(text: str) -> list[str]:
+    """Words and Chinese names that the source must hold."""
+    tokens = read(text, latin_names(text), chinese_names(text))
+    return [text[t.start : t.end] for t in tokens if t.kind == "name"]
 
 
-def _is_rounded(text: str, number: Number) -> bool:
-    before, after = text[max(0, number.start - 16) : number.start], text[number.end : number.end + 8]
-    return bool(_ABOUT_BEFORE.search(before) or _ABOUT_AFTER.match(after))
+_LOOSE = re.compile(r"\d{1,2}(?::\d\d)?[ap]m|\d{4}s|Q[1-4]|H[12]", re.I)  # times, written in many ways
 
 
-def _same_value(said: Number, known: Number, rounded: bool) -> bool:
-    if said.unit and known.unit and said.unit != known.unit:
+@lru_cache(CACHED)
+def _token_set(text: str) -> frozenset[str]:
+    return frozenset(lexical_tokens(text))
+
+
+def _is_named(name: str, text: str) -> bool:
+    if not name.isascii() and is_chinese(name):
+        known = fold(text)
+        name = fold(name)
+        # The segmenter may take a neighbour in: what is left of a long name must be there.
+        return name in known or (len(name) > 3 and (name[1:] in known or name[:-1] in known))
+    own = [word for word in lexical_tokens(name) if word not in STOP_WORDS]
+    known_words = _token_set(text)
+    if all(word in known_words or word.removesuffix("s") in known_words for word in own) or _LOOSE.fullmatch(
+        name
+    ):
+        return True
+    if all(any(akin(word, other) for other in known_words) for word in own):
+        return True
+    if not (name.isupper() or " " in name):
         return False
-    allowed = abs(known.value) * ROUNDING if rounded else Decimal(0)
-    return abs(said.value - known.value) <= allowed
+    runs = {t.key for t in read(text, latin_names(text), frozenset()) if t.kind == "name"}
+    return any(is_initials(fold(name), run) or is_initials(run, fold(name)) for run in runs)
 
 
 def _is_most_of(text: str, quote: str) -> bool:
@@ -193,9 +353,3 @@ def _letters(text: str) -> str:
     """What is compared where a claim should be a quotation: letters, digits and signs, as shown and folded."""
     kept = "".join(char for char in fold(plain(text)) if char.isalnum() or char in "%-+<>=°.")
     return kept.rstrip(".")  # where the sentence ends; a point within a number stays
-
-
-def _same_date(said: DateSpan, known: DateSpan) -> bool:
-    """Whether the known date says all that the claim says."""
-    pairs = ((said.year, known.year), (said.month, known.month), (said.day, known.day))
-    return all(a is None or a == b for a, b in pairs)
