@@ -112,13 +112,16 @@ def summarise(text: str, lang: Lang, sentences: int, focus: str = "") -> list[Sp
     return sorted(pick(text, found, sentences, focus, regions))
 
 
-def tellable(text: str, start: int, end: int) -> list[Span]:
-    """The sentences of a stretch that could stand in a summary: no headings, code, questions or fragments."""
+def tellable(text: str, start: int, end: int, cut: Sequence[Span] | None = None) -> list[Span]:
+    """The sentences of a stretch that could stand in a summary: no headings, code, questions or fragments.
+
+    `cut`: the sentences of the whole text, where a stretch is too short to show how its lines are wrapped.
+    """
     found: list[Span] = []
     place = start
     for match in [*_SKIPPED.finditer(text, start, end), None]:
         stop = match.start() if match else end
-        for span in sentences(text, place, stop):
+        for span in sentences(text, place, stop) if cut is None else clipped(cut, place, stop):
             found += _clauses(text, span)
         place = match.end() if match else end
     ended = sum(bool(_ENDS.search(text[a:b])) for a, b in found)
@@ -130,6 +133,13 @@ def tellable(text: str, start: int, end: int) -> list[Span]:
         if _tells(text, span, punctuated):
             kept.setdefault("".join(sentence.split()), span)
     return list(kept.values())
+
+
+def clipped(spans: Sequence[Span], start: int, end: int) -> list[Span]:
+    """The parts of spans, in order, that lie in a stretch."""
+    first = bisect_right(spans, start, key=lambda span: span[1])
+    last = bisect_right(spans, end - 1, key=lambda span: span[0])
+    return [(max(a, start), min(b, end)) for a, b in spans[first:last]]
 
 
 def _clauses(text: str, span: Span) -> list[Span]:

@@ -145,9 +145,9 @@ _SPEAKERS_ZH = tuple(
     for pattern in (
         "[谁誰](?:都|分别|分別)?(?:说|說|讲|講)(?:了|过|過)?(?:些|哪些)?(?:什么|什麼|啥)(?P<topic>.*)",
         f"(?:每一?[位个個名]|各位?|各个|各個|几位|幾位|所有|不同){_PERSON_ZH}(?:们|們)?(?P<topic>.*?{_VIEW_ZH}.*)",
-        f"{_PERSON_ZH}(?:们|們)?(?:都|分别|分別|各自|各)(?P<topic>.*?{_VIEW_ZH}.*)",
+        f"{_PERSON_ZH}(?:们|們)?(?P<topic>[^，。]{{0,24}}?(?:都|分别|分別|各自){_VIEW_ZH}.*)",
         f"(?:他们|他們|大家)(?:分别|分別|各自)(?:都)?(?P<topic>.*?{_VIEW_ZH}.*)",
-        f"(?:有哪[些几幾][位个個]?{_PERSON_ZH}|(?<![位名]){_PERSON_ZH}(?:们|們)?(?:都|分别|分別)?(?:是谁|是誰|有谁|有誰|有哪[些几幾]位?|是哪[些几幾]位?))(?P<topic>)[？?呢\\s]*$",
+        f"(?:有哪[些几幾][位个個]?{_PERSON_ZH}|(?<![位名])(?!作者|老[师師]){_PERSON_ZH}(?:们|們)?(?:都|分别|分別)?(?:是谁|是誰|有谁|有誰|有哪[些几幾]位?|是哪[些几幾]位?))(?P<topic>)[？?呢\\s]*$",
         f"^(?P<speaker>[^，。？?、]{{2,16}}?)(?:老师|老師|教授|先生|女士)?在{_MEANT_ZH}{_IN_ZH}(?P<topic>(?:对|對|关于|關於|就).{{1,20}}?)?(?:都|主要)?(?:说|說|讲|講|谈|談|提|表达|表達)(?:了|到了?|过|過)?(?:些|哪些)?(?:什么|什麼|啥)(?:观点|看法)?[？?\\s]*$",
     )
 )
@@ -163,7 +163,7 @@ _TAIL_EN = re.compile(
     re.I,
 )
 _SUBJECT_ZH = re.compile(
-    f"^(?:了|一下|出)*(?:(?:在)?{_MEANT_ZH}{_IN_ZH})?(?:的)?(?:{_SAID_ZH})?的?(?:{_EVERY_ZH})?(?:被?{_SAID_ZH})?(?:的)?(?P<subject>.*?)(?:都|分别|分別)?(?:有哪些|是什么|是什麼|是哪些|出来|出來)?[。！!？?\\s]*$"
+    f"^(?:了|一下|出)*(?:[中里裡内內]的)?(?:(?:在)?{_MEANT_ZH}{_IN_ZH})?(?:的)?(?:{_SAID_ZH})?的?(?:{_EVERY_ZH})?(?:被?{_SAID_ZH})?(?:的)?(?P<subject>.*?)(?:都|分别|分別)?(?:有哪些|是什么|是什麼|是哪些|出来|出來)?[。！!？?\\s]*$"
 )
 # What one may call a document in the other language.
 _CALLED = {
@@ -186,7 +186,7 @@ _GENERIC = frozenset("document doc file article text page pdf md txt 文章 文�
 def sweep_of(question: str) -> Sweep | None:
     """What a whole-document question wants; `None` for an ordinary one."""
     text = " ".join(question.split())
-    lang: Lang = "zh" if is_chinese(_FILE.sub("", text)) else "en"
+    lang: Lang = "zh" if is_chinese(re.sub(r"[\w.-]+\.\w{2,8}\b", "", text, flags=re.ASCII)) else "en"
     speakers, lists, summaries = (
         (_SPEAKERS_ZH, _LIST_ZH, _SUMMARY_ZH) if lang == "zh" else (_SPEAKERS_EN, _LIST_EN, _SUMMARY_EN)
     )
@@ -233,6 +233,7 @@ def _without_document(topic: str, lang: Lang) -> str:
 def _subject(text: str, lang: Lang) -> str:
     text = text.strip(" ,，.。?？!！")
     if lang == "zh":
+        text = re.sub("^[中里裡内內]的?", "", _FILE.sub("", text).strip())
         match = _SUBJECT_ZH.match(text)
         return match.group("subject").strip(" ，。的") if match else text
     text = re.sub(r"^(?:the|of the|of|single)\s+", "", _TAIL_EN.sub("", text).strip(), flags=re.I)
@@ -243,7 +244,8 @@ def _named(text: str, object_: str, lang: Lang) -> str:
     """What a question calls the document; `object_` is what it wants summarised, if that is known."""
     if file := _FILE.search(text):
         name = file.group()
-        return re.sub(rf"^[{CJK}]+(?=[A-Za-z0-9])", "", name) if lang == "zh" else name
+        name = re.sub(rf"^[{CJK}]+(?=[A-Za-z0-9])", "", name)
+        return re.sub(f"^.*(?:{_SUM_ZH}|列[出举舉]|找出)(?:一下)?", "", name)
     if title := _TITLE.search(text):
         return title.group(1)
     if lang == "zh":
@@ -261,7 +263,7 @@ def _named(text: str, object_: str, lang: Lang) -> str:
 
 
 def _named_zh(text: str) -> str:
-    found = re.search(f"(?:[这那這该該][一]?(?:篇|份|期|次|场|場|封)?)?([A-Za-z0-9{CJK}]*?)({_NOUN_ZH})", text)
+    found = re.search(f"(?:[这那這该該][一]?(?:篇|份|期|次|场|場|封)?)?([A-Za-z0-9{CJK}]*?)({_NOUN_ZH}+)", text)
     if found:
         words = re.sub(f"^.*(?:{_SUM_ZH}|列[出举舉]|找出|一下|[把将將对對给給在请請]|所有|全部)", "", found.group(1))
         words = re.sub(r"^(?:[这那這该該本此上一篇份期次场個个]|关于|關於|的)+", "", words).rstrip("的")
