@@ -23,7 +23,9 @@ CURRENCIES = frozenset("usd eur gbp cny jpy hkd twd inr krw chf cad aud".split()
 
 _LINE = re.compile(r"[^\n]+")
 _HEADING = re.compile(r"\s{0,3}(#{1,6})\s+(.*)")
-_ITEM = re.compile(r"\s*(?:[-*+•·●▪]\s+|[(（]?\d{1,3}[.)、）]\s*|[一二三四五六七八九十]{1,3}、|\|(?!\s*:?-{2,}))\S")
+_ITEM = re.compile(
+    r"\s*(?:[-*+•·●▪]\s+|[(（]?\d{1,3}[.)、）]\s*|[一二三四五六七八九十]{1,3}、|\|(?!\s*:?-{2,}))\S"
+)
 _URL = re.compile(r"(?:https?://|www\.)[^\s)\]>\"'，。）」]+")
 _DUE = re.compile(
     r"\b(?:due|deadline|by|until|till|before|no later than|expir\w+|submit\w*|closes?|ends?)\b|截止|到期|之前|前|期限|为止|為止|最晚|不迟于",
@@ -58,7 +60,9 @@ def list_items(text: str, subject: str, lang: Lang) -> list[Span]:
         return _capped(text, found, [])
     wanted = _wanted(subject)
     items = list(_under(text, wanted))
-    said = [span for span in cut if _says(text[slice(*span)], wanted) and not _HEADING.match(text[slice(*span)])]
+    said = [
+        span for span in cut if _says(text[slice(*span)], wanted) and not _HEADING.match(text[slice(*span)])
+    ]
     return _capped(text, items, said)
 
 
@@ -78,7 +82,9 @@ def _people(text: str, cut: list[Span]) -> list[Span]:
     """The first sentence for each person: speakers, and names in the running text."""
     found: dict[str, Span] = {}
     for turn in [*turns(text), *prose(text)]:
-        found.setdefault(turn.speaker, next((span for span in cut if span[1] > turn.start), (turn.start, turn.end)))
+        found.setdefault(
+            turn.speaker, next((span for span in cut if span[1] > turn.start), (turn.start, turn.end))
+        )
     for span in cut:
         for name in _names(text[slice(*span)]):
             found.setdefault(name, span)
@@ -91,7 +97,11 @@ def _names(sentence: str) -> Iterator[str]:
 
         yield from (word for word, tag in rjieba.tag(sentence) if tag == "nr" and 1 < len(word) < 5)
         return
-    yield from (name for name in names_in("x " + sentence) if 2 <= len(name.split()) <= 4 and name.replace(" ", "").isalpha())
+    yield from (
+        name
+        for name in names_in("x " + sentence)
+        if 2 <= len(name.split()) <= 4 and name.replace(" ", "").isalpha()
+    )
 
 
 def _wanted(subject: str) -> list[str]:

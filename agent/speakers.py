@@ -30,8 +30,13 @@ _LABEL = re.compile(
     rf"(?P<bold>\*\*|__)?[^\S\n]*(?P<role>[(（][^)）\n:：]{{1,20}}[)）])?[^\S\n]*(?P<after>{_TIME})?(?:\*\*|__)?[^\S\n]*[:：](?:\*\*|__)?[^\S\n]*(?=\S|\n)",
     re.MULTILINE,
 )
-_INLINE = re.compile(rf"(?<=[。！？.!?”\"])[^\S\n]+(?P<name>[A-Z{CJK}][\w.'’·-]*(?: [A-Z][\w.'’-]*){{0,2}})[:：]\s*(?=\S)")
-_ALONE = re.compile(rf"^[^\S\n]*(?:\*\*)?(?P<name>{_NAME})(?:\*\*)?[^\S\n]*(?P<after>{_TIME})?[^\S\n]*\n(?=[^\n]{{15}})", re.MULTILINE)
+_INLINE = re.compile(
+    rf"(?<=[。！？.!?”\"])[^\S\n]+(?P<name>[A-Z{CJK}][\w.'’·-]*(?: [A-Z][\w.'’-]*){{0,2}})[:：]\s*(?=\S)"
+)
+_ALONE = re.compile(
+    rf"^[^\S\n]*(?:\*\*)?(?P<name>{_NAME})(?:\*\*)?[^\S\n]*(?P<after>{_TIME})?[^\S\n]*\n(?=[^\n]{{15}})",
+    re.MULTILINE,
+)
 _ROLE = re.compile(
     r"(?:Q|A|question|answer|(?:speaker|spk|host|guest|interviewer|interviewee|moderator|presenter|caller|chair)[ _-]?\w{0,2}"
     r"|问|答|問|(?:主持人|主持|嘉宾|嘉賓|记者|記者|发言人|發言人|说话人|說話人|观众|觀眾|听众|聽眾|提问者|提問者|学生|學生|老师|老師)\s?[\dA-Za-z一二三四五六]{0,2})",
@@ -45,7 +50,10 @@ _NO_NAME = frozenset(
     注 注意 日期 时间 時間 来源 來源 标题 標題 作者 摘要 说明 說明 例如 比如 备注 備註 提示 警告 地址 电话 其中 总结 内容 添加时间 点击次数
     """.split()
 )
-_TITLES = re.compile(r"(?:主持人?|教授|老师|老師|先生|女士|博士|院士|记者|总工程师|[(（].*)$|^(?:Dr|Mr|Mrs|Ms|Prof)\.? ", re.IGNORECASE)
+_TITLES = re.compile(
+    r"(?:主持人?|教授|老师|老師|先生|女士|博士|院士|记者|总工程师|[(（].*)$|^(?:Dr|Mr|Mrs|Ms|Prof)\.? ",
+    re.IGNORECASE,
+)
 _FUNCTION = re.compile("[的了是在和与與及或把被从從对對这這那哪什么為为]|如何|怎么|关于|關於|第[一二三四五]")
 _SAY_ZH = "(?:表示|认为|認為|指出|强调|強調|坦言|透露|提出|预测|預測|预估|预计|預計|称|稱|说道?|說道?|补充|補充|解释|解釋|写道|寫道|问道|回答|阐释|闡釋|回应|回應|建议|建議)"
 _SAYS = re.compile(f"{_SAY_ZH}$|\\b(?:said|says|asked|wrote)$|^\\d")
@@ -152,7 +160,9 @@ def _marks(text: str) -> list[tuple[int, int, str]]:
         return []
     kept = people | strong
     if len(people) > 1 or strong:
-        kept |= {name for name, n in counts.items() if n > 1 and weight(name) <= 20 and not _FUNCTION.search(name)}
+        kept |= {
+            name for name, n in counts.items() if n > 1 and weight(name) <= 20 and not _FUNCTION.search(name)
+        }
     one = {name: _plain_name(name, kept) for name in kept}
     return sorted({(start, end, one[name]) for start, end, name, _ in found if name in one})
 
@@ -196,7 +206,9 @@ def _chinese_name(text: str) -> str:
 
     bare = _TITLES.sub("", text).strip()
     if len(bare) == 1 and is_chinese(bare):
-        return text  # 张教授
+        return (
+            text if text != bare and not _FUNCTION.search(bare) and bare not in "您你我他她它该某" else ""
+        )  # 张教授
     tagged: list[tuple[str, str]] = rjieba.tag(bare)
     name = ""
     for word, tag in reversed(tagged):
@@ -232,7 +244,7 @@ def _sayer(sentence: str) -> str:
     if is_chinese(sentence):
         for match in re.finditer(_SAY_ZH, sentence):
             before = sentence[: match.start()]
-            clause = re.split("[。！？“”\"\n]", before)[-1]
+            clause = re.split('[。！？“”"\n]', before)[-1]
             clause = re.sub(f"{_BETWEEN_ZH}$", "", clause)[-24:]
             name = _chinese_name(re.split("[，,；;、：:]", clause)[-1])
             if name:

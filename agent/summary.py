@@ -37,9 +37,7 @@ _SKIPPED = re.compile(
     r"|^\W*(?:references|bibliography|acknowledge?ments?|参考文献|參考文獻|致谢|致謝)\W*$(?s:.*)\Z",
     re.MULTILINE | re.IGNORECASE,
 )
-_LEAD = re.compile(
-    r"(?:[-*+•·●>▪–—]+\s+|#{1,6}\s+|[(（]?\d{1,3}[.)、）]\s*|[一二三四五六七八九十]{1,3}、)+"
-)
+_LEAD = re.compile(r"(?:[-*+•·●>▪–—]+\s+|#{1,6}\s+|[(（]?\d{1,3}[.)、）]\s*|[一二三四五六七八九十]{1,3}、)+")
 _FILLER_START = re.compile(
     "(?:嗯|呃|啊|哦|对+|對+|是的|没错|好的?|然后|然後|所以|但是|其实|其實|就是说?|那么?|那麼|而且|不过|不過|包括|呢|吧|的话|[,，、 ])+"
     r"|(?:(?:um+|uh+|well|yeah|yes|right|okay|ok|so|and|but|you know|i mean|like)\b[,\s]*)+",
@@ -62,7 +60,9 @@ _FILLER = re.compile(
     r"|\b(?:um|uh|you know|i mean|kind of|sort of|thanks?|welcome|hello|guys|gonna|yeah)\b",
     re.IGNORECASE,
 )
-_CONNECTIVE = re.compile("然后|然後|但是|所以|因为|因為|其实|其實|如果|比如说|比如說|我觉得|我覺得|第[一二三四]个|那么|另外|而且|不过|不過|对于|就是说")
+_CONNECTIVE = re.compile(
+    "然后|然後|但是|所以|因为|因為|其实|其實|如果|比如说|比如說|我觉得|我覺得|第[一二三四]个|那么|另外|而且|不过|不過|对于|就是说"
+)
 _ENDS = re.compile(r"[.!?。！？…；;][\"'”’)\]」』）*]*$")
 _QUESTION = re.compile(r"[?？][\"'”’)\]」』）*]*$")
 _KEY = re.compile(r"^[\w ]{1,24}[:：]\s*\S{0,80}$")
@@ -96,7 +96,9 @@ def parts(text: str, limit: int = 24, least_chars: int = 2000) -> list[Span]:
 def _cut(text: str, low: int, ideal: int, high: int) -> int:
     """The best place for a cut in [low, high]: of the best kind there is, the one nearest to the ideal."""
     for pattern in _CUTS:
-        places = [match.end() for match in pattern.finditer(text, low - 1, high) if low <= match.end() <= high]
+        places = [
+            match.end() for match in pattern.finditer(text, low - 1, high) if low <= match.end() <= high
+        ]
         if places:
             return min(places, key=lambda place: abs(place - ideal))
     return max(low, min(ideal, high))
@@ -172,7 +174,11 @@ def _tells(text: str, span: Span, punctuated: bool) -> bool:
     sentence = text[slice(*span)]
     size = weight(sentence)
     line = text[text.rfind("\n", 0, span[0]) + 1 : span[0]]
-    if not LEAST_WEIGHT <= size <= MOST_WEIGHT or "#" in line[:6] or sentence.lstrip("*_ ").startswith(("#", "<", "|")):
+    if (
+        not LEAST_WEIGHT <= size <= MOST_WEIGHT
+        or "#" in line[:6]
+        or sentence.lstrip("*_ ").startswith(("#", "<", "|"))
+    ):
         return False
     if _QUESTION.search(sentence) or _KEY.match(sentence) or sentence.count("\n") > 12:
         return False
@@ -204,7 +210,9 @@ def pick(
     frequency = Counter(term for bag in bags for term in bag)
     numbers = {term: n for n, term in enumerate(frequency)}
     idf = {term: math.log(1 + len(bags) / n) for term, n in frequency.items()}
-    entries = [(r, numbers[t], (1 + math.log(n)) * idf[t]) for r, bag in enumerate(bags) for t, n in bag.items()]
+    entries = [
+        (r, numbers[t], (1 + math.log(n)) * idf[t]) for r, bag in enumerate(bags) for t, n in bag.items()
+    ]
     if not entries:
         return []
     row, column = np.array([e[0] for e in entries]), np.array([e[1] for e in entries])

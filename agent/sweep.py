@@ -180,7 +180,9 @@ _CALLED = {
     "email": "邮件 郵件",
     "table": "圆桌 圓桌",
 }
-_GENERIC = frozenset("document doc file article text page pdf md txt 文章 文件 文档 文檔 文本 资料 資料".split())
+_GENERIC = frozenset(
+    "document doc file article text page pdf md txt 文章 文件 文档 文檔 文本 资料 資料".split()
+)
 
 
 def sweep_of(question: str) -> Sweep | None:
@@ -210,7 +212,9 @@ def _of_speakers(match: re.Match[str], text: str, lang: Lang) -> Sweep:
     groups = match.groupdict()
     topic = groups.get("topic") or ""
     if lang == "en":
-        found = _FOCUS_EN.search(_TAIL_EN.sub("", topic) or topic) or re.search(r"^\s*on\s+(?P<topic>.+)", topic)
+        found = _FOCUS_EN.search(_TAIL_EN.sub("", topic) or topic) or re.search(
+            r"^\s*on\s+(?P<topic>.+)", topic
+        )
     else:
         found = _FOCUS_ZH.search(topic)
     subject = _without_document(found.group("topic"), lang) if found else ""
@@ -251,7 +255,11 @@ def _named(text: str, object_: str, lang: Lang) -> str:
     if lang == "zh":
         return _named_zh(text)
     if object_:
-        object_ = re.sub(r"^(?:of|for)\s+|\s+(?:in|to|as|using)\s+(?:\w+\s+){1,3}(?:sentences?|words?|bullets?|points?|me)\b.*$", "", object_)
+        object_ = re.sub(
+            r"^(?:of|for)\s+|\s+(?:in|to|as|using)\s+(?:\w+\s+){1,3}(?:sentences?|words?|bullets?|points?|me)\b.*$",
+            "",
+            object_,
+        )
         object_ = re.sub(r"^(?:in|from)\s+|,?\s*please$", "", object_.strip())
         if re.fullmatch(_THIS_EN, object_, re.I) or not object_:
             return THIS if object_ else ""
@@ -263,11 +271,19 @@ def _named(text: str, object_: str, lang: Lang) -> str:
 
 
 def _named_zh(text: str) -> str:
-    found = re.search(f"(?:[这那這该該][一]?(?:篇|份|期|次|场|場|封)?)?([A-Za-z0-9{CJK}]*?)({_NOUN_ZH}+)", text)
+    found = re.search(
+        f"(?:[这那這该該][一]?(?:篇|份|期|次|场|場|封)?)?([A-Za-z0-9{CJK}]*?)({_NOUN_ZH}+)", text
+    )
     if found:
-        words = re.sub(f"^.*(?:{_SUM_ZH}|列[出举舉]|找出|一下|[把将將对對给給在请請]|所有|全部)", "", found.group(1))
+        words = re.sub(
+            f"^.*(?:{_SUM_ZH}|列[出举舉]|找出|一下|[把将將对對给給在请請]|所有|全部)", "", found.group(1)
+        )
         words = re.sub(r"^(?:[这那這该該本此上一篇份期次场個个]|关于|關於|的)+", "", words).rstrip("的")
-        if words or found.group(2) not in _GENERIC and not re.search(f"[这那這本该該此].{{0,2}}{found.group(2)}", text):
+        if (
+            words
+            or found.group(2) not in _GENERIC
+            and not re.search(f"[这那這本该該此].{{0,2}}{found.group(2)}", text)
+        ):
             return words + found.group(2)
     return THIS if re.search(_THIS_ZH, text) else ""
 
@@ -336,7 +352,9 @@ def _words(text: str) -> set[str]:
     for english, chinese in _CALLED.items():
         for word in chinese.split():
             text = text.replace(word, f" {english} ")
-    return {stem(token) for token in lexical_tokens(text) if token not in STOP_WORDS and token not in _GENERIC}
+    return {
+        stem(token) for token in lexical_tokens(text) if token not in STOP_WORDS and token not in _GENERIC
+    }
 
 
 def _ask(lang: Lang, documents: Sequence[Document], some: Sequence[int]) -> str:
