@@ -24,7 +24,7 @@ LABEL_WEIGHT = 60.0  # Latin-character equivalents of the longest label
 RUN_ON_WEIGHT = 3000.0  # a last turn longer than this, and than most, ends at its paragraph
 
 _TIME = r"[\[(（]?\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?[\])）]?"
-_NAME = rf"(?:(?!\d)[\w.'’·&/-]+(?:[ ·/&\n]+[\w.'’·&/-]+){{0,5}}|[QA]\d{{0,2}})"
+_NAME = r"(?:(?!\d)[\w.'’·&/-]+(?:[ ·/&\n]+[\w.'’·&/-]+){0,5}|[QA]\d{0,2})"
 _LABEL = re.compile(
     rf"^[^\S\n]*(?:[-*+•>]\s+)?(?:\*\*|__)?(?:(?P<before>{_TIME})[^\S\n]*[-–—]?[^\S\n]*)?(?:\*\*|__)?(?P<name>{_NAME})"
     rf"(?P<bold>\*\*|__)?[^\S\n]*(?P<role>[(（][^)）\n:：]{{1,20}}[)）])?[^\S\n]*(?P<after>{_TIME})?(?:\*\*|__)?[^\S\n]*[:：](?:\*\*|__)?[^\S\n]*(?=\S|\n)",
@@ -55,6 +55,10 @@ _TITLES = re.compile(
     re.IGNORECASE,
 )
 _FUNCTION = re.compile("[的了是在和与與及或把被从從对對这這那哪什么為为]|如何|怎么|关于|關於|第[一二三四五]")
+_SURNAMES = frozenset(
+    "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何林罗羅郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹彭曾萧肖田董袁潘于蒋蔣蔡余杜叶葉程苏蘇魏吕呂"
+    "丁任沈姚卢盧姜崔钟鍾谭譚陆陸汪范金石廖贾賈夏韦韋付方白邹鄒孟熊秦邱江尹薛闫段雷侯龙龍史陶黎贺賀顾顧毛郝龚龔邵万萬钱錢严嚴覃武戴莫孔向汤湯"
+)
 _SAY_ZH = "(?:表示|认为|認為|指出|强调|強調|坦言|透露|提出|预测|預測|预估|预计|預計|称|稱|说道?|說道?|补充|補充|解释|解釋|写道|寫道|问道|回答|阐释|闡釋|回应|回應|建议|建議)"
 _SAYS = re.compile(f"{_SAY_ZH}$|\\b(?:said|says|asked|wrote)$|^\\d")
 _BETWEEN_ZH = "(?:(?:接受|在)[^。！？“”\\n]{0,30}?[时時中上里後后]|还|還|也|则|則|曾|又|进一步|進一步|对此|對此|同时|同時|近日|日前|对[^。，“”\\n]{1,8})*"
@@ -156,7 +160,10 @@ def _marks(text: str) -> list[tuple[int, int, str]]:
     # A name that also stands alone on a line is one of a list of people.
     people = {name for name in counts if _is_person(name) or (name in listed and not _FUNCTION.search(name))}
     strong = {name for _, _, name, sure in found if sure}
-    if len([name for name, n in counts.items() if n > 1 and name in people | strong]) < 1 and len(people) < 2:
+    if (
+        len([name for name, n in counts.items() if n > 1 and name in people | strong]) < 1
+        and len(people | strong) < 2
+    ):
         return []
     kept = people | strong
     if len(people) > 1 or strong:
@@ -197,7 +204,16 @@ def _is_person(name: str) -> bool:
     if not is_chinese(name):
         parts = name.split()
         return 2 <= len(parts) <= 4 and all(re.fullmatch(r"[A-Z][\w.'’-]*", part) for part in parts)
-    return not _FUNCTION.search(name) and bool(_chinese_name(name))
+    if _FUNCTION.search(name):
+        return False
+    return bool(_chinese_name(name)) or _has_surname(name)
+
+
+def _has_surname(name: str) -> bool:
+    """Whether a short label reads as a name that the dictionary lacks: 张/善友."""
+    import rjieba
+
+    return 2 <= len(name) <= 3 and name[0] in _SURNAMES and len(rjieba.cut(name)) > 1
 
 
 def _chinese_name(text: str) -> str:
@@ -212,7 +228,11 @@ def _chinese_name(text: str) -> str:
     tagged: list[tuple[str, str]] = rjieba.tag(bare)
     name = ""
     for word, tag in reversed(tagged):
-        if tag.startswith("nr") or tag == "x" and word.strip("·") == "" or tag == "x" and 2 <= len(word) <= 4:
+        if (
+            tag.startswith("nr")
+            or (tag == "x" and word.strip("·") == "")
+            or (tag == "x" and 2 <= len(word) <= 4)
+        ):
             name = word + name
         elif not name and len(word) == 1 and len(tagged) > 1 and is_chinese(word):
             name = word  # the last character of a name the dictionary lacks: 刘梁/剑
@@ -250,7 +270,7 @@ def _sayer(sentence: str) -> str:
             if name:
                 return name
         return ""
-    match = _PROSE_EN.search(sentence)
-    name = (match["name"] or match["after"]) if match else ""
+    said = _PROSE_EN.search(sentence)
+    name = (said["name"] or said["after"]) if said else ""
     known = names_in("x " + name) if name else []
     return known[0] if known else ""

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from agent.state import Lang
 from retrieval.split import Span, sentences, weight
-from retrieval.tokens import CJK, STOP_WORDS, cjk_share, is_chinese, lexical_tokens, stem
+from retrieval.tokens import STOP_WORDS, is_chinese, lexical_tokens, stem
 
 DAMPING = 0.15  # of the random walk, as in LexRank
 STEPS = 12  # of the power iteration; more change no rank that matters

@@ -79,7 +79,7 @@ _LIST_EN = tuple(
         rf"{_POLITE_EN}(?:list|enumerate)(?: me| out| up)*\s+(?:every(?: single)?|all|each|the|any)\b(?: of)?(?P<subject>.*)",
         rf"{_POLITE_EN}(?:find|show|give|collect|extract|name|tell|get|pull out|write down|gather)(?: me)?\s+(?:every(?: single)?|all|each)\b(?: of)?(?P<subject>.*)",
         rf"{_POLITE_EN}(?:make|give me|write|compile|create|i need|i want)\s+(?:me\s+)?a\s+(?:full\s+|complete\s+)?list\s+of\s+(?:every|all)?(?P<subject>.*)",
-        rf"\bwhat\s+(?:are|were)\s+all(?: of)?\b(?P<subject>.*)",
+        r"\bwhat\s+(?:are|were)\s+all(?: of)?\b(?P<subject>.*)",
         rf"\b(?:what|which)\s+(?P<subject>(?!is\b|are\b|was\b|were\b|does\b|do\b)[\w' -]+?)\s+(?:are|were|is|get|gets)\s+{_HAPPENS_EN}\s+(?:in|by|throughout)\s+{_MEANT_EN}\W*$",
         rf"\b(?:what|which)\s+(?P<subject>(?!is\b|are\b|was\b|were\b|does\b|do\b)[\w' -]+?)\s+(?:does|do|did)\s+{_MEANT_EN}\s+(?:mention|list|name|discuss|cite|describe|contain|cover|include)\W*$",
     )
@@ -279,9 +279,8 @@ def _named_zh(text: str) -> str:
             f"^.*(?:{_SUM_ZH}|列[出举舉]|找出|一下|[把将將对對给給在请請]|所有|全部)", "", found.group(1)
         )
         words = re.sub(r"^(?:[这那這该該本此上一篇份期次场個个]|关于|關於|的)+", "", words).rstrip("的")
-        if (
-            words
-            or found.group(2) not in _GENERIC
+        if words or (
+            found.group(2) not in _GENERIC
             and not re.search(f"[这那這本该該此].{{0,2}}{found.group(2)}", text)
         ):
             return words + found.group(2)

@@ -27,8 +27,6 @@ PIECES = st.sampled_from(
         "\n",
         "- item one\n",
         "Ann Lee: We agree on it.\n",
-    ]
-    + [
         "李明：我们认为开源很好。\n",
         "```\nx = 1\n```\n",
         "| a | b |\n",
@@ -171,7 +169,7 @@ def test_a_focus_that_nothing_speaks_of_gives_no_summary() -> None:
 def test_items_stand_under_a_heading_or_after_a_colon() -> None:
     text = "# Risks\n\n- fire\n- flood\n\n# Costs\n\n- rent\n\n我们用的模型：\n- 甲型\n- 乙型\n\n结束。\n- 别的\n"
     assert [text[s:e] for s, e in list_items(text, "risks", "en")] == ["- fire", "- flood"]
-    assert ["- 甲型", "- 乙型"] == [text[s:e] for s, e in list_items(text, "模型", "zh") if text[s] == "-"]
+    assert [text[s:e] for s, e in list_items(text, "模型", "zh") if text[s] == "-"] == ["- 甲型", "- 乙型"]
 
 
 def test_typed_items_are_found_by_form() -> None:
