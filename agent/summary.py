@@ -50,7 +50,7 @@ _LEANS = re.compile(
     re.IGNORECASE,
 )
 _BOILERPLATE = re.compile(
-    r"https?://|\bdoi\b|©|copyright|all rights reserved|\blicen[cs]ed?\b|\bcookies?\b|subscribe|conflicts? of interest"
+    r"^[A-Z][\w-]+, [A-Z]\.(?: ?[A-Z]\.)*,? (?:et al|&|and\b|[A-Z(])|https?://|\bdoi\b|©|copyright|all rights reserved|\blicen[cs]ed?\b|\bcookies?\b|subscribe|conflicts? of interest"
     r"|\bfunded by\b|supported by (?:the )?grants?|informed consent|author contributions|supplementary|\b(?:fig|figure|table)s?\.? ?s?\d"
     "|点击次数|添加时间|版权|转载|轉載|内容链接|点赞|關注|订阅|訂閱|shownotes|听众|聽眾|下期再见|感谢(?:您|大家)|谢谢|謝謝|哈喽|大家好|欢迎(?:来到|收听)|小编|扫码",
     re.IGNORECASE,
