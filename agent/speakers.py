@@ -15,7 +15,7 @@ from statistics import median_low
 
 from agent.reasoners.language import names_in
 from agent.state import Lang
-from agent.summary import clipped, pick, tellable, words
+from agent.summary import SKIPPED, clipped, pick, tellable, words
 from retrieval.split import Span, sentences, weight
 from retrieval.tokens import CJK, fold, is_chinese
 
@@ -142,7 +142,10 @@ def _ended(text: str, turn: Turn, limit: float) -> Turn:
 def _marks(text: str) -> list[tuple[int, int, str]]:
     """Start and end of each speaker's label, and the speaker."""
     found: list[tuple[int, int, str, bool]] = []
+    code = [match.span() for match in SKIPPED.finditer(text)]
     for match in _LABEL.finditer(text):
+        if any(start <= match.start() < end for start, end in code):
+            continue
         name, start = _label(text, match)
         if name:
             found.append((start, match.end(), name, bool(match["before"] or match["after"])))
@@ -187,6 +190,8 @@ def _label(text: str, match: re.Match[str]) -> tuple[str, int]:
         start = match.start("name") + (line if whole else len(first) + 1)
         name = first[line:] + last if whole else last
     name = name.strip(" *_")
+    if name.isascii() and not name[:1].isupper():
+        return "", start  # keys of settings and code
     if not name or weight(name) > LABEL_WEIGHT or fold(name) in _NO_NAME or _SAYS.search(name):
         return "", start
     return name, start

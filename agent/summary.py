@@ -31,7 +31,7 @@ _CUTS = (  # a part begins after these, best first
     re.compile(r"[。！？]|[.!?](?=\s)|\n"),
     re.compile(r"[\s，,；;、]"),
 )
-_SKIPPED = re.compile(
+SKIPPED = re.compile(
     r"\A---\n(?s:.*?)\n---[^\S\n]*(?:\n|\Z)|^ {0,3}(?P<f>```+|~~~+)(?s:.*?)(?:^ {0,3}(?P=f)[^\S\n]*$|\Z)"
     r"|<(?P<t>style|script)\b(?s:.*?)</(?P=t)>|^[^\S\n]*\|.*\|[^\S\n]*$|^(?: {4}|\t)(?![-*+\d]).*[;{}=()\[\]].*$"
     r"|^\W*(?:references|bibliography|acknowledge?ments?|参考文献|參考文獻|致谢|致謝)\W*$(?s:.*)\Z",
@@ -121,7 +121,7 @@ def tellable(text: str, start: int, end: int, cut: Sequence[Span] | None = None)
     """
     found: list[Span] = []
     place = start
-    for match in [*_SKIPPED.finditer(text, start, end), None]:
+    for match in [*SKIPPED.finditer(text, start, end), None]:
         stop = match.start() if match else end
         for span in sentences(text, place, stop) if cut is None else clipped(cut, place, stop):
             found += _clauses(text, span)
