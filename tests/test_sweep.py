@@ -1,0 +1,209 @@
+"""Whole-document questions: which they are, which document they mean, and exact spans for what they want."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.listing import MOST_ITEMS, list_items
+from agent.speakers import statements
+from agent.summary import parts, summarise
+from agent.sweep import THIS, Sweep, sweep_of, target_documents
+
+DOCUMENTS = [
+    (1, "/n/lease.pdf", "Lease agreement"),
+    (2, "/n/podcast-transcript.zh.txt", "AI 的未来"),
+    (3, "/n/会议纪要.md", ""),
+]
+PIECES = st.sampled_from(
+    [
+        "# Models\n",
+        "A model is small. ",
+        "模型很大，也很贵。",
+        "\n\n",
+        "\n",
+        "- item one\n",
+        "Ann Lee: We agree on it.\n",
+        "李明：我们认为开源很好。\n",
+        "```\nx = 1\n```\n",
+        "| a | b |\n",
+        "word " * 60,
+        "字" * 170,
+        "🙂",
+        "Who? ",
+        "2024-05-01 ",
+    ]
+)
+MIXED = st.lists(PIECES, max_size=40).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("question", "kind", "subject", "named"),
+    [
+        ("Summarise this", "summary", "", THIS),
+        ("tl;dr", "summary", "", ""),
+        ("Give me an overview of notes.md", "summary", "", "notes.md"),
+        ("What is this document about?", "summary", "", THIS),
+        ("Summarize the DeepSeek podcast with a focus on agents", "summary", "agents", "DeepSeek podcast"),
+        ("总结一下", "summary", "", ""),
+        ("帮我总结一下会议纪要.md", "summary", "", "会议纪要.md"),
+        ("這份文件講了什麼？", "summary", "", THIS),
+        ("《长夜》的主要内容是什么", "summary", "", "长夜"),
+        ("List every deadline in contract.pdf", "list", "deadline", "contract.pdf"),
+        ("Which models are mentioned in this article?", "list", "models", THIS),
+        ("列出所有的模型", "list", "模型", ""),
+        ("文中提到了哪些公司？", "list", "公司", THIS),
+        ("Who said what?", "speakers", "", ""),
+        ("What did each speaker say about copyright?", "speakers", "copyright", ""),
+        ("誰說了什麼", "speakers", "", ""),
+        ("嘉宾们对自动驾驶分别怎么看", "speakers", "自动驾驶", ""),
+    ],
+)
+def test_whole_document_questions(question: str, kind: str, subject: str, named: str) -> None:
+    sweep = sweep_of(question)
+    assert sweep is not None
+    assert (sweep.kind, sweep.subject, sweep.named) == (kind, subject, named)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who said that the bridge would close?",
+        "What did Luther say about faith?",
+        "When was the summary published?",
+        "What are the main causes of the war?",
+        "谁说凡是迟到的人都要罚款？",
+        "他总结了哪三点？",
+        "《长夜》的作者是谁？",
+        "合同哪天到期？",
+    ],
+)
+def test_ordinary_questions_are_none(question: str) -> None:
+    assert sweep_of(question) is None
+
+
+def test_one_speaker_may_be_asked_about() -> None:
+    sweep = sweep_of("张奇在访谈中说了什么？")
+    assert sweep is not None and sweep.speaker == "张奇"
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ("lease.pdf", [1]),
+        ("LEASE", [1]),
+        ("lease agreement", [1]),
+        ("播客文字稿", [2]),
+        ("会议纪要", [3]),
+        ("causes of the war", []),
+    ],
+)
+def test_a_document_is_known_by_its_name(named: str, expected: list[int]) -> None:
+    assert target_documents(Sweep("summary", "en", named=named), DOCUMENTS, []) == expected
+
+
+def test_this_is_the_latest_cited_or_the_only_one() -> None:
+    this = Sweep("summary", "en", named=THIS)
+    assert target_documents(this, DOCUMENTS, [9, 3, 1]) == [3]
+    assert target_documents(this, DOCUMENTS[:1], []) == [1]
+
+
+def test_what_stays_ambiguous_is_asked_in_the_language_of_the_question() -> None:
+    english = target_documents(Sweep("summary", "en"), DOCUMENTS, [])
+    chinese = target_documents(Sweep("summary", "zh"), DOCUMENTS, [])
+    assert isinstance(english, str) and "lease.pdf" in english
+    assert isinstance(chinese, str) and chinese.startswith("请说明")
+
+
+def test_a_list_may_sweep_a_small_library() -> None:
+    sweep = Sweep("list", "en", "dates")
+    assert target_documents(sweep, DOCUMENTS, []) == [1, 2, 3]
+    assert isinstance(target_documents(sweep, DOCUMENTS, [], {1: 10**6}), str)
+
+
+@settings(deadline=None)
+@given(MIXED, st.integers(1, 30), st.integers(1, 500))
+def test_parts_cover_a_text(text: str, limit: int, least: int) -> None:
+    spans = parts(text, limit, least)
+    assert "".join(text[start:end] for start, end in spans) == text
+    assert all(left[1] == right[0] for left, right in pairwise(spans))
+    assert len(spans) <= limit
+    assert len(spans) <= 1 or all(end - start >= least for start, end in spans)
+
+
+@settings(deadline=None)
+@given(MIXED, st.integers(0, 8), st.sampled_from(["", "model", "模型"]))
+def test_summaries_are_spans_in_order(text: str, count: int, focus: str) -> None:
+    spans = summarise(text, "en", count, focus)
+    assert len(spans) <= count and spans == sorted(spans)
+    assert all(0 <= start < end <= len(text) and text[start:end].strip() for start, end in spans)
+
+
+@settings(deadline=None)
+@given(MIXED, st.sampled_from(["model", "模型", "dates", "日期", "questions", "人名", "links", "item"]))
+def test_lists_and_statements_are_spans(text: str, subject: str) -> None:
+    spans = [*list_items(text, subject, "en"), *(span for _, span in statements(text, "en"))]
+    assert all(0 <= start < end <= len(text) and text[start:end].strip() for start, end in spans)
+    assert len(list_items(text, subject, "en")) <= MOST_ITEMS
+
+
+def test_a_summary_avoids_headings_code_and_questions() -> None:
+    text = (
+        "# The bridge and the river\n\nThe old bridge over the river carries nine thousand cars on each working day.\n\n"
+        "Is the bridge over the river still safe for cars?\n\n```\nbridge = river(cars)\n```\n\n"
+        "Engineers found rust in the bridge, so the city will close it to all cars in March.\n"
+    )
+    assert [text[start:end].split()[0] for start, end in summarise(text, "en", 5)] == ["The", "Engineers"]
+
+
+def test_a_focus_that_nothing_speaks_of_gives_no_summary() -> None:
+    assert (
+        summarise("The old bridge over the river carries nine thousand cars each day.", "en", 3, "penguins")
+        == []
+    )
+
+
+def test_items_stand_under_a_heading_or_after_a_colon() -> None:
+    text = "# Risks\n\n- fire\n- flood\n\n# Costs\n\n- rent\n\n我们用的模型：\n- 甲型\n- 乙型\n\n结束。\n- 别的\n"
+    assert [text[s:e] for s, e in list_items(text, "risks", "en")] == ["- fire", "- flood"]
+    assert [text[s:e] for s, e in list_items(text, "模型", "zh") if text[s] == "-"] == ["- 甲型", "- 乙型"]
+
+
+def test_typed_items_are_found_by_form() -> None:
+    text = "The rent is due by 3 May 2024. The flat is bright. 费用为 300 元。 See https://example.org/a for more."
+    assert [text[s:e] for s, e in list_items(text, "deadlines", "en")] == ["The rent is due by 3 May 2024."]
+    assert [text[s:e] for s, e in list_items(text, "金额", "zh")] == ["费用为 300 元。"]
+    assert [text[s:e] for s, e in list_items(text, "links", "en")] == ["https://example.org/a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "speakers"),
+    [
+        (
+            "**Ann Lee** (10:23): We must cut costs.\n\n**Bob** (10:24): I disagree with that.\n",
+            ["Ann Lee", "Bob"],
+        ),
+        ("[00:01:02] Maria: the pump fails\n[00:01:09] Jon: replace the seal\n", ["Maria", "Jon"]),
+        ("Q: What is the plan?\nA: We open two stores.\n", ["Q", "A"]),
+        ("主持人：今天谈开源。\n李明：我认为开源很好。\n主持人：谢谢。\n", ["主持人", "李明"]),
+        ("- 沈欣：太快了。\n\n- 张善友：成本越来越低。\n", ["沈欣", "张善友"]),
+        ("王小明表示，他不同意這個看法。李強認為這很好。", ["王小明", "李強"]),
+        (
+            "Jane Smith said that the bridge will close. “Never,” said Peter Brown.",
+            ["Jane Smith", "Peter Brown"],
+        ),
+        ("Date: 2020\nNote: this is a plain text.\n研究方向：国内一直在做。\n", []),
+    ],
+)
+def test_speakers_in_order(text: str, speakers: list[str]) -> None:
+    assert list(dict.fromkeys(name for name, _ in statements(text, "en"))) == speakers
+
+
+def test_statements_on_a_topic_by_one_speaker() -> None:
+    text = "李明：开源模型很好。\n王红：开源太贵了。\n李明：今天天气不错。\n"
+    assert [(name, text[s:e]) for name, (s, e) in statements(text, "zh", "开源", "李明")] == [
+        ("李明", "开源模型很好。")
+    ]
