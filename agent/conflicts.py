@@ -28,7 +28,8 @@ What = Literal["number", "date", "name", "negation"]
 
 MIN_COVER = 0.3  # idf-weighted share of the question that each sentence must hold itself
 MAX_LOST = 0.15  # ... that the cited sentence may hold beyond the other one, with titles and headings
-MIN_SHARED = 3  # words that both sentences share; fewer where together they are the whole question
+MIN_SHARED = 3  # words that both sentences share; fewer where they are most of the question, too
+MOST = 0.6  # share of the question that counts as most of it
 MAX_CHARS = 600
 ROUNDING = Decimal("0.05")  # relative difference allowed to a number that says "about", or that is round
 
@@ -232,14 +233,14 @@ def _same_subject(
     in_order = [*stems(theirs.text), *theirs_about]
     if not all(says(in_order, name) for name in asked.names if says([*stems(ours.text), *ours_about], name)):
         return False
-    if shared < MIN_SHARED and _cover(asked, known) < 1 - MAX_LOST:
+    if shared < MIN_SHARED and _cover(asked, known) < MOST:
         return False
     same_document = item["document_id"] == other["document_id"]
-    if same_document and (shared <= MIN_SHARED or _cover(asked, known) < 1 - MAX_LOST):
+    if same_document and (shared <= MIN_SHARED or _cover(asked, known) < MOST):
         return False
     leans = _PRONOUN.match(ours.text.lstrip()) or _PRONOUN.match(theirs.text.lstrip())
     if leans or shared < 2:
-        return bool(_telling(item["title"]) & _telling(other["title"])) or item["title"] == other["title"]
+        return bool(_telling(item["title"]) & _telling(other["title"]))
     return shared > MIN_SHARED or not _apart(item["heading"], other["heading"])
 
 

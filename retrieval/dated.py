@@ -26,7 +26,7 @@ _DATE_ZH = (
 _FIELD = re.compile(rf"^[ \t]*(?:{_DATE_EN}|{_DATE_ZH})[ \t]*[:=：](.*)$", re.I | re.M)
 _LABEL = re.compile(
     rf"^[ \t]*[*_>#（(\[-]*[ \t]*(?:{_DATE_EN}[*_ \t]*[:：]|last (?:updated|modified|edited|revised)(?: on)?\b"
-    rf"|{_DATE_ZH}[*_ \t]*[:：]|\w{{2,4}}[于於](?=[ \t]*\d{{4}}))(?P<value>[^\n]*)$",
+    rf"|{_DATE_ZH}[*_ \t]*[:：]|(?:更新|修改|编辑|編輯|发布|發布|發佈|发表|發表|创建|創建|印发|印發)[于於])(?P<value>[^\n]*)$",
     re.I | re.M,
 )
 _FENCED = re.compile(r"^ {0,3}(```+|~~~+).*?(?:^ {0,3}\1|\Z)", re.M | re.S)
