@@ -1,4 +1,4 @@
-"""Sources that contradict an answer: sentences that say the same thing of the same subject, but for one value.
+"""Sources that contradict an answer: sentences that say the same of the same subject, but for one value.
 
 Two sentences of the evidence contradict each other when they agree in every word that matters and differ in
 exactly one number, date or name, or in a negation. What one of them adds ("for students", "in 2019") may be a
@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
+from itertools import pairwise
 from typing import Literal, TypedDict
 
 from agent.reasoners.features import Asked, plain, says, stems
@@ -29,6 +30,7 @@ What = Literal["number", "date", "name", "negation"]
 MIN_COVER = 0.3  # idf-weighted share of the question that each sentence must hold itself
 MAX_LOST = 0.15  # ... that the cited sentence may hold beyond the other one, with titles and headings
 MIN_SHARED = 3  # words that both sentences share; fewer where they are most of the question, too
+COPIED = 8  # shared words above which one sentence is a copy of the other, whatever its subject is called
 MOST = 0.6  # share of the question that counts as most of it
 MAX_CHARS = 600
 ROUNDING = Decimal("0.05")  # relative difference allowed to a number that says "about", or that is round
@@ -79,65 +81,71 @@ class _Sentence:
 # --- finding ------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Place:
+    """A sentence of a passage. Offsets count in its source text."""
+
+    item: Evidence
+    start: int
+    end: int
+    text: str
+    tokens: frozenset[str]
+
+    def meets(self, other: _Place) -> bool:
+        """Whether both stand in the same document and overlap, as chunks do."""
+        same = self.item["document_id"] == other.item["document_id"]
+        return same and self.start < other.end and other.start < self.end
+
+
 def conflicts(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> list[Conflict]:
     """The sentences of the evidence that contradict what the supported claims cite; one for each document."""
-    found: list[Conflict] = []
     by_number = {item["number"]: item for item in evidence if item["kind"] == "passage"}
+    everywhere = [
+        place for item in by_number.values() for place in _places(item, item["text"], item["start"])
+    ]
+    found: list[Conflict] = []
     for n, claim in enumerate(claims):
         if claim["verdict"] != "supported":
             continue
-        own = [(c["evidence"], c["start"], c["end"]) for c in claim["citations"]]
-        for citation in claim["citations"]:
-            item = by_number.get(citation["evidence"])
-            for start, end in sentences(citation["quote"]) if item else []:
-                if item:
-                    place = citation["start"] + start, citation["start"] + end
-                    found += _against(
-                        asked, n, claim, item, place, citation["quote"][start:end], by_number, own
-                    )
+        cited = [c for c in claim["citations"] if c["evidence"] in by_number]
+        own = [p for c in cited for p in _places(by_number[c["evidence"]], c["quote"], c["start"])]
+        others = [p for p in everywhere if not any(p.meets(q) for q in own)]
+        for ours in own:
+            found += _against(asked, n, claim, ours, others)
     return _once(found, by_number)
 
 
+def _places(item: Evidence, text: str, offset: int) -> list[_Place]:
+    return [
+        _Place(item, offset + a, offset + b, text[a:b], frozenset(stems(text[a:b])) - STOP_WORDS)
+        for a, b in sentences(text)
+    ]
+
+
 def _against(
-    asked: Asked,
-    n: int,
-    claim: Claim,
-    item: Evidence,
-    place: tuple[int, int],
-    quote: str,
-    by_number: dict[int, Evidence],
-    own: Sequence[tuple[int, int, int]],
+    asked: Asked, n: int, claim: Claim, ours: _Place, others: Sequence[_Place]
 ) -> Iterator[Conflict]:
-    """The sentences of all passages that contradict one cited sentence."""
-    ours = _read(quote)
-    if not ours:
-        return
-    for other in by_number.values():
-        for start, end in sentences(other["text"]):
-            begin, stop = other["start"] + start, other["start"] + end
-            if any(other["number"] == number and begin < e and s < stop for number, s, e in own):
-                continue
-            if other["document_id"] == item["document_id"] and begin < place[1] and place[0] < stop:
-                continue
-            text = other["text"][start:end]
-            if not _may_differ(quote, text):
-                continue
-            theirs = _read(text)
-            found = theirs and _differ(asked, ours, theirs, item, other)
-            if not found:
-                continue
-            what, left, right = found
-            if what in ("number", "date") and not _claims(claim["text"], left):
-                continue
-            yield {
-                "claim": n,
-                "evidence": other["number"],
-                "start": begin,
-                "end": stop,
-                "what": what,
-                "ours": left,
-                "theirs": right,
-            }
+    """The sentences that contradict one cited sentence."""
+    own = _read(ours.text)
+    for other in others if own else []:
+        if 2 * len(ours.tokens & other.tokens) < min(len(ours.tokens), len(other.tokens)):
+            continue
+        theirs = _read(other.text)
+        found = own and theirs and _differ(asked, own, theirs, ours.item, other.item)
+        if not found:
+            continue
+        what, left, right = found
+        if what in ("number", "date") and not _claims(claim["text"], left):
+            continue
+        yield {
+            "claim": n,
+            "evidence": other.item["number"],
+            "start": other.start,
+            "end": other.end,
+            "what": what,
+            "ours": left,
+            "theirs": right,
+        }
 
 
 def _once(found: Sequence[Conflict], by_number: dict[int, Evidence]) -> list[Conflict]:
@@ -146,12 +154,6 @@ def _once(found: Sequence[Conflict], by_number: dict[int, Evidence]) -> list[Con
     for conflict in found:
         first.setdefault((conflict["claim"], by_number[conflict["evidence"]]["document_id"]), conflict)
     return list(first.values())
-
-
-def _may_differ(ours: str, theirs: str) -> bool:
-    """Cheap test: not the same letters, and a good part of them shared."""
-    left, right = set(_letters(ours)), set(_letters(theirs))
-    return 0 < len(theirs) <= MAX_CHARS and 2 * len(left & right) >= min(len(left), len(right))
 
 
 def _claims(text: str, value: str) -> bool:
@@ -225,7 +227,8 @@ def _same_subject(
     """
     own, known = frozenset(stems(ours.text)), frozenset(stems(theirs.text))
     ours_about, theirs_about = (_about(e) for e in (item, other))
-    if min(_cover(asked, own), _cover(asked, known)) < MIN_COVER:
+    copied = shared >= COPIED
+    if not copied and min(_cover(asked, own), _cover(asked, known)) < MIN_COVER:
         return False
     lost = _cover(asked, own | frozenset(ours_about)) - _cover(asked, known | frozenset(theirs_about))
     if lost > MAX_LOST:
@@ -239,7 +242,7 @@ def _same_subject(
     if same_document and (shared <= MIN_SHARED or _cover(asked, known) < MOST):
         return False
     leans = _PRONOUN.match(ours.text.lstrip()) or _PRONOUN.match(theirs.text.lstrip())
-    if leans or shared < 2:
+    if (leans and not copied) or (shared < 2 and _cover(asked, known) < 1):
         return bool(_telling(item["title"]) & _telling(other["title"]))
     return shared > MIN_SHARED or not _apart(item["heading"], other["heading"])
 
@@ -568,7 +571,7 @@ _NEUTRAL = frozenset(
 )
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _read(text: str) -> _Sentence | None:
     """A sentence taken apart; None where nothing can be held against it: doubt, a question, too long."""
     text = _shown(text)
@@ -579,7 +582,7 @@ def _read(text: str) -> _Sentence | None:
     masked = _denial(text).sub(lambda m: " " * len(m.group()), masked)
     words = tuple(_words(masked))
     edges = [0, *(m.end() for m in _CLAUSE.finditer(text)), len(text)]
-    clauses = tuple((a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b)
+    clauses = tuple((a, b) for a, b in pairwise(edges) if a < b)
     return _Sentence(text, words, tuple(values), _denials(text), clauses, _letters(masked))
 
 
@@ -631,7 +634,7 @@ def _words(text: str) -> Iterator[_Word]:
 
 
 def newer(left: str, right: str) -> int:
-    """1 where the first of two ISO dates is the newer one, -1 where it is the older, 0 where that is not known.
+    """1 where the first of two ISO dates is the newer one, -1 where it is the older, 0 where unknown.
 
     "" is unknown; partial dates are compared as far as both say.
     """
