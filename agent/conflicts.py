@@ -204,10 +204,20 @@ def _by_value(
         return None
     if left.kind == "date" and not _comparable(left, right):
         return None
+    if _end_of_span(ours.text, left) != _end_of_span(theirs.text, right):
+        return None
     question = _values(asked.text)
     if any(_agree(value, q) for value in (left, right) for q in question):
         return None  # the question's own condition
     return ("number" if left.kind == "number" else "date"), left.text, right.text
+
+
+def _end_of_span(text: str, value: _Value) -> str:
+    """ "from" where a value begins a span ("since 2024"), "to" where it ends one ("until 2025"), else ""."""
+    before, after = text[max(0, value.start - 12) : value.start], text[value.end : value.end + 4]
+    if _FROM.search(before) or _FROM_AFTER.match(after):
+        return "from"
+    return "to" if _TO.search(before) or _TO_AFTER.match(after) else ""
 
 
 def _wanted(answer_type: AnswerType, kind: str) -> bool:
@@ -262,8 +272,16 @@ def _apart(ours: str, theirs: str) -> bool:
 
 
 def _cover(asked: Asked, tokens: frozenset[str]) -> float:
-    total = sum(asked.idf.values())
-    return sum(asked.idf[t] for t in asked.terms if t in tokens) / total if total else 0.0
+    """The idf-weighted share of the question's words among the tokens; in Chinese without stray bigrams."""
+    words = _question_words(asked.text) if asked.lang == "zh" else frozenset(asked.terms)
+    terms = [t for t in asked.terms if t in words] or asked.terms
+    total = sum(asked.idf[t] for t in terms)
+    return sum(asked.idf[t] for t in terms if t in tokens) / total if total else 0.0
+
+
+@lru_cache(maxsize=8)
+def _question_words(text: str) -> frozenset[str]:
+    return frozenset(word.text for word in _words(text))
 
 
 def _same_time(ours: str, theirs: str) -> bool:
@@ -505,9 +523,12 @@ _DENIAL_ZH = re.compile(
     r"(?<![特分个各级区差无不])(?:并不|並不|不(?![仅僅但过過同断斷少久管论論只禁光得变變足锈鏽良利])|没有?|沒有?|未(?![来來])|无法|無法|并非|並非|尚未)"
 )
 _LEAD_EN = re.compile(
-    r"\s*(?:according to|as (?:is )?(?:stated|noted|reported|recorded|mentioned|described|shown|given) (?:in|by|on))"
-    r" [^,\d]{1,60},\s*|\s*(?:it is (?:known|said|reported|recorded) that|(?:the|our|this) (?:report|records?|sources?|"
-    r"documents?|files?|minutes) (?:say|state|note|show)s? that)\s+|\s*(?:in fact|indeed|historically|notably),\s*",
+    r"\s*(?:according to|as (?:is )?(?:stated|noted|reported|recorded|mentioned|described|shown"
+    r"|given) (?:in|by|on))"
+    r" [^,\d]{1,60},\s*|\s*(?:it is (?:known|said|reported|recorded) that"
+    r"|(?:the|our|this) (?:report|records?|sources?|documents?|files?|minutes)"
+    r" (?:say|state|note|show)s? that)\s+"
+    r"|\s*(?:in fact|indeed|historically|notably),\s*",
     re.I,
 )
 _LEAD_ZH = re.compile(
@@ -520,7 +541,8 @@ _TAIL_EN = re.compile(
 )
 _DOUBT = re.compile(
     r"\b(?:false|untrue|wrong|incorrect|mistaken(?:ly)?|myth|rumou?red|allegedly|supposedly|if|whether|might|could"
-    r"|would|should have|hypothe\w+|suppose|assum\w+|for example|e\.g\.)\b|错误|錯誤|不实|不實|有误|有誤|谣传|謠傳"
+    r"|would|should have|hypothe\w+|suppose|assum\w+|for example|e\.g\.)\b"
+    r"|错误|錯誤|不实|不實|有误|有誤|谣传|謠傳"
     r"|误传|誤傳|假如|假设|假設|如果|倘若|若是|例如|比如|可能|也许|也許|据说|據說|传说|傳說",
     re.I,
 )
@@ -544,17 +566,20 @@ _LABELLED = re.compile(
     r"|[a-z]+ v)\.?)[ -]$|[图圖表章节節]\s*$|版本\s*$|编号\s*$",
 )
 _ABOUT = re.compile(
-    r"(?:\b(?:about|around|roughly|approximately|nearly|almost|some|circa|estimated|ca\.)|[约約]|[大约約]概|近|将近|將近|估[计計])\s*(?:at |to be )?[$€£¥]?$",
+    r"(?:\b(?:about|around|roughly|approximately|nearly|almost|some|circa|estimated|ca\.)"
+    r"|[约約]|[大约約]概|近|将近|將近|估[计計])\s*(?:at |to be )?[$€£¥]?$",
     re.I,
 )
 _ABOUT_AFTER = re.compile(r"\s*(?:or so\b|左右|上下|[多余餘几幾])", re.I)
 _AT_LEAST = re.compile(
-    r"(?:\b(?:at least|more than|over|above|exceed(?:s|ed|ing)?|minimum of|no (?:less|fewer) than)|超[过過]|至少|不少于|不低于|多[达達]|逾|[达達]到?)\s*[$€£¥]?$",
+    r"(?:\b(?:at least|more than|over|above|exceed(?:s|ed|ing)?|minimum of|no (?:less|fewer) than)"
+    r"|超[过過]|至少|不少于|不低于|多[达達]|逾|[达達]到?)\s*[$€£¥]?$",
     re.I,
 )
 _AT_LEAST_AFTER = re.compile(r"\s*(?:or more\b|以上|\+)", re.I)
 _AT_MOST = re.compile(
-    r"(?:\b(?:at most|less than|fewer than|under|below|up to|maximum of|no more than|within)|不到|不足|不超过|不超過|至多|最多|低于|少于)\s*[$€£¥]?$",
+    r"(?:\b(?:at most|less than|fewer than|under|below|up to|maximum of|no more than|within)"
+    r"|不到|不足|不超过|不超過|至多|最多|低于|少于)\s*[$€£¥]?$",
     re.I,
 )
 _AT_MOST_AFTER = re.compile(r"\s*(?:or (?:less|fewer)\b|以[下内內])", re.I)
@@ -562,13 +587,17 @@ _AT_MOST_AFTER = re.compile(r"\s*(?:or (?:less|fewer)\b|以[下内內])", re.I)
 _NEUTRAL = frozenset(
     stem(word)
     for word in """
-    about approximately roughly around nearly almost currently presently now today total overall altogether exactly
-    however moreover furthermore thus therefore indeed actually per upon within among amongst toward towards onto
-    since until also like via amid notably namely precisely officially
+    about approximately roughly around nearly almost currently presently now today total overall altogether
+    exactly however moreover furthermore thus therefore indeed actually per upon within among amongst toward
+    towards onto also like via amid notably namely precisely officially
+    约 約 大约 大約 共 共有 总共 總共 也 则 則 便 即 并 並 且 而且 其实 其實 此外 另外 目前 现在 現在 该 該
+    达 達 等     所 而 又
     """.split()
-) | frozenset(
-    "约 約 大约 大約 共 共有 总共 總共 也 则 則 便 即 并 並 且 而且 其实 其實 此外 另外 目前 现在 現在 该 該 由 自 达 達 等 所 以 而 又".split()
 )
+# Which end of a span a value is: "from 2024" and "until 2025" agree.
+_FROM = re.compile(r"\b(?:from|since|after|starting|beginning)\s*$|[自从從]\s*$", re.I)
+_TO = re.compile(r"\b(?:to|until|till|before|by|through|ending)\s*$|[-–—~至到]\s*$", re.I)
+_FROM_AFTER, _TO_AFTER = re.compile(r"\s*(?:起|[以之]?[后後]|开始|開始)"), re.compile(r"\s*(?:止|[以之]?前)")
 
 
 @lru_cache(maxsize=1024)

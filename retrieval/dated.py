@@ -16,8 +16,8 @@ HEAD_LINES = 10  # lines with something on them among which a line may be nothin
 VALUE_CHARS = 24  # a labelled date begins within this many characters of its label
 
 _DATE_EN = (
-    r"(?:date|dated|effective(?: date)?|(?:last|first|date)?[ _-]?(?:updated?|modified|edited|revised|reviewed"
-    r"|published|posted|created)(?:[ _-]?(?:on|at|date))?|lastmod|pubdate|sent)"
+    r"(?:date|dated|effective(?: date)?|(?:last|first|date)?[ _-]?(?:updated?|modified|edited|revised"
+    r"|reviewed|published|posted|created)(?:[ _-]?(?:on|at|date))?|lastmod|pubdate|sent)"
 )
 _DATE_ZH = (
     r"(?:(?:最后|最後|最近|文档|文件)?(?:更新|修改|修订|修訂|编辑|編輯|发布|發布|發佈|发表|發表|创建|創建|建立|添加|印发|印發|生效|会议|會議)"
@@ -25,8 +25,10 @@ _DATE_ZH = (
 )
 _FIELD = re.compile(rf"^[ \t]*(?:{_DATE_EN}|{_DATE_ZH})[ \t]*[:=：](.*)$", re.I | re.M)
 _LABEL = re.compile(
-    rf"^[ \t]*[*_>#（(\[-]*[ \t]*(?:{_DATE_EN}[*_ \t]*[:：]|last (?:updated|modified|edited|revised)(?: on)?\b"
-    rf"|{_DATE_ZH}[*_ \t]*[:：]|(?:更新|修改|编辑|編輯|发布|發布|發佈|发表|發表|创建|創建|印发|印發)[于於])(?P<value>[^\n]*)$",
+    rf"^[ \t]*[*_>#（(\[-]*[ \t]*(?:{_DATE_EN}[*_ \t]*[:：]|last"
+    r" (?:updated|modified|edited|revised)(?: on)?\b"
+    rf"|{_DATE_ZH}[*_ \t]*[:：]|(?:更新|修改|编辑|編輯|发布|發布|發佈|发表|發表|创建"
+    r"|創建|印发|印發)[于於])(?P<value>[^\n]*)$",
     re.I | re.M,
 )
 _FENCED = re.compile(r"^ {0,3}(```+|~~~+).*?(?:^ {0,3}\1|\Z)", re.M | re.S)
@@ -35,7 +37,8 @@ _MONTH = re.compile(r"(?<!\d)([12]\d{3})[-/.](0?[1-9]|1[0-2])(?![\d])(?![-/.]\d)
 _COMPACT = re.compile(r"(?<!\d)((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?!\d)")
 # A year alone in a name; standards and products have years in their names too.
 _NAME_YEAR = re.compile(
-    r"(?<![^\W_])(?<!iso[ _-])(?<!rfc[ _-])(?<!cve[ _-])(?<!windows[ _-])(?<!server[ _-])(?<!office[ _-])(?<!sql[ _-])"
+    r"(?<![^\W_])(?<!iso[ _-])(?<!rfc[ _-])(?<!cve[ _-])(?<!windows[ _-])"
+    r"(?<!server[ _-])(?<!office[ _-])(?<!sql[ _-])"
     r"((?:19[89]|20\d)\d)(?![^\W_]|[ _.-]\d)",
     re.I,
 )
@@ -53,8 +56,8 @@ _KIND = re.compile(
 def document_date(path: str, title: str, text: str) -> str:
     """YYYY, YYYY-MM or YYYY-MM-DD, or "" where the document says none of itself.
 
-    In this order: the newest date of its front matter, the first labelled line near its top ("Last updated: ...",
-    "日期：..."), the name of its file or folder, its title, and a line that is nothing but a date.
+    In this order: the newest date of its front matter, the first labelled line near its top ("Last
+    updated: ...", "日期：..."), the name of its file or folder, its title, a line that is only a date.
     """
     head = text[:HEAD_CHARS]
     front = front_matter_end(text) if text.startswith(("---", "+++")) else 0

@@ -111,6 +111,9 @@ def test_says_otherwise(question: str, ours: str, theirs: str, what: str) -> Non
         ("How long is step 1?", "In step 1 wait for 5 minutes.", "In step 2 wait for 10 minutes."),
         ("学生票多少钱？", "学生票价为20元。", "成人票价为50元。"),
         ("会费是多少？", "2019年会费是200元。", "2021年会费是250元。"),
+        ("When is the parking permit valid?", "The parking permit is valid from 1 May 2024.",
+         "The parking permit is valid until 1 May 2025."),
+        ("停车证什么时候有效？", "停车证自2024年5月起有效。", "停车证2025年5月前有效。"),
         # The same value.
         ("How many people live in Graz?", "Graz has 1.2 million people.", "Graz has 1,200,000 people."),
         ("How many people live in Graz?", "Graz has about 200 people.", "Graz has 204 people."),
@@ -145,6 +148,31 @@ def test_one_conflict_for_each_document_and_claim() -> None:
         2,
         3,
     ]
+
+
+LEADS = {"en": ["", "According to the town office, ", "In fact, "], "zh": ["", "据了解，", "根据官方介绍，"]}
+FACTS = [
+    ("en", "How many seats has the theatre in Graz?", "{lead}the theatre in Graz has {n} seats."),
+    ("en", "How much is the yearly fee?", "{lead}the yearly fee is {n} euros."),
+    ("en", "In what year was the bridge at Linz built?", "{lead}the bridge at Linz was built in {y}."),
+    ("zh", "会费每年多少钱？", "{lead}会费每年{n}元。"),
+    ("zh", "图书馆是哪一年成立的？", "{lead}图书馆成立于{y}年。"),
+]
+
+
+@given(st.sampled_from(FACTS), st.integers(0, 2), st.integers(101, 899), st.integers(1, 90))
+def test_altered_copies_contradict_and_agreeing_ones_do_not(
+    fact: tuple[str, str, str], lead: int, value: int, more: int
+) -> None:
+    lang, question, form = fact
+
+    def said(n: int, lead: str) -> str:
+        return form.format(lead=lead, n=n, y=1100 + n)
+
+    # A round number may be a rounded one, so values end in a digit that is none.
+    ours, altered = 10 * (value // 10) + 1, 10 * ((value + 10 * more) // 10) + 3
+    assert found(question, said(ours, ""), said(altered, LEADS[lang][lead]))
+    assert not found(question, said(ours, ""), said(ours, LEADS[lang][lead]))
 
 
 @given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=80))
