@@ -591,7 +591,7 @@ _NEUTRAL = frozenset(
     exactly however moreover furthermore thus therefore indeed actually per upon within among amongst toward
     towards onto also like via amid notably namely precisely officially
     约 約 大约 大約 共 共有 总共 總共 也 则 則 便 即 并 並 且 而且 其实 其實 此外 另外 目前 现在 現在 该 該
-    达 達 等     所 而 又
+    达 達 等 所 而 又
     """.split()
 )
 # Which end of a span a value is: "from 2024" and "until 2025" agree.
