@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.dated import document_date
+from agent.dated import document_date
 
 
 @pytest.mark.parametrize(
