@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.evidence import shown_evidence
 from agent.state import Evidence, Outcome, State, Verdict
 from retrieval.load import line_of
 
@@ -102,7 +103,7 @@ def answer_of(state: State, library: Library, model: str, seconds: float, tokens
         claims=tuple(_claim(claim, library, changed) for claim in state["claims"]),
         rounds=state["round"],
         queries=tuple(state.get("tried", [])),
-        evidence=tuple(state.get("evidence", [])),
+        evidence=tuple(shown_evidence(state)),
         missing=tuple(state["missing"]),
         notes=tuple(state.get("notes", [])),
         model=model,

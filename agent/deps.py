@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.errors import ModelError
+from agent.errors import ModelError, SettingsError
 from agent.settings import Settings
 
 if TYPE_CHECKING:
@@ -94,6 +94,17 @@ def build_chat_model(settings: Settings) -> BaseChatModel | None:
     )
 
 
+def moves_of(settings: Settings) -> tuple[str, ...]:
+    """The moves that the settings name, all by default. Raises `SettingsError` for an unknown one."""
+    from agent.moves import MOVES
+
+    named = tuple(name.strip() for name in settings.moves.split(",") if name.strip())
+    unknown = [name for name in named if name not in MOVES]
+    if unknown:
+        raise SettingsError(f"moves: there is no {unknown[0]!r}; choose among {', '.join(MOVES)}")
+    return named or tuple(MOVES)
+
+
 def build_deps(
     settings: Settings,
     library: Library,
@@ -104,7 +115,7 @@ def build_deps(
     """The runtime context: the chat reasoner over a chat model, or the extractive one without."""
     from agent.reasoners.extractive import Extractive
 
-    extractive = Extractive(library)
+    extractive = Extractive(library, moves_of(settings))
     if chat_model is None:
         return Deps(settings, library, memory, extractive, extractive, today)
     from agent.reasoners.chat import ChatReasoner

@@ -57,7 +57,7 @@ def _plan(changed: dict[str, Any]) -> Event:
 
 def _retrieve(changed: dict[str, Any]) -> Event:
     found = changed["evidence"]
-    return {"query": changed["tried"][0], "round": found[0]["round"] if found else 0, "hits": len(found)}
+    return {"queries": changed["tried"], "round": found[0]["round"] if found else 0, "hits": len(found)}
 
 
 def _act(changed: dict[str, Any]) -> Event:
@@ -79,7 +79,8 @@ def _critique(changed: dict[str, Any]) -> Event:
 
 
 def _reformulate(changed: dict[str, Any]) -> Event:
-    return {"round": changed["round"], "queries": changed["queries"]}
+    queries = [{"text": query["text"], "move": query["move"]} for query in changed["queries"]]
+    return {"round": changed["round"], "queries": queries}
 
 
 def _settle(changed: dict[str, Any]) -> Event:

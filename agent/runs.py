@@ -60,8 +60,10 @@ def _plan(event: Event, payload: dict[str, Any]) -> Node:
 
 
 def _retrieve(event: Event, payload: dict[str, Any]) -> Node:
-    found = [item for item in payload["evidence"] if item["query"] == event["query"]]
-    return (f"{event['query']!r}: {event['hits']} passages, {len(found)} new", [_item(i) for i in found])
+    queries = event["queries"]
+    found = [item for item in payload["evidence"] if item["query"] in queries]
+    asked = repr(queries[0]) + (f" and {len(queries) - 1} more" if len(queries) > 1 else "")
+    return (f"{asked}: {event['hits']} passages, {len(found)} shown", [_item(i) for i in found])
 
 
 def _item(item: dict[str, Any]) -> Node:
@@ -87,7 +89,7 @@ def _critique(event: Event, payload: dict[str, Any]) -> Node:
 
 
 def _reformulate(event: Event, payload: dict[str, Any]) -> Node:
-    return (f"round {event['round']}", [(query, []) for query in event["queries"]])
+    return (f"round {event['round']}", [(f"{q['move']}: {q['text']}", []) for q in event["queries"]])
 
 
 def _settle(event: Event, payload: dict[str, Any]) -> Node:

@@ -30,6 +30,10 @@ class Settings:
     """No new round begins after this many seconds."""
     passages: int = 6
     """Passages taken for each query, 1 to 20."""
+    max_evidence: int = 10
+    """Passages that a draft is given and may cite, 1 to 100."""
+    moves: str = ""
+    """Moves of reformulation, in order: names of `agent.moves.MOVES` with commas, or empty for all."""
     context_tokens: int = 8192
     """Context window of a GGUF model, prompt and answer together."""
     gpu_layers: int = -1
@@ -44,6 +48,7 @@ class Settings:
         _between("max_rounds", self.max_rounds, 0, 10)
         _between("timeout_s", self.timeout_s, 0, 86_400)
         _between("passages", self.passages, 1, 20)
+        _between("max_evidence", self.max_evidence, 1, 100)
         _between("context_tokens", self.context_tokens, 256, 1_048_576)
         _between("gpu_layers", self.gpu_layers, -1, 1000)
         _between("max_output_tokens", self.max_output_tokens, 16, 32_768)
