@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.budget import Budget
+from agent.evidence import shown_evidence
 from agent.state import Evidence, Outcome, State, Stop, Verdict
 from retrieval.load import line_of
 
@@ -112,7 +113,7 @@ def answer_of(state: State, library: Library, model: str, budget: Budget) -> Ans
         claims=tuple(_claim(claim, library, changed) for claim in state["claims"]),
         rounds=state["round"],
         queries=tuple(state.get("tried", [])),
-        evidence=tuple(state.get("evidence", [])),
+        evidence=tuple(shown_evidence(state)),
         missing=tuple(state["missing"]),
         notes=tuple(state.get("notes", [])),
         model=model,

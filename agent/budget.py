@@ -87,5 +87,5 @@ def budget_of(state: State, settings: Settings, spent: Spent) -> Budget:
         "rounds": {"used": state.get("round", 0), "limit": settings.max_rounds},
         "tokens": {"used": spent["tokens"], "limit": settings.max_tokens},
         "seconds": {"used": round(spent["seconds"], 3), "limit": settings.timeout_s},
-        "passages": {"used": len(state.get("evidence", [])), "limit": settings.max_evidence},
+        "passages": {"used": len(state.get("evidence", [])), "limit": settings.max_passages},
     }

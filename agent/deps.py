@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.budget import Meter, Spent
-from agent.errors import ModelError
+from agent.errors import ModelError, SettingsError
 from agent.settings import Settings
 from agent.state import Evidence, Found
 
@@ -45,7 +45,7 @@ class Deps:
 
     def found(self, items: list[Evidence]) -> Found:
         """Evidence as a node returns it, with how much of it the run may hold."""
-        return {"items": items, "limit": self.settings.max_evidence}
+        return {"items": items, "limit": self.settings.max_passages}
 
     def idf(self, terms: Iterable[str]) -> Mapping[str, float]:
         """log(1 + N / n) of each term over the chunks of the library; the largest for an unknown one."""
@@ -102,6 +102,17 @@ def build_chat_model(settings: Settings) -> BaseChatModel | None:
     )
 
 
+def moves_of(settings: Settings) -> tuple[str, ...]:
+    """The moves that the settings name, all by default. Raises `SettingsError` for an unknown one."""
+    from agent.moves import MOVES
+
+    named = tuple(name.strip() for name in settings.moves.split(",") if name.strip())
+    unknown = [name for name in named if name not in MOVES]
+    if unknown:
+        raise SettingsError(f"moves: there is no {unknown[0]!r}; choose among {', '.join(MOVES)}")
+    return named or tuple(MOVES)
+
+
 def build_deps(
     settings: Settings,
     library: Library,
@@ -112,7 +123,7 @@ def build_deps(
     """The runtime context: the chat reasoner over a chat model, or the extractive one without."""
     from agent.reasoners.extractive import Extractive
 
-    extractive = Extractive(library)
+    extractive = Extractive(library, moves_of(settings))
     if chat_model is None:
         return Deps(settings, library, memory, extractive, extractive, today)
     from agent.reasoners.chat import ChatReasoner

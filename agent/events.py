@@ -1,6 +1,6 @@
 """The events of a run: one typed stream that the command line, the chat and embedders share.
 
-Order: `started`; one event per finished node, `retrieve` once for each query and in no fixed order among
+Order: `started`; one event per finished node, `retrieve` once for each move and in no fixed order among
 them; `settled`, the last. A run that is stopped goes straight on to `settle`; one that is resumed goes on
 with the node it was cut short in. Every event can be written as JSON. `seconds` count from when the run
 began, the time before it was cut short included.
@@ -11,7 +11,7 @@ to be shown as work in progress at most, never as the answer. Queries are a mode
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypedDict
 
 from agent.state import AnswerType, Check, Need, Outcome, Stop, Verdict
@@ -48,7 +48,7 @@ class Planned(TypedDict):
 class Retrieved(TypedDict):
     event: Literal["retrieve"]
     seconds: float
-    query: str
+    queries: list[str]  # of one move
     round: int
     hits: int  # passages found, those that were known already among them
 
@@ -84,11 +84,16 @@ class Critiqued(TypedDict):
     passed: bool
 
 
+class Proposed(TypedDict):
+    text: str
+    move: str  # what proposed it: a name of `agent.moves.MOVES`, or "model"
+
+
 class Reformulated(TypedDict):
     event: Literal["reformulate"]
     seconds: float
     round: int  # from 1
-    queries: list[str]
+    queries: list[Proposed]
 
 
 class Settled(TypedDict):
@@ -120,6 +125,11 @@ Event = Started | NodeEvent | Answered
 def event_of(node: str, changed: dict[str, Any], seconds: float) -> NodeEvent:
     """The event that tells of what a node changed; `seconds` since the run began."""
     return _TELL[node](changed, round(seconds, 3))
+
+
+def first_and_more(texts: Sequence[str]) -> str:
+    """The first of some queries and how many there are beside it."""
+    return (texts[0] if texts else "") + (f" (and {len(texts) - 1} more)" if len(texts) > 1 else "")
 
 
 def reason_of(checks: list[Check]) -> str:
@@ -158,7 +168,7 @@ def _retrieve(changed: dict[str, Any], seconds: float) -> Retrieved:
     return {
         "event": "retrieve",
         "seconds": seconds,
-        "query": changed["tried"][0],
+        "queries": changed["tried"],
         "round": found[0]["round"] if found else 0,
         "hits": len(found),
     }
@@ -201,7 +211,7 @@ def _reformulate(changed: dict[str, Any], seconds: float) -> Reformulated:
         "event": "reformulate",
         "seconds": seconds,
         "round": changed["round"],
-        "queries": changed["queries"],
+        "queries": [{"text": query["text"], "move": query["move"]} for query in changed["queries"]],
     }
 
 

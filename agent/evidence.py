@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from agent.state import Evidence, Span
+from collections.abc import Sequence
+
+from agent.reasoners.features import Asked
+from agent.relevance import features, relevance
+from agent.state import Evidence, Query, Span, State
 from retrieval.search import Passage
 from retrieval.store import StoredChunk
 from tools import Call
 
 
-def of_chunk(chunk: StoredChunk, query: str, score: float, cosine: float, round_: int) -> Evidence:
+def of_chunk(
+    chunk: StoredChunk, query: str, score: float, cosine: float, round_: int, relevance: float = 1.0
+) -> Evidence:
     """A chunk of a document as evidence, with the scores of the query that found it."""
     return {
         "number": 0,
@@ -25,13 +31,22 @@ def of_chunk(chunk: StoredChunk, query: str, score: float, cosine: float, round_
         "score": round(score, 4),
         "cosine": round(cosine, 4),
         "query": query,
+        "relevance": relevance,
         "round": round_,
         "rests_on": [],
     }
 
 
-def of_passage(passage: Passage, query: str, round_: int) -> Evidence:
-    return of_chunk(passage.chunk, query, passage.score, passage.cosine or 0.0, round_)
+def of_passages(
+    asked: Asked, query: Query, passages: Sequence[Passage], round_: int, rarity: float
+) -> list[Evidence]:
+    """What one query found, best first, with how likely each is needed; `rarity` of the query's name."""
+    found = []
+    for rank, passage in enumerate(passages):
+        item = of_chunk(passage.chunk, query["text"], passage.score, passage.cosine or 0.0, round_)
+        item["relevance"] = round(relevance(features(asked, item, query, rank, rarity)), 4)
+        found.append(item)
+    return found
 
 
 def of_tool(call: Call, text: str, rests_on: list[Span], round_: int) -> Evidence:
@@ -51,6 +66,13 @@ def of_tool(call: Call, text: str, rests_on: list[Span], round_: int) -> Evidenc
         "score": 1.0,
         "cosine": 0.0,
         "query": "",
+        "relevance": 1.0,
         "round": round_,
         "rests_on": rests_on,
     }
+
+
+def shown_evidence(state: State) -> list[Evidence]:
+    """The evidence that the draft was given, in the order of its numbers."""
+    shown = set(state.get("shown", []))
+    return [item for item in state.get("evidence", []) if item["number"] in shown]

@@ -15,16 +15,20 @@ from agent.critic import critique_claims
 from agent.critic.sufficiency import PARTIAL_AT, VERIFIED_AT, missing_terms, sufficiency
 from agent.deps import Deps
 from agent.errors import ModelError
-from agent.evidence import of_passage, of_tool
+from agent.evidence import of_passages, of_tool, shown_evidence
+from agent.moves import question_query
 from agent.operands import fill_operands
 from agent.reasoners.features import ask
+from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.routes import stop_of
-from agent.state import Claim, Draft, Evidence, Outcome, Query, State
+from agent.state import Claim, Draft, Evidence, Outcome, Search, State
 from retrieval.store import StoreError
 from tools import ToolError, run_call
 
 Changed = dict[str, Any]
 Run = Runtime[Deps]
+
+BRIDGED = 2  # passages taken for each bridging query: there are many of those (evals/LOG.md)
 
 
 def recall(state: State, runtime: Run) -> Changed:
@@ -52,19 +56,21 @@ def recall(state: State, runtime: Run) -> Changed:
 def plan(state: State, runtime: Run) -> Changed:
     """What the question needs, and the first queries."""
     planned = runtime.context.reasoner.plan(state["standalone"], runtime.context.today())
-    return {"plan": planned, "queries": planned["queries"]}
+    return {"plan": planned, "queries": [question_query(text) for text in planned["queries"]]}
 
 
-def retrieve(query: Query, runtime: Run) -> Changed:
-    """One hybrid search; runs once for each query, in parallel."""
-    deps = runtime.context
-    passages = deps.library.search(query["query"], deps.settings.passages)
+def retrieve(search: Search, runtime: Run) -> Changed:
+    """One hybrid search for each query of a move; runs once for each move, in parallel."""
+    deps, queries = runtime.context, search["queries"]
+    asked = ask(search["question"], deps.idf)
+    limit = BRIDGED if queries[0]["move"] == "bridge" else deps.settings.passages
+    rarities = name_rarities(asked, queries, deps.idf)
+    found: list[Evidence] = []
+    lists = deps.library.search_many([query["text"] for query in queries], limit)
+    for query, rarity, passages in zip(queries, rarities, lists, strict=True):
+        found += of_passages(asked, query, passages, search["round"], rarity)
     notes = [f"retrieve: {deps.library.blind_reason}"] if deps.library.blind_reason else []
-    return {
-        "evidence": deps.found([of_passage(p, query["query"], query["round"]) for p in passages]),
-        "tried": [query["query"]],
-        "notes": notes,
-    }
+    return {"evidence": deps.found(found), "tried": [query["text"] for query in queries], "notes": notes}
 
 
 def act(state: State, runtime: Run) -> Changed:
@@ -86,18 +92,20 @@ def draft(state: State, runtime: Run) -> Changed:
     """Sentences, each with the evidence numbers it rests on. Unverified until `critique` has seen them."""
     kept = [claim for claim in _best_claims(state) if claim["verdict"] == "supported"]
     deps, notes = runtime.context, []
-    given = (state["standalone"], state["plan"], state.get("evidence", []), kept)
+    cited = {number for claim in kept for number in claim["evidence"]}
+    shown = most_relevant(state.get("evidence", []), deps.settings.max_evidence, cited)
+    given = (state["standalone"], state["plan"], shown, kept)
     try:
         claims = deps.reasoner.draft(*given)
     except ModelError as error:
         claims, notes = deps.fallback.draft(*given), [f"draft: {error}"]
     written: Draft = {"claims": claims, "sufficiency": 0.0, "missing": [], "round": state["round"]}
-    return {"draft": written, "notes": notes}
+    return {"draft": written, "shown": [item["number"] for item in shown], "notes": notes}
 
 
 def critique(state: State, runtime: Run) -> Changed:
     """One verdict per claim against exact spans, and whether the supported ones answer the question."""
-    deps, evidence = runtime.context, state.get("evidence", [])
+    deps, evidence = runtime.context, shown_evidence(state)
     if state["plan"]["need"] == "conversation":
         answered: Draft = {**state["draft"], "sufficiency": 1.0}
         return {"draft": answered, "best": answered, "passed": True}
@@ -123,16 +131,16 @@ def critique(state: State, runtime: Run) -> Changed:
 def reformulate(state: State, runtime: Run) -> Changed:
     """New queries for what is still open, none of them tried before."""
     deps, notes = runtime.context, []
-    evidence = state.get("evidence", [])
-    given = (state["standalone"], state["plan"], evidence, state["draft"], state["tried"])
+    found = state.get("evidence", [])
+    given = (state["standalone"], state["plan"], by_relevance(found), state["draft"], state["tried"])
     try:
         queries = deps.reasoner.reformulate(*given)
     except ModelError as error:
         queries, notes = deps.fallback.reformulate(*given), [f"reformulate: {error}"]
     return {
-        "queries": [query for query in queries if query not in state["tried"]],
+        "queries": [query for query in queries if query["text"] not in state["tried"]],
         "round": state["round"] + 1,
-        "seen": len(evidence),
+        "seen": len(found),
         "notes": notes,
     }
 

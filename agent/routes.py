@@ -5,7 +5,6 @@ They decide from the plan, the verdicts and the budget; they change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 from langgraph.runtime import Runtime
@@ -14,7 +13,7 @@ from langgraph.types import Send
 from agent.budget import Spent
 from agent.deps import Deps
 from agent.settings import Settings
-from agent.state import State, Stop
+from agent.state import Search, State, Stop
 
 
 def after_plan(state: State) -> Literal["draft", "act"] | list[Send]:
@@ -22,7 +21,7 @@ def after_plan(state: State) -> Literal["draft", "act"] | list[Send]:
     need = state["plan"]["need"]
     if need == "conversation":
         return "draft"
-    return "act" if need == "tool" else searches(state["queries"], 0)
+    return "act" if need == "tool" else searches(state)
 
 
 def after_retrieve(state: State) -> Literal["act", "draft"]:
@@ -39,7 +38,7 @@ def after_critique(state: State, runtime: Runtime[Deps]) -> Literal["settle", "r
 
 def after_reformulate(state: State) -> Literal["settle"] | list[Send]:
     """Search again with the new queries; without any there is nothing left to try."""
-    return searches(state["queries"], state["round"]) if state["queries"] else "settle"
+    return searches(state) if state["queries"] else "settle"
 
 
 def stagnated(state: State) -> bool:
@@ -59,7 +58,7 @@ def stop_of(state: State, settings: Settings, spent: Spent) -> Stop:
     """
     if state["passed"] or not searchable(state):
         return ""
-    if len(state["evidence"]) >= settings.max_evidence:
+    if len(state["evidence"]) >= settings.max_passages:
         return "passages"
     if stagnated(state):
         return "stagnated"
@@ -70,6 +69,15 @@ def stop_of(state: State, settings: Settings, spent: Spent) -> Stop:
     return "seconds" if spent["seconds"] >= settings.timeout_s else ""
 
 
-def searches(queries: Sequence[str], round_: int) -> list[Send]:
-    """One parallel `retrieve` per query."""
-    return [Send("retrieve", {"query": query, "round": round_}) for query in queries]
+def searches(state: State) -> list[Send]:
+    """One parallel `retrieve` per move, with all its queries: they are embedded together."""
+    moves = dict.fromkeys(query["move"] for query in state["queries"])
+    sent: list[Search] = [
+        {
+            "question": state["standalone"],
+            "queries": [query for query in state["queries"] if query["move"] == move],
+            "round": state["round"],
+        }
+        for move in moves
+    ]
+    return [Send("retrieve", one) for one in sent]

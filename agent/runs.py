@@ -10,6 +10,7 @@ from typing import Any
 
 from agent.answer import Answer
 from agent.budget import Spent
+from agent.events import first_and_more
 from agent.state import State
 from retrieval.store import UNFINISHED, Store
 
@@ -93,8 +94,12 @@ def _plan(event: dict[str, Any], payload: dict[str, Any]) -> Node:
 
 
 def _retrieve(event: dict[str, Any], payload: dict[str, Any]) -> Node:
-    found = [item for item in payload["evidence"] if item["query"] == event["query"]]
-    return (f"{event['query']!r}: {event['hits']} passages, {len(found)} new", [_item(i) for i in found])
+    queries = event["queries"]
+    found = [item for item in payload["evidence"] if item["query"] in queries]
+    return (
+        f"{first_and_more(queries)}: {event['hits']} passages, {len(found)} shown",
+        [_item(i) for i in found],
+    )
 
 
 def _item(item: dict[str, Any]) -> Node:
@@ -120,7 +125,7 @@ def _critique(event: dict[str, Any], payload: dict[str, Any]) -> Node:
 
 
 def _reformulate(event: dict[str, Any], payload: dict[str, Any]) -> Node:
-    return (f"round {event['round']}", [(query, []) for query in event["queries"]])
+    return (f"round {event['round']}", [(f"{q['move']}: {q['text']}", []) for q in event["queries"]])
 
 
 def _settle(event: dict[str, Any], payload: dict[str, Any]) -> Node:

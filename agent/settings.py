@@ -30,10 +30,14 @@ class Settings:
     """No new round begins after this many seconds."""
     max_tokens: int = 0
     """No new round begins once the chat model has read and written so many tokens; 0 for no limit."""
-    max_evidence: int = 24
-    """Numbered passages and tool results that a run may hold, 1 to 100."""
+    max_passages: int = 240
+    """Passages that the rounds of a run may find, 1 to 1000; no new round begins with more."""
     passages: int = 6
     """Passages taken for each query, 1 to 20."""
+    max_evidence: int = 10
+    """Passages that a draft is given and may cite, 1 to 100."""
+    moves: str = ""
+    """Moves of reformulation, in order: names of `agent.moves.MOVES` with commas, or empty for all."""
     context_tokens: int = 8192
     """Context window of a GGUF model, prompt and answer together."""
     gpu_layers: int = -1
@@ -48,8 +52,9 @@ class Settings:
         _between("max_rounds", self.max_rounds, 0, 10)
         _between("timeout_s", self.timeout_s, 0, 86_400)
         _between("max_tokens", self.max_tokens, 0, 1_000_000_000)
-        _between("max_evidence", self.max_evidence, 1, 100)
+        _between("max_passages", self.max_passages, 1, 1000)
         _between("passages", self.passages, 1, 20)
+        _between("max_evidence", self.max_evidence, 1, 100)
         _between("context_tokens", self.context_tokens, 256, 1_048_576)
         _between("gpu_layers", self.gpu_layers, -1, 1000)
         _between("max_output_tokens", self.max_output_tokens, 16, 32_768)

@@ -44,6 +44,7 @@ class Evidence(TypedDict):
     score: float  # fused score of the query that found it, [0, 1]
     cosine: float  # of that query, [-1, 1]; 0 where the dense part did not find it
     query: str
+    relevance: float  # probability that the answer needs it, by the query that speaks best for it, [0, 1]
     round: int
     rests_on: list[Span]  # where the values that a tool result was computed from stand
 
@@ -79,6 +80,17 @@ class Claim(TypedDict):
     verdict: Verdict
     score: float  # confidence, [0, 1]
     checks: list[Check]
+
+
+class Query(TypedDict):
+    """One search and the move that proposed it."""
+
+    text: str
+    move: str  # "question", or a name of `agent.moves.MOVES`, or "model"
+    name: str  # bridge: the name that leads on; else ""
+    rank: int  # bridge: rank of the passage that holds the name, from 0
+    cover: float  # bridge: share of the question's terms that passage covers, [0, 1]
+    open: list[str]  # bridge: terms of the question that it does not
 
 
 class Plan(TypedDict):
@@ -117,13 +129,20 @@ class Found(TypedDict):
 
 
 def merge_evidence(old: list[Evidence], new: Found) -> list[Evidence]:
-    """Append what is new, numbered on, up to the limit; what is there keeps its number and its text."""
+    """Append what is new, numbered on, up to the limit; what is there keeps its number and text.
+
+    What is found again takes the better relevance.
+    """
     merged = list(old)
-    known = {(item["chunk_id"], item["start"], item["text"]) for item in old}
+    known = {(item["chunk_id"], item["start"], item["text"]): n for n, item in enumerate(old)}
     for item in new["items"]:
         key = (item["chunk_id"], item["start"], item["text"])
-        if key not in known and len(merged) < new["limit"]:
-            known.add(key)
+        if key in known:
+            place = known[key]
+            best = max(merged[place]["relevance"], item["relevance"])
+            merged[place] = {**merged[place], "relevance": best}
+        elif len(merged) < new["limit"]:
+            known[key] = len(merged)
             merged.append({**item, "number": len(merged) + 1})
     return merged
 
@@ -144,9 +163,10 @@ class State(TypedDict, total=False):
     standalone: str  # recall: the question without its context
     episodes: list[str]  # recall: ids of earlier questions that were like this one
     plan: Plan  # plan
-    queries: list[str]  # plan, reformulate: to be searched now
+    queries: list[Query]  # plan, reformulate: to be searched now
     tried: Annotated[list[str], append]  # retrieve: every query searched
-    evidence: Annotated[list[Evidence], merge_evidence]  # recall, retrieve, act
+    evidence: Annotated[list[Evidence], merge_evidence]  # recall, retrieve, act: all that was found
+    shown: list[int]  # draft: numbers of the evidence that it was given and may cite
     tool_failure: str  # act: why the tool could not run; "" when it did
     draft: Draft  # draft, then critique
     best: Draft  # critique: the best draft so far
@@ -161,8 +181,9 @@ class State(TypedDict, total=False):
     notes: Annotated[list[str], append]  # any node: what a reader of the run should know
 
 
-class Query(TypedDict):
-    """What `retrieve` is sent: one of it for each query."""
+class Search(TypedDict):
+    """What `retrieve` is sent: the queries of one move."""
 
-    query: str
+    question: str
+    queries: list[Query]
     round: int

@@ -242,6 +242,14 @@ class Library:
         vector = self._query_vector(query)
         return hybrid(self.store, self._index, query, vector, limit, tier)
 
+    def search_many(self, queries: Sequence[str], limit: int) -> list[list[Passage]]:
+        """`search` of the documents for several queries, which are embedded together."""
+        vectors = self._query_vectors(queries)
+        return [
+            hybrid(self.store, self._index, query, vector, limit, "long")
+            for query, vector in zip(queries, vectors, strict=True)
+        ]
+
     def dense(self, query: str, limit: int, tier: str = "long") -> list[int]:
         """Chunk ids of the dense part alone, best first; none where it is blind."""
         vector = self._query_vector(query)
@@ -250,13 +258,17 @@ class Library:
         return [item for item, _ in self._index.search(vector, limit, tier)]
 
     def _query_vector(self, query: str) -> npt.NDArray[np.float32] | None:
+        return self._query_vectors([query])[0]
+
+    def _query_vectors(self, queries: Sequence[str]) -> list[npt.NDArray[np.float32] | None]:
+        """One vector for each query; None where the embedder is missing or blind."""
         try:
-            vector = self.embedder().embed([printable(query)])[0]
+            vectors = self.embedder().embed([printable(query) for query in queries])
         except EmbedderError as error:
             self.blind_reason = str(error)
-            return None
+            return [None] * len(queries)
         self.blind_reason = ""
-        return vector if vector.any() else None
+        return [vector if vector.any() else None for vector in vectors]
 
     def similarity(self, texts: Sequence[str], query: str) -> list[float]:
         """Cosine of each text with a query, [-1, 1]; 0 where the embedder is missing or blind."""

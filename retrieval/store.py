@@ -481,6 +481,16 @@ class Store:
             counts[term] = int(row[0])
         return counts
 
+    def terms_with(self, prefix: str) -> dict[str, int]:
+        """The terms that begin with a prefix, with the number of chunks they occur in, all tiers together."""
+        db = self._db
+        db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab(main, lexicon, row)")
+        rows = db.execute(
+            "SELECT term, doc FROM temp.vocabulary WHERE term >= ? AND term < ?",
+            (prefix, prefix + "\U0010ffff"),
+        )
+        return {row["term"]: row["doc"] for row in rows}
+
     def chunk_count(self, tier: str = "long") -> int:
         low = TIER_BASE[tier]
         row = self._db.execute(

@@ -254,7 +254,7 @@ def test_tokens_are_a_budget(home: Path) -> None:
 
 
 def test_passages_are_a_budget(home: Path) -> None:
-    with Agent(Settings(home=home, remember=False, max_evidence=2)) as agent:
+    with Agent(Settings(home=home, remember=False, max_passages=2)) as agent:
         answer = agent.ask("Who painted the Mona Lisa?")
     assert answer.stopped == "passages" and [item["number"] for item in answer.evidence] == [1, 2]
 

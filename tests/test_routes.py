@@ -110,7 +110,7 @@ def test_seconds_are_bounded(run: Runtime[Deps]) -> None:
     ],
 )
 def test_the_budget_that_is_spent_is_named(changed: dict[str, Any], spent: Any, stopped: str) -> None:
-    limits = Settings(max_rounds=2, max_tokens=4000, timeout_s=60, max_evidence=3)
+    limits = Settings(max_rounds=2, max_tokens=4000, timeout_s=60, max_passages=3)
     assert stop_of(state(**changed), limits, {"seconds": 0.0, "tokens": 0, **spent}) == stopped
     for need in ("conversation", "tool"):
         assert stop_of(state(need, **changed), limits, {"seconds": 99.0, "tokens": 9999}) == ""

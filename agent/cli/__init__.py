@@ -43,7 +43,7 @@ MaxTokens = Annotated[
     int | None, typer.Option(help="Begin no round once the chat model used so many tokens; 0: no limit.")
 ]
 Timeout = Annotated[float | None, typer.Option(help="Begin no round after this many seconds.")]
-MaxEvidence = Annotated[int | None, typer.Option(help="Numbered passages that a run may hold, 1 to 100.")]
+MaxPassages = Annotated[int | None, typer.Option(help="Passages that a run may find, 1 to 1000.")]
 
 
 def main() -> None:
@@ -119,7 +119,7 @@ def ask(
     max_rounds: MaxRounds = None,
     max_tokens: MaxTokens = None,
     timeout: Timeout = None,
-    max_evidence: MaxEvidence = None,
+    max_passages: MaxPassages = None,
     resume: Annotated[
         str, typer.Option(help="Go on with a run that was killed, in place of a question.", metavar="RUN")
     ] = "",
@@ -139,7 +139,7 @@ def ask(
         "max_rounds": max_rounds,
         "max_tokens": max_tokens,
         "timeout_s": timeout,
-        "max_evidence": max_evidence,
+        "max_passages": max_passages,
         "remember": False if no_memory else None,
     }
     if resume and (question != "-" or docs or no_memory or thread):
@@ -158,7 +158,7 @@ def chat(
     max_rounds: MaxRounds = None,
     max_tokens: MaxTokens = None,
     timeout: Timeout = None,
-    max_evidence: MaxEvidence = None,
+    max_passages: MaxPassages = None,
     no_memory: Annotated[bool, typer.Option("--no-memory", help="Leave no trace of the chat.")] = False,
 ) -> None:
     """Ask one question after another; later ones may lean on earlier ones.
@@ -173,7 +173,7 @@ def chat(
         "max_rounds": max_rounds,
         "max_tokens": max_tokens,
         "timeout_s": timeout,
-        "max_evidence": max_evidence,
+        "max_passages": max_passages,
         "remember": False if no_memory else None,
     }
     chat_loop(thread, flags)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from agent.events import first_and_more
+
 if TYPE_CHECKING:
     from agent.answer import Answer, Citation
     from agent.events import Event
@@ -156,7 +158,7 @@ def trace_lines(event: Event) -> Iterable[str]:
             tool = f", tool {event['tool']}" if event["tool"] else ""
             yield f"{head}  {event['need']}, expects {event['answer_type']}{tool}"
         case "retrieve":
-            yield f"{head}  {event['query']}: {event['hits']} passages"
+            yield f"{head}  {first_and_more(event['queries'])}: {event['hits']} passages"
         case "act":
             yield f"{head}  {event['result'] or event['failure']}"
         case "draft":
@@ -167,7 +169,10 @@ def trace_lines(event: Event) -> Iterable[str]:
             for verdict in event["verdicts"]:
                 yield f"            {verdict['verdict']}: {shorten(verdict['text'], 80)}"
         case "reformulate":
-            yield f"{head}  round {event['round']}: {'; '.join(event['queries']) or 'nothing left to try'}"
+            yield f"{head}  round {event['round']}: {len(event['queries']) or 'no'} new queries"
+            for move in dict.fromkeys(query["move"] for query in event["queries"]):
+                texts = [query["text"] for query in event["queries"] if query["move"] == move]
+                yield f"            {move}: {first_and_more(texts)}"
         case "settle":
             yield f"{head}  {event['outcome']}" + (f", {event['stopped']}" if event["stopped"] else "")
 

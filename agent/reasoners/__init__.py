@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Protocol
 
-from agent.state import Claim, Draft, Evidence, Plan, Turn, Verdict
+from agent.state import Claim, Draft, Evidence, Plan, Query, Turn, Verdict
 
 
 class Reasoner(Protocol):
@@ -38,6 +38,9 @@ class Reasoner(Protocol):
 
     def reformulate(
         self, question: str, plan: Plan, evidence: Sequence[Evidence], draft: Draft, tried: Sequence[str]
-    ) -> list[str]:
-        """New queries, none of them tried before; empty when there is nothing left to try."""
+    ) -> list[Query]:
+        """New queries, none of them tried before; empty when there is nothing left to try.
+
+        `evidence`: all that was found, most promising first.
+        """
         ...

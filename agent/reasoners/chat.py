@@ -19,10 +19,11 @@ from pydantic import BaseModel, Field
 
 from agent.citations import parse_marks
 from agent.errors import ContextOverflow, ModelError
+from agent.moves import new_query
 from agent.prompts import render
 from agent.reasoners.extractive import Extractive, new_claim
 from agent.reasoners.language import is_follow_up, language_of
-from agent.state import Claim, Draft, Evidence, Lang, Plan, Turn, Verdict
+from agent.state import Claim, Draft, Evidence, Lang, Plan, Query, Turn, Verdict
 
 MAX_SENTENCES = 4
 MAX_QUERIES = 3
@@ -124,8 +125,8 @@ class ChatReasoner:
 
     def reformulate(
         self, question: str, plan: Plan, evidence: Sequence[Evidence], draft: Draft, tried: Sequence[str]
-    ) -> list[str]:
-        """The model's queries, then those of relevance feedback."""
+    ) -> list[Query]:
+        """The model's queries, then those of the moves."""
         own = self._fallback.reformulate(question, plan, evidence, draft, tried)
         result: Queries = self._ask_with_evidence(
             "reformulate",
@@ -137,7 +138,9 @@ class ChatReasoner:
             tried=quoted("\n".join(f"- {query}" for query in tried)),
         )
         proposed = [" ".join(query.split())[:QUESTION_CHARS] for query in result.queries]
-        return list(dict.fromkeys(q for q in [*proposed, *own] if q))[:MAX_QUERIES]
+        known = {query["text"] for query in own}
+        fresh = [text for text in dict.fromkeys(proposed) if text and text not in known]
+        return [*(new_query(text, "model") for text in fresh[:MAX_QUERIES]), *own]
 
     def _ask_with_evidence(
         self, name: str, lang: Lang, evidence: Sequence[Evidence], schema: Any, **values: str

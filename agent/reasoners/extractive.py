@@ -6,16 +6,16 @@ What it says is quoted, so it cannot invent; it cannot combine, compare or concl
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
 from agent.deps import idf
+from agent.moves import MOVES, Failure, propose
 from agent.reasoners.features import Asked, Candidate, ask, candidates, plain, rank_score
-from agent.reasoners.language import answer_type_of, is_small_talk, language_of, names_in, standalone
-from agent.state import Claim, Draft, Evidence, Lang, Need, Plan, Span, Turn, Verdict
-from retrieval.tokens import STOP_WORDS, lexical_tokens, query_terms
+from agent.reasoners.language import answer_type_of, is_small_talk, language_of, standalone
+from agent.state import Claim, Draft, Evidence, Lang, Need, Plan, Query, Span, Turn, Verdict
+from retrieval.tokens import query_terms
 from tools import Call, read_call
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ GREETING: dict[Lang, str] = {
 }
 SENTENCES = {"list": 4, "summary": 5, "explanation": 3}  # at most, by answer type; else 2
 CLOSE_BEHIND = 0.8  # a further sentence must rank within this of the best
-FEEDBACK_PASSAGES = 3
-FEEDBACK_TERMS = 6
 
 
 class Extractive:
@@ -36,8 +34,9 @@ class Extractive:
 
     name = "extractive"
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, moves: Sequence[str] = tuple(MOVES)) -> None:
         self._library = library
+        self._moves = moves
 
     def condense(self, question: str, turns: Sequence[Turn]) -> str:
         return standalone(question, turns)
@@ -85,58 +84,25 @@ class Extractive:
 
     def reformulate(
         self, question: str, plan: Plan, evidence: Sequence[Evidence], draft: Draft, tried: Sequence[str]
-    ) -> list[str]:
+    ) -> list[Query]:
         asked = ask(question, self.idf)
-        passages = [item for item in evidence if item["kind"] == "passage"][:FEEDBACK_PASSAGES]
-        queries = [self._feedback(asked, passages), *_bridges(asked, passages, draft["missing"])]
-        known = {frozenset(query_terms(query)) for query in tried}
-        fresh: list[str] = []
-        for query in queries:
-            words = frozenset(query_terms(query))
-            if words and words not in known:
-                known.add(words)
-                fresh.append(query)
-        return fresh[:3]
+        failure = Failure(
+            asked,
+            [item for item in evidence if item["kind"] == "passage"],
+            draft["missing"],
+            self._library.store.term_counts(query_terms(question)),
+            self.idf,
+            self._library.store.terms_with,
+        )
+        return propose(failure, self._moves, tried)
 
     def idf(self, terms: Iterable[str]) -> Mapping[str, float]:
         return idf(self._library, terms)
-
-    def _feedback(self, asked: Asked, passages: Sequence[Evidence]) -> str:
-        """The question with the most telling words of the best passages.
-
-        Relevance model RM3 (Abdul-Jaleel et al. 2004, "UMass at TREC 2004"), with word counts weighted by
-        the passage's score and by idf in place of the collection model.
-        """
-        weights: dict[str, float] = defaultdict(float)
-        for item in passages:
-            counts = Counter(t for t in lexical_tokens(item["text"]) if t not in STOP_WORDS and len(t) > 1)
-            length = sum(counts.values()) or 1
-            for term, count in counts.most_common(40):
-                weights[term] += item["score"] * count / length
-        for term in query_terms(asked.text):
-            weights.pop(term, None)
-        best = sorted(weights, key=lambda term: -weights[term])[: 4 * FEEDBACK_TERMS]
-        rarity = self.idf(best)
-        best.sort(key=lambda term: -weights[term] * rarity[term])
-        return " ".join([asked.text, *best[:FEEDBACK_TERMS]]) if best else ""
 
 
 def _phrases(call: Call) -> list[str]:
     """What a tool call needs looked up first."""
     return [operand["phrase"] for operand in call["operands"] if operand["phrase"]]
-
-
-def _bridges(asked: Asked, passages: Sequence[Evidence], missing: Sequence[str]) -> list[str]:
-    """Names found in the best passages joined to the words of the question still open."""
-    if not missing:
-        return []
-    known = asked.text.lower()
-    names: list[str] = []
-    for item in passages:
-        for name in [item["title"], *names_in(item["text"])]:
-            if name.lower() not in known and name not in names and len(query_terms(name)) > 0:
-                names.append(name)
-    return [f"{name} {' '.join(missing[:6])}" for name in names[:2]]
 
 
 def choose(asked: Asked, found: Sequence[Candidate]) -> list[Candidate]:

@@ -117,8 +117,8 @@ def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
         own = frozenset(tokens[n])
         values = {
             **shared,
-            "cover_sentence": _cover(asked, own),
-            "cover_window": _cover(asked, near),
+            "cover_sentence": cover(asked, own),
+            "cover_window": cover(asked, near),
             "phrase": _phrase(asked, tokens[n]),
             "type_match": has_answer_of_type(asked.answer_type, sentence, asked.text),
             "length": math.log1p(len(tokens[n])),
@@ -138,7 +138,7 @@ def _passage_features(
     missing = [asked.idf[term] for term in asked.terms if term not in passage]
     lacking = [name for name in asked.names if not says(in_order, name)]
     return {
-        "cover_passage": _cover(asked, passage),
+        "cover_passage": cover(asked, passage),
         "rare_missing": max(missing, default=0.0) / largest,
         "names_missing": len(lacking) / len(asked.names) if asked.names else 0.0,
         "cosine": max(item["cosine"], 0.0),
@@ -177,7 +177,8 @@ def says(tokens: Sequence[str], name: Sequence[str]) -> bool:
     )
 
 
-def _cover(asked: Asked, tokens: frozenset[str]) -> float:
+def cover(asked: Asked, tokens: frozenset[str]) -> float:
+    """Share of the question's terms that are among the tokens, weighted by idf, in [0, 1]."""
     total = sum(asked.idf.values())
     return sum(asked.idf[t] for t in asked.terms if t in tokens) / total if total else 0.0
 

@@ -22,10 +22,11 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.deps import build_embedder, prepare
-from agent.evidence import of_passage
+from agent.evidence import of_passages
+from agent.moves import question_query
 from agent.reasoners.extractive import Extractive
 from agent.reasoners.features import FEATURES, Candidate, answer_inputs, ask, candidates
-from agent.settings import read_settings
+from agent.settings import Settings, read_settings
 from agent.state import merge_evidence
 from evals.data import add_corpus, read_rows
 from retrieval.library import Library
@@ -95,10 +96,11 @@ Case = tuple[list[Candidate], list[bool], list[bool]]  # sentences, right ones, 
 
 def case(library: Library, gold: int, qa: dict[str, Any]) -> Case:
     """The candidate sentences of one question, and which of them hold its answer."""
-    passages = library.search(qa["question"], 6)
-    items = [of_passage(p, qa["question"], 0) for p in passages]
+    asked = ask(qa["question"], Extractive(library).idf)
+    passages = library.search(qa["question"], Settings().passages)
+    items = of_passages(asked, question_query(qa["question"]), passages, 0, 0.0)
     evidence = merge_evidence([], {"items": items, "limit": len(items)})
-    found = candidates(ask(qa["question"], Extractive(library).idf), evidence)
+    found = candidates(asked, evidence)
     paths = {item["number"]: item["path"] for item in evidence}
     answers = [normalise(answer) for answer in qa["answers"] if normalise(answer)]
     holds = [any(answer in normalise(c.text) for answer in answers) for c in found]

@@ -1,0 +1,237 @@
+"""Moves of reformulation: each turns what failed into new queries. Small pure functions, one registry.
+
+A move looks at the failure and gives nothing where it does not apply; `propose` asks the moves in order and
+leaves out what was tried. They see words, titles and names; none of them searches or reads for meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.reasoners.features import Asked, Idf, cover, stems, uncovered
+from agent.reasoners.language import names_in
+from agent.state import Evidence, Query
+from retrieval.split import sentences
+from retrieval.tokens import CJK, STOP_WORDS, is_chinese, lexical_tokens, query_terms, stem, words_of
+
+MAX_QUERIES = 40  # in one round
+BRIDGE_PASSAGES = 4  # as many best passages ...
+BRIDGE_NAMES = 8  # ... and as many names of each are bridged from: chosen on dev data (evals/LOG.md)
+OPEN_WORDS = 8  # words of the question joined to a name
+FEEDBACK_PASSAGES = 3
+FEEDBACK_TERMS = 6
+VARIANTS = 4  # near words put in place of one
+
+_LATIN = re.compile(r"[a-z]{4,}")
+_GLOSS = r"[A-Za-z][A-Za-z0-9 .&'’-]{1,60}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a round left open."""
+
+    asked: Asked
+    passages: Sequence[Evidence]
+    """What was found, most promising first."""
+    missing: Sequence[str]
+    """Words of the question that nothing cited covers, as a person would read them."""
+    counts: Mapping[str, int]
+    """In how many chunks of the library each term of the question occurs."""
+    idf: Idf
+    near: Callable[[str], Mapping[str, int]]
+    """Terms of the library that begin with a prefix, with the number of chunks they occur in."""
+
+
+Move = Callable[[Failure], list[Query]]
+
+
+def question_query(text: str) -> Query:
+    return new_query(text, "question")
+
+
+def new_query(text: str, move: str) -> Query:
+    return {"text": text, "move": move, "name": "", "rank": 0, "cover": 0.0, "open": []}
+
+
+def propose(failure: Failure, moves: Sequence[str], tried: Sequence[str]) -> list[Query]:
+    """New queries of these moves, in their order; none with the words of one tried, at most MAX_QUERIES."""
+    known = {frozenset(query_terms(text)) for text in tried}
+    fresh: list[Query] = []
+    for name in moves:
+        for query in MOVES[name](failure):
+            words = frozenset(query_terms(query["text"]))
+            if words and words not in known:
+                known.add(words)
+                fresh.append(query)
+    return fresh[:MAX_QUERIES]
+
+
+def spelling(failure: Failure) -> list[Query]:
+    """The question with each word that the library does not know replaced by the nearest that it does.
+
+    Nearest by optimal string alignment (Damerau 1964): one edit, two in a word of eight letters or more;
+    among equals the commonest.
+    """
+    repaired = failure.asked.text
+    for term, count in failure.counts.items():
+        if count == 0:
+            known = _nearest_term(term, failure.near(term[:1]))
+            if known:
+                repaired = _replaced(repaired, term, known)
+    return [new_query(repaired, "spelling")] if repaired != failure.asked.text else []
+
+
+def near_words(failure: Failure) -> list[Query]:
+    """The question with other forms, from the library's own vocabulary, of the words it did not find."""
+    added: list[str] = []
+    wanted = set(failure.missing)
+    for term, count in failure.counts.items():
+        if _LATIN.fullmatch(term) and (count == 0 or term in wanted or stem(term) in wanted):
+            added += _variants(term, failure.near(term[: max(4, len(stem(term)) - 1)]))
+    return [new_query(" ".join([failure.asked.text, *added]), "near")] if added else []
+
+
+def bridge(failure: Failure) -> list[Query]:
+    """Names found in the best passages, joined to the words of the question that each leaves open.
+
+    The step from one document to the next of a multi-hop question (Yang et al. 2018, "HotpotQA", section 2).
+    """
+    found: list[Query] = []
+    for rank, item in enumerate(failure.passages[:BRIDGE_PASSAGES]):
+        own = frozenset(stems(f"{item['title']} {item['heading']} {item['text']}"))
+        open_terms = uncovered(failure.asked, own)
+        words = words_of(failure.asked.text, open_terms)[:OPEN_WORDS]
+        for name in _bridging_names(failure.asked, item)[:BRIDGE_NAMES]:
+            query = new_query(" ".join([name, *words]), "bridge")
+            covered = round(cover(failure.asked, own), 4)
+            found.append({**query, "name": name, "rank": rank, "cover": covered, "open": open_terms})
+    return found
+
+
+def feedback(failure: Failure) -> list[Query]:
+    """The question with the most telling words of the best passages.
+
+    Relevance model RM3 (Abdul-Jaleel et al. 2004, "UMass at TREC 2004"), with word counts weighted by the
+    passage's score and by idf in place of the collection model.
+    """
+    weights: dict[str, float] = defaultdict(float)
+    for item in failure.passages[:FEEDBACK_PASSAGES]:
+        counts = Counter(t for t in lexical_tokens(item["text"]) if t not in STOP_WORDS and len(t) > 1)
+        length = sum(counts.values()) or 1
+        for term, count in counts.most_common(40):
+            weights[term] += item["score"] * count / length
+    for term in query_terms(failure.asked.text):
+        weights.pop(term, None)
+    best = sorted(weights, key=lambda term: -weights[term])[: 4 * FEEDBACK_TERMS]
+    rarity = failure.idf(best)
+    best.sort(key=lambda term: -weights[term] * rarity[term])
+    return [new_query(" ".join([failure.asked.text, *best[:FEEDBACK_TERMS]]), "feedback")] if best else []
+
+
+def narrow(failure: Failure) -> list[Query]:
+    """The names of the question alone, and each name with the words still open: common words drown them."""
+    asked = failure.asked
+    names = [name for name in names_in(asked.text) if query_terms(name)]
+    rest = [word for word in failure.missing if not any(word.lower() in name.lower() for name in names)]
+    texts = [" ".join([name, *rest[:OPEN_WORDS]]) for name in names]
+    return [new_query(text, "narrow") for text in [*names, *texts] if len(names) > 1 or rest]
+
+
+def widen(failure: Failure) -> list[Query]:
+    """The question without its rarest words, of which the library may use others."""
+    terms = sorted(failure.counts, key=lambda term: failure.counts[term])
+    kept = terms[max(1, len(terms) // 3) :]
+    return [new_query(" ".join(words_of(failure.asked.text, kept)), "widen")] if len(kept) > 1 else []
+
+
+def gloss(failure: Failure) -> list[Query]:
+    """The question's words in the other language, where a passage glosses them: 图尔敏（Toulmin）."""
+    texts = [f"{item['title']}\n{item['text']}" for item in failure.passages]
+    words = [*names_in(failure.asked.text), *words_of(failure.asked.text, list(failure.counts))]
+    found = [other for word in dict.fromkeys(words) for other in _glosses(word, texts)]
+    return [new_query(" ".join(dict.fromkeys(found)), "gloss")] if found else []
+
+
+# In the order in which they are asked.
+MOVES: dict[str, Move] = {
+    "spelling": spelling,
+    "near": near_words,
+    "gloss": gloss,
+    "bridge": bridge,
+    "feedback": feedback,
+    "narrow": narrow,
+    "widen": widen,
+}
+
+
+def _bridging_names(asked: Asked, item: Evidence) -> list[str]:
+    """Names of a passage that the question lacks; those beside the question's words first."""
+    known = asked.text.lower()
+    names: dict[str, str] = {}
+    for name in [item["title"], *names_in(item["text"])]:
+        if name.lower() not in known and query_terms(name):
+            names.setdefault(name.lower(), name)
+    rows = [frozenset(stems(item["text"][start:end])) for start, end in sentences(item["text"])]
+
+    def nearness(place_and_name: tuple[int, str]) -> float:
+        place, name = place_and_name
+        own = frozenset(stems(name))
+        return max((cover(asked, row) for row in rows if own <= row), default=0.0) + 1 / (1 + place)
+
+    return [name for _, name in sorted(enumerate(names.values()), key=lambda pair: -nearness(pair))]
+
+
+def _nearest_term(term: str, known: Mapping[str, int]) -> str:
+    """The known term at the least distance, or "" where none is near enough."""
+    chinese = is_chinese(term)
+    if len(term) < (3 if chinese else 4) or not (chinese or _LATIN.fullmatch(term)):
+        return ""
+    allowed = 2 if len(term) >= 8 else 1
+    best = ("", allowed + 1, 0)
+    for other, count in known.items():
+        if abs(len(other) - len(term)) <= allowed and other.isalpha():
+            distance = edits(term, other)
+            if (distance, -count) < (best[1], -best[2]):
+                best = (other, distance, count)
+    return best[0]
+
+
+def edits(left: str, right: str) -> int:
+    """Optimal string alignment distance: insertions, deletions, substitutions, neighbours exchanged."""
+    before, row = list(range(len(right) + 1)), list(range(len(right) + 1))
+    for i, a in enumerate(left, start=1):
+        older, before, row = before, row, [i]
+        for j, b in enumerate(right, start=1):
+            best = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                best = min(best, older[j - 2] + 1)
+            row.append(best)
+    return row[-1]
+
+
+def _variants(term: str, known: Mapping[str, int]) -> list[str]:
+    """Other forms of a word: same stem, or one stem the beginning of the other; the commonest first."""
+    own = stem(term)
+    forms = []
+    for other in known:
+        if other != term and _LATIN.fullmatch(other):
+            stemmed = stem(other)
+            if stemmed.startswith(own) or own.startswith(stemmed):
+                forms.append(other)
+    return sorted(forms, key=lambda other: -known[other])[:VARIANTS]
+
+
+def _replaced(text: str, term: str, known: str) -> str:
+    pattern = re.escape(term) if is_chinese(term) else rf"\b{re.escape(term)}\b"
+    return re.sub(pattern, known, text, flags=re.IGNORECASE)
+
+
+def _glosses(word: str, texts: Sequence[str]) -> list[str]:
+    """What stands in brackets after a word, or before the brackets that hold it, in the other language."""
+    other = _GLOSS if is_chinese(word) else f"[{CJK}·]{{2,20}}"
+    inside = re.compile(rf"{re.escape(word)}[”」》]?\s*[（(]({other})[）),，;；]", re.IGNORECASE)
+    outside = re.compile(rf"({other})[”」》]?\s*[（(]{re.escape(word)}[）),，;；]", re.IGNORECASE)
+    return [m.group(1).strip() for text in texts for p in (inside, outside) for m in [p.search(text)] if m]
