@@ -53,6 +53,8 @@ class Case:
     start: int
     end: int
     """Span in the document of the sentence that the faulty one was made from."""
+    gold: str
+    """The text of that span."""
     sound: tuple[str, ...]
     varieties: tuple[str, ...]
     """How each sound sentence was rewritten."""
@@ -166,6 +168,7 @@ def _case(kind: str, fault: Fault, place: Place, rng: Random) -> Case | None:
         doc_id=place.document["doc_id"],
         start=start,
         end=end,
+        gold=place.source[start:end],
         sound=tuple(said for _, said, _ in beside),
         varieties=tuple(variety for variety, _, _ in beside),
         origins=tuple(origin for _, _, origin in beside),
@@ -176,7 +179,9 @@ def _case(kind: str, fault: Fault, place: Place, rng: Random) -> Case | None:
 
 def _sound(place: Place, rng: Random, with_gold: bool) -> list[tuple[str, str, str]]:
     """(variety, sentence, what it says) of neighbours of a sentence, and of itself where it is sound."""
-    beside = [n for n in (place.at - 1, place.at + 1, place.at + 2, place.at - 2) if 0 <= n < len(place.spans)]
+    beside = [
+        n for n in (place.at - 1, place.at + 1, place.at + 2, place.at - 2) if 0 <= n < len(place.spans)
+    ]
     chosen = [n for n in beside if _whole(place.said(n))][:SOUND]
     if with_gold:
         chosen = [place.at, *chosen[:1]]
@@ -201,7 +206,9 @@ def _gold(row: Row, document: Row, corpus: Corpus) -> Place | None:
     """The sentence that holds a reference answer and shares most words with the question."""
     spans = sentences(document["text"])
     wanted = _words(row["question"])
-    holding = [n for n, (start, end) in enumerate(spans) if contains(document["text"][start:end], row["answers"])]
+    holding = [
+        n for n, (start, end) in enumerate(spans) if contains(document["text"][start:end], row["answers"])
+    ]
     if not holding:
         return None
     at = max(holding, key=lambda n: (len(wanted & _words(document["text"][slice(*spans[n])])), -n))
@@ -281,9 +288,17 @@ def find_names(text: str, chinese: bool) -> list[tuple[int, int, str]]:
     found = []
     for match in _NAME.finditer(text):
         words = match.group().split()
-        if words[0] in _NOT_NAMES or _DEMONYM.match(words[-1]) or _DEMONYM.match(words[0]) or match.start() == 0:
+        if (
+            words[0] in _NOT_NAMES
+            or _DEMONYM.match(words[-1])
+            or _DEMONYM.match(words[0])
+            or match.start() == 0
+        ):
             continue
-        if match.group()[-1] == "." or re.match(r"[-’'/&]|\w|\.\w|\s\d|,? (?:Jr|II)| (?:de|von|van|da|di|of|[A-Z]\.|[A-Z][a-z]?\b|[A-Z][a-z])", text[match.end() :]):
+        if match.group()[-1] == "." or re.match(
+            r"[-’'/&]|\w|\.\w|\s\d|,? (?:Jr|II)| (?:de|von|van|da|di|of|[A-Z]\.|[A-Z][a-z]?\b|[A-Z][a-z])",
+            text[match.end() :],
+        ):
             continue
         if re.search(r"(?:[-’'/&]|[A-Z]\.? |[A-Z][a-z]+\.? )$", text[: match.start()]):
             continue
@@ -348,7 +363,13 @@ def number(text: str, place: Place, rng: Random) -> Iterator[str]:
         if is_vague(text, one.start, one.end) or one.value != int(one.value) or one.value > 10**9:
             continue
         value = int(one.value)
-        options = [value + 1, value - 1, value * 10, round(value * rng.choice((0.4, 0.6, 1.7, 2.6))), _exchanged(value)]
+        options = [
+            value + 1,
+            value - 1,
+            value * 10,
+            round(value * rng.choice((0.4, 0.6, 1.7, 2.6))),
+            _exchanged(value),
+        ]
         if one.unit == "%":
             options = [v for v in options if v <= 100]
         rng.shuffle(options)
@@ -376,7 +397,11 @@ def _as_written(text: str, start: int, end: int, value: int) -> str | None:
     said, span = text[start:end], digits_span(text, one)
     if span:
         digits = text[slice(*span)]
-        new = f"{value:,}" if "," in digits or (value >= 10000 > one.value and not is_chinese(text)) else str(value)
+        new = (
+            f"{value:,}"
+            if "," in digits or (value >= 10000 > one.value and not is_chinese(text))
+            else str(value)
+        )
         if any("０" <= c <= "９" for c in digits):
             new = "".join(chr(ord(c) + 0xFEE0) if c.isdigit() else c for c in new)
         return said.replace(digits, new, 1)
@@ -423,12 +448,16 @@ def _other_date(said: str, part: str, value: int, rng: Random) -> str | None:
     return re.sub(rf"(?<!\d){value}(?=[日号號]|,| [A-Z]|$)", str(new), said)
 
 
-_SAYING = r"(?:said|argued|stated|claimed|wrote|suggested|proposed|believed|noted|announced|concluded|reported)"
+_SAYING = (
+    r"(?:said|argued|stated|claimed|wrote|suggested|proposed|believed|noted|announced|concluded|reported)"
+)
 _SAYER_EN = re.compile(rf"(?P<name>(?:[A-Z][\w.]+ ){{0,3}}[A-Z]\w+)(?=,? (?:also |later )?{_SAYING}\b)|(?<=ccording to )(?P<by>(?:[A-Z]\w+ ){{0,3}}[A-Z]\w+)")  # fmt: skip
 _SAYER_ZH = re.compile(
     "(?:^|(?<=[，；]))(?P<name>[\u3400-\u9fff·‧]{2,9}?)(?=[就也曾则則还還亦]?(?:表示|认为|認為|指出|声称|聲稱|宣布|宣佈|主张|主張|批评|批評|解释|解釋|建议|建議|说[：，]|說[：，]))"
 )
-_NO_SAYER = re.compile("被|有|用|以|并|並|对|對|向|因|所|虽|雖|而|但|同时|同時|之后|之後|然|也|在|将|將|让|讓|使|为|為|是|的$|普遍$|则|則|则多|发|發|可|不|又|都|还|還|後|后|仍|来|來")
+_NO_SAYER = re.compile(
+    "被|有|用|以|并|並|对|對|向|因|所|虽|雖|而|但|同时|同時|之后|之後|然|也|在|将|將|让|讓|使|为|為|是|的$|普遍$|则|則|则多|发|發|可|不|又|都|还|還|後|后|仍|来|來"
+)
 
 
 def speaker(text: str, place: Place, rng: Random) -> Iterator[str]:
@@ -437,7 +466,9 @@ def speaker(text: str, place: Place, rng: Random) -> Iterator[str]:
     for match in (_SAYER_ZH if chinese else _SAYER_EN).finditer(text):
         new = _person(place, rng)
         said = match.group()
-        if not new or (_NO_SAYER.search(said) if chinese else said in _NOT_NAMES or said.split()[0] in _NOT_NAMES):
+        if not new or (
+            _NO_SAYER.search(said) if chinese else said in _NOT_NAMES or said.split()[0] in _NOT_NAMES
+        ):
             continue
         yield text[: match.start()] + new + text[match.end() :]
 
@@ -445,20 +476,35 @@ def speaker(text: str, place: Place, rng: Random) -> Iterator[str]:
 def invented_speaker(text: str, place: Place, rng: Random) -> Iterator[str]:
     """A statement of the document's own, put into somebody's mouth."""
     new = _person(place, rng)
-    said = re.compile(_SAYING + r"|\b(?:according|says?|believes?|told|called|“|\")|说|說|认|認|称|稱|表示|指出|据|據|文中|中提|「|“")
-    if not new or said.search(text) or re.match(r"(?:However|But|And|Thus|The passage|As the)\b|[但而因所此另]", text):
+    said = re.compile(
+        _SAYING
+        + r"|\b(?:according|says?|believes?|told|called|“|\")|说|說|认|認|称|稱|表示|指出|据|據|文中|中提|「|“"
+    )
+    if (
+        not new
+        or said.search(text)
+        or re.match(r"(?:However|But|And|Thus|The passage|As the)\b|[但而因所此另]", text)
+    ):
         return
     if place.corpus.chinese:
-        by = rng.choice(("{}表示，", "{}說，", "據{}所說，") if is_traditional(place.source) else ("{}表示，", "{}说，", "据{}所说，"))
+        by = rng.choice(
+            ("{}表示，", "{}說，", "據{}所說，")
+            if is_traditional(place.source)
+            else ("{}表示，", "{}说，", "据{}所说，")
+        )
         yield by.format(new) + text
     else:
-        yield rng.choice(("According to {}, ", "{} said that ", "{} argued that ")).format(new) + lowered(text)
+        yield rng.choice(("According to {}, ", "{} said that ", "{} argued that ")).format(new) + lowered(
+            text
+        )
 
 
 def _person(place: Place, rng: Random) -> str | None:
     chinese = place.corpus.chinese
     own = (_PEOPLE_HANT if is_traditional(place.source) else _PEOPLE_HANS) if chinese else []
-    pool = [n for n in [*own, *place.corpus.names.get("person", [])] if place.is_new(n) and (chinese or " " in n)]
+    pool = [
+        n for n in [*own, *place.corpus.names.get("person", [])] if place.is_new(n) and (chinese or " " in n)
+    ]
     return rng.choice(pool) if pool else None
 
 
@@ -501,12 +547,25 @@ def negation(text: str, place: Place, rng: Random) -> Iterator[str]:
     if not match or _NO_NEGATION_EN.search(text):
         return
     before, after = text[: match.start()], text[match.end() :]
-    if re.search(r"\b(?:who|which|that|what|when|where|as|while|because|than)\b|[:;\"“]", before) or len(before.split()) > 10:
+    if (
+        re.search(r"\b(?:who|which|that|what|when|where|as|while|because|than)\b|[:;\"“]", before)
+        or len(before.split()) > 10
+    ):
         return
-    if match.group() in ("did", "does") or not re.match(r" [a-z]", after) or re.search(r"\bthere $", before, re.I):
+    if (
+        match.group() in ("did", "does")
+        or not re.match(r" [a-z]", after)
+        or re.search(r"\bthere $", before, re.I)
+    ):
         return
     said = match.group()
-    negated = "cannot" if said == "can" else said.replace(" been", " not been") if " been" in said else f"{said} not"
+    negated = (
+        "cannot"
+        if said == "can"
+        else said.replace(" been", " not been")
+        if " been" in said
+        else f"{said} not"
+    )
     yield before + negated + after
 
 
@@ -523,10 +582,17 @@ def _negation_zh(text: str) -> Iterator[str]:
         at = text.find(old)
         if text.count(old) != 1 or at <= 0 or re.match(r"了|过|過|[，。、]", text[at + len(old) :]):
             continue
-        glued = old == "是" and (re.search("[而於于总總要凡别別更正算国國像便]$", text[:at]) or re.match("由|因|以|為了|为了", text[at + 1 :]))
+        glued = old == "是" and (
+            re.search("[而於于总總要凡别別更正算国國像便]$", text[:at])
+            or re.match("由|因|以|為了|为了", text[at + 1 :])
+        )
         # "成为……的人" inside an attribute is no statement of its own.
         attribute = old in ("成为", "成為", "包括", "可以") and "的" in text[at:].split("，")[0]
-        if not glued and not attribute and not re.search("[曾将將被能会會使让讓以想为為来來后後]$", text[:at]):
+        if (
+            not glued
+            and not attribute
+            and not re.search("[曾将將被能会會使让讓以想为為来來后後]$", text[:at])
+        ):
             yield text.replace(old, new)
 
 
@@ -558,7 +624,12 @@ def unit(text: str, place: Place, rng: Random) -> Iterator[str]:
     digits = r"(?<![\w.,])[$€£]?(?P<value>\d[\d,.]*\d|\d|(?:two|three|four|five|six|seven|eight|nine|ten|twenty|thirty|forty|fifty)|[二两兩三四五六七八九十百千]+)"
     if place.corpus.chinese:
         digits = r"(?<![数數几幾])(?P<value>[\d０-９][\d,.，．０-９]*|(?<![一二三四五六七八九十])[二两兩三四五六七八九十百千]{1,6})"
-    found = list(re.finditer(rf"{digits}(?P<gap>[ -]?)(?P<unit>{names})(?![A-Za-z])(?![\d克分万萬亿億多余餘]|以上|方公|左右)", text))
+    found = list(
+        re.finditer(
+            rf"{digits}(?P<gap>[ -]?)(?P<unit>{names})(?![A-Za-z])(?![\d克分万萬亿億多余餘]|以上|方公|左右)",
+            text,
+        )
+    )
     rng.shuffle(found)
     for match in found:
         if is_vague(text, match.start(), match.end()) or match["value"].strip("0.") == "":
@@ -574,7 +645,8 @@ def unit(text: str, place: Place, rng: Random) -> Iterator[str]:
 
 
 _SYMMETRIC = re.compile(
-    r"\bbetween\b|\bboth\b|\bmet\b|\bmarried|\bequal|\brespectively|\bsame\b|之间|之間|相互|互相|同时|分别|分別|邻|鄰|结婚|結婚|同", re.IGNORECASE
+    r"\bbetween\b|\bboth\b|\bmet\b|\bmarried|\bequal|\brespectively|\bsame\b|之间|之間|相互|互相|同时|分别|分別|邻|鄰|结婚|結婚|同",
+    re.IGNORECASE,
 )
 _LISTED = re.compile(r"^(?:[\s,，、；;]|and|or|&|和|与|與|及|或|跟|同|以及|[-–—~至到])*$")
 _ALIAS = re.compile(r"known|called|named|alias|formerly|i\.e\.|\(|（|又|即|称|稱|简|簡|原名|也叫|别|別")
@@ -603,7 +675,9 @@ def swap_in_passage(text: str, place: Place, rng: Random) -> Iterator[str]:
     """A year or a quantity by another of its type from a different sentence of the same document."""
     elsewhere = [place.said(n) for n in range(len(place.spans)) if n != place.at]
     for found, others in zip(
-        _values(text), zip(*(_values(said) for said in elsewhere), strict=True) if elsewhere else ((), ()), strict=True
+        _values(text),
+        zip(*(_values(said) for said in elsewhere), strict=True) if elsewhere else ((), ()),
+        strict=True,
     ):
         pool = [said[a:b] for spans, said in zip(others, elsewhere, strict=True) for a, b in spans]
         for a, b in found:
@@ -657,7 +731,9 @@ def link(text: str, place: Place, rng: Random) -> Iterator[str]:
     made = rng.choice(_LINKS_ZH if chinese else _LINKS_EN)
     if chinese and is_traditional(place.source):
         made = made.translate(_TO_HANT)
-    made = made.format(slug=rng.choice(_SLUGS), n=rng.randint(57, 99), a=rng.randint(3, 9), b=rng.randint(1, 6))
+    made = made.format(
+        slug=rng.choice(_SLUGS), n=rng.randint(57, 99), a=rng.randint(3, 9), b=rng.randint(1, 6)
+    )
     if text[-1] in ".。" and not re.search(r"section \d|Table \d|https?:|doi:|\.pdf|[第表]\d", place.source):
         yield text[:-1] + made + text[-1]
 

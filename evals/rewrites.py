@@ -25,7 +25,9 @@ _VAGUE = re.compile(
     r"|exceed\w*|within|circa|c\.|~|约|約|近|超过|超過|逾|至少|最多|不到|不足|达|達|上|高于|低于|多于|少于|大約|大约)\s*[$€£¥]?$",
     re.IGNORECASE,
 )
-_VAGUE_AFTER = re.compile(r"\s*[歲岁%]?(?:and over|or over|or more|or less|or so|odd|\+|余|餘|多|几|幾|左右|以上|以下|上下|以内|以內)")
+_VAGUE_AFTER = re.compile(
+    r"\s*[歲岁%]?(?:and over|or over|or more|or less|or so|odd|\+|余|餘|多|几|幾|左右|以上|以下|上下|以内|以內)"
+)
 
 Rewriting = Callable[[str], Iterator[str]]
 
@@ -151,7 +153,12 @@ def _notations(text: str, number: Number) -> Iterator[str]:
     whole = number.value == int(number.value)
     if span is None:
         word = re.match(r"[a-z]+|[二三四五六七八九十百千零]+", said)
-        if word and whole and number.value <= 9999 and not re.search("illion|thousand|hundred|[万萬亿億]", said):
+        if (
+            word
+            and whole
+            and number.value <= 9999
+            and not re.search("illion|thousand|hundred|[万萬亿億]", said)
+        ):
             yield f"{int(number.value)}{said[word.end() :]}"
         percent = re.fullmatch(r"百分之[^\d]+", said)
         if percent:
@@ -193,9 +200,7 @@ def dates_rewritten(text: str) -> Iterator[str]:
                 if is_chinese(text)
                 else [f"{found.day} {month} {found.year}", f"{month} {found.day}, {found.year}", found.iso]
             )
-            yield from (
-                text[: found.start] + form + text[found.end :] for form in forms if form != said
-            )
+            yield from (text[: found.start] + form + text[found.end :] for form in forms if form != said)
 
 
 def rounded(text: str) -> Iterator[str]:
@@ -208,7 +213,9 @@ def rounded(text: str) -> Iterator[str]:
         near = int(Decimal(number.value).scaleb(-power).to_integral_value()) * 10**power
         if near == number.value or abs(near - number.value) > Decimal(str(ROUNDING)) * number.value:
             continue
-        if re.search(r"(?:\b(?:the|these|its|a|an|all)|[.,]\d*)\s$|[$€£¥]$|[\u3400-\u9fff](?:共|第)$", text[: span[0]]):
+        if re.search(
+            r"(?:\b(?:the|these|its|a|an|all)|[.,]\d*)\s$|[$€£¥]$|[\u3400-\u9fff](?:共|第)$", text[: span[0]]
+        ):
             continue
         word, written = ("约" if not is_traditional(text) else "約", str(near)) if is_chinese(text) else (
             "about ", f"{near:,}")  # fmt: skip
@@ -255,7 +262,7 @@ def divided(text: str) -> Iterator[str]:
     halves = re.split(r"[;；]\s*", text)
     if len(halves) == 2 and min(map(len, halves)) >= (8 if is_chinese(text) else 30) and "(" not in text:
         first, second = halves
-        if not re.search("[：:「“\"《（一二首先]", text[: len(first)]):
+        if not re.search('[：:「“"《（一二首先]', text[: len(first)]):
             yield first + ("。" if is_chinese(text) else ".")
     clause = re.fullmatch(r"([^,;:\"“()]{30,}), and ((?:it|he|she|they|the) [^;:\"“()]{30,}\.)", text)
     if clause:
