@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import zip_longest
@@ -98,8 +98,9 @@ class Place:
 class Corpus:
     """All documents, and the names and sentences that faults borrow from them."""
 
-    documents: list[Row]
     chinese: bool
+    common: frozenset[str]
+    """Words that stand in small letters somewhere."""
     names: dict[str, list[str]] = field(default_factory=dict)
     """Names by their type."""
     others: list[tuple[str, str]] = field(default_factory=list)
@@ -131,7 +132,8 @@ def cases(questions: Sequence[Row], corpus: Sequence[Row], seed: int = 0) -> Ite
 
 def _of_kind(kind: str, places: Sequence[Place], used: set[tuple[str, int]], rng: Random) -> Iterator[Case]:
     """Up to `PER_KIND` cases: fresh sentences first, and only if these do not suffice those used before."""
-    count, own = 0, set()
+    count = 0
+    own: set[tuple[str, int]] = set()
     faults: tuple[Fault, ...] = FAULTS.get(kind, ())
     for fresh, fault in ((fresh, fault) for fault in faults or (_nothing,) for fresh in (True, False)):
         for place in places:
@@ -245,7 +247,7 @@ _NOT_NAMES = set(
     The A An In On At It He She They We I This That These Those But And Or As By For From With However Although
     While When After Before During Since Many Most Some Other Both Each All There Their His Her Its One Two Three
     January February March April May June July August September October November December Monday Tuesday
-    Wednesday Thursday Friday Saturday Sunday Also Such Because If To Of God Internet Roman Latin Greek Western Eastern Northern Southern Central Arab Great
+    Wednesday Thursday Friday Saturday Sunday Though Whilst Once Where Also Such Because If To Of God Internet Roman Latin Greek Western Eastern Northern Southern Central Arab Great
     North South East West New Old St Mount Lake River First Second Third World Great Upper Lower Stage Article
     """.split()
 ) | set(MONTHS)
@@ -253,7 +255,7 @@ _DEMONYM = re.compile(
     r"^(?:French|German|English|British|Scottish|Polish|Chinese|American|Japanese|Spanish|Italian|Russian|Dutch"
     r"|European|African|Mongol|Norman|Huguenot|Catholic|Protestant|Christian|Jewish|Muslim|\w+(?:ian|ish|ese|ic|ans|ists?))s?$"
 )
-_NAME = re.compile(r"[A-Z][a-zé]{2,}(?: (?:of (?:the )?)?[A-Z][a-zé]{2,}){0,3}")
+_NAME = re.compile(r"(?<!\w)[A-Z][a-zé]{2,}(?: (?:of (?:the )?)?[A-Z][a-zé]{2,}){0,3}")
 _PLACES_HANS = (
     "中国 美国 英国 法国 德国 日本 韩国 俄罗斯 印度 意大利 西班牙 葡萄牙 荷兰 瑞典 挪威 芬兰 波兰 埃及 土耳其 伊朗 伊拉克 越南 泰国 "
     "澳大利亚 加拿大 墨西哥 巴西 阿根廷 北京 上海 天津 重庆 广州 深圳 香港 澳门 台湾 南京 杭州 武汉 成都 西安 沈阳 长沙 福州 厦门 "
@@ -264,6 +266,7 @@ _PLACES_HANT = (
     "澳大利亞 加拿大 墨西哥 巴西 阿根廷 北京 上海 天津 重慶 廣州 深圳 香港 澳門 台灣 南京 杭州 武漢 成都 西安 瀋陽 長沙 福州 廈門 "
     "山東 山西 河南 河北 湖南 湖北 廣東 廣西 四川 雲南 貴州 浙江 江蘇 安徽 江西 福建 東京 大阪 巴黎 倫敦 柏林 羅馬 紐約 莫斯科 首爾"
 ).split()
+_PLACE = re.compile("|".join(sorted({*_PLACES_HANS, *_PLACES_HANT}, key=len, reverse=True)))
 # Characters that write foreign names; a run of them with a middle dot is one.
 _SOUNDS = (
     "阿埃艾安奥奧巴贝貝比彼伯布查达達戴丹德邓迪蒂杜多厄恩尔爾法菲费費弗佛福盖蓋格戈古哈汉漢赫霍基吉加卡凯凱柯科克库庫拉莱萊兰蘭劳勞雷里理利林"
@@ -275,53 +278,64 @@ _PEOPLE_HANS = "王建国 李明辉 张伟民 刘志强 陈晓东 赵文华 黄�
 _PEOPLE_HANT = "王建國 李明輝 張偉民 劉志強 陳曉東 趙文華 黃國棟 周永年 吳家豪 孫立群 胡志遠 林美玲 何俊傑 羅文彬 梁淑芬".split()
 
 
-def find_names(text: str, chinese: bool) -> list[tuple[int, int, str]]:
-    """(start, end, type) of the names of a sentence that can be told for sure; few, not all."""
-    if chinese:
-        places = "|".join(sorted({*_PLACES_HANS, *_PLACES_HANT}, key=len, reverse=True))
-        found = [(m.start(), m.end(), "place") for m in re.finditer(places, text)
-                 if not re.match("[人文语語话話史军軍队隊大府政共产產籍式菜族省市縣县路洋海南方語语裔]|人", text[m.end() :])
-                 and not re.search("[东東西南北中大小驻駐新亲親反抗留访訪全]$", text[: m.start()])]  # fmt: skip
-        found += [(m.start(), m.end(), "person") for m in _FOREIGN.finditer(text)]
-        found += [(m.start(), m.end(), "work") for m in _WORK.finditer(text)]
-        return sorted(found)
-    found = []
+_NOT_A_PLACE = re.compile("[人文语語话話史軍军队隊大府政共产產籍式菜族省市縣县路洋海南方裔教]")
+_PART_OF_A_PLACE = re.compile("[东東西南北中大小驻駐新亲親反抗留访訪全]$")
+_BEFORE_A_PERSON = re.compile("(?:^|[^\u3400-\u9fff]|[和与與由的是員员手家師师授])$")
+_AFTER_A_PERSON = re.compile("[^\u3400-\u9fff·‧・]|[的在和与與是於于曾說说及]|$")
+_NAME_GOES_ON = re.compile(r"[-–’'/]|\s?&|\w|\.\w|\s\d|,? (?:Jr|II)| (?:de|von|van|da|di|of|[A-Z])")
+_NAME_BEGAN_BEFORE = re.compile(r"(?:[-–’'/]|& |[A-Z]\.? |[A-Z][a-z]+\.? )$")
+
+
+def find_names(text: str, chinese: bool, common: Set[str] = frozenset()) -> list[tuple[int, int, str]]:
+    """(start, end, type) of the names of a sentence that can be told for sure; few, not all.
+
+    `common`: words that the corpus also writes in small letters, so that alone they are no names.
+    """
+    return sorted(_names_zh(text)) if chinese else list(_names_en(text, common))
+
+
+def _names_zh(text: str) -> Iterator[tuple[int, int, str]]:
+    for match in _PLACE.finditer(text):
+        if not _NOT_A_PLACE.match(text, match.end()) and not _PART_OF_A_PLACE.search(text[: match.start()]):
+            yield match.start(), match.end(), "place"
+    for match in _FOREIGN.finditer(text):
+        if _BEFORE_A_PERSON.search(text[: match.start()]) and _AFTER_A_PERSON.match(text, match.end()):
+            yield match.start(), match.end(), "person"
+    for match in _WORK.finditer(text):
+        yield match.start(), match.end(), "work"
+
+
+def _names_en(text: str, common: Set[str]) -> Iterator[tuple[int, int, str]]:
     for match in _NAME.finditer(text):
-        words = match.group().split()
-        if (
-            words[0] in _NOT_NAMES
-            or _DEMONYM.match(words[-1])
-            or _DEMONYM.match(words[0])
-            or match.start() == 0
-        ):
+        words, before = match.group().split(), text[: match.start()]
+        plain = words[0] in _NOT_NAMES or (len(words) == 1 and words[0].lower() in common)
+        if plain or not before or _DEMONYM.match(words[0]) or _DEMONYM.match(words[-1]):
             continue
-        if match.group()[-1] == "." or re.match(
-            r"[-’'/&]|\w|\.\w|\s\d|,? (?:Jr|II)| (?:de|von|van|da|di|of|[A-Z]\.|[A-Z][a-z]?\b|[A-Z][a-z])",
-            text[match.end() :],
-        ):
-            continue
-        if re.search(r"(?:[-’'/&]|[A-Z]\.? |[A-Z][a-z]+\.? )$", text[: match.start()]):
+        if _NAME_GOES_ON.match(text, match.end()) or _NAME_BEGAN_BEFORE.search(before):
             continue
         person = words[0] in _GIVEN and len(words) in (2, 3) and "of" not in words
-        person = person or bool(re.search(rf"{_TITLES} $", text[: match.start()]))
-        placed = re.search(r"\b(?:in|from|near|at) $", text[: match.start()]) and len(words) == 1
-        kind = "person" if person else "place" if placed else f"name of {len(words)}"
-        found.append((match.start(), match.end(), kind))
-    return found
+        person = person or bool(re.search(rf"{_TITLES} $", before))
+        placed = re.search(r"\b(?:in|from|near|at) $", before) and len(words) == 1
+        yield (
+            match.start(),
+            match.end(),
+            "person" if person else "place" if placed else f"name of {len(words)}",
+        )
 
 
 def _read_corpus(rows: Sequence[Row]) -> Corpus:
     chinese = sum(is_chinese(row["text"]) for row in rows) > len(rows) / 2
+    common = set(re.findall(r"\b[a-z]+\b", " ".join(row["text"] for row in rows)))
     names: dict[str, dict[str, None]] = defaultdict(dict)
     others: list[tuple[str, str]] = []
     for row in rows:
         for start, end in sentences(row["text"]):
             text = " ".join(row["text"][start:end].split())
-            for begin, stop, kind in find_names(text, chinese):
+            for begin, stop, kind in find_names(text, chinese, common):
                 names[kind].setdefault(text[begin:stop])
             if _whole(text) and len(text) <= (45 if chinese else 130) and not _LEANS.match(text):
                 others.append((row["title"], text))
-    return Corpus(list(rows), chinese, {kind: list(found) for kind, found in names.items()}, others)
+    return Corpus(chinese, frozenset(common), {kind: list(found) for kind, found in names.items()}, others)
 
 
 _LEANS = re.compile(
@@ -346,7 +360,7 @@ def _another(kind: str, place: Place, rng: Random, text: str) -> str | None:
 
 def name(text: str, place: Place, rng: Random) -> Iterator[str]:
     """A name by one of its type from another document; no part of it stands in this one."""
-    found = find_names(text, place.corpus.chinese)
+    found = find_names(text, place.corpus.chinese, place.corpus.common)
     rng.shuffle(found)
     for start, end, kind in found:
         new = _another(kind, place, rng, text)
@@ -429,10 +443,10 @@ def date(text: str, place: Place, rng: Random) -> Iterator[str]:
         rng.shuffle(parts)
         for part in parts:
             new = _other_date(said, part, int(getattr(one, part)), rng)
-            again = find_dates(new and text[: one.start] + new + text[one.end :] or "")
-            moved = [d for d in again if d.start == one.start]
-            if new and moved and all(getattr(moved[0], part) != getattr(d, part) for d in known):
-                yield text[: one.start] + new + text[one.end :]
+            changed = text[: one.start] + (new or said) + text[one.end :]
+            moved = [d for d in find_dates(changed) if d.start == one.start]
+            if moved and all(getattr(moved[0], part) != getattr(d, part) for d in known):
+                yield changed
 
 
 def _other_date(said: str, part: str, value: int, rng: Random) -> str | None:
@@ -478,7 +492,7 @@ def invented_speaker(text: str, place: Place, rng: Random) -> Iterator[str]:
     new = _person(place, rng)
     said = re.compile(
         _SAYING
-        + r"|\b(?:according|says?|believes?|told|called|“|\")|说|說|认|認|称|稱|表示|指出|据|據|文中|中提|「|“"
+        + r"|(?i:\baccording\b)|\b(?:says?|believes?|told|called)\b|[“\"]|说|說|认|認|称|稱|表示|指出|据|據|文中|中提|「|“"
     )
     if (
         not new
@@ -591,7 +605,7 @@ def _negation_zh(text: str) -> Iterator[str]:
         if (
             not glued
             and not attribute
-            and not re.search("[曾将將被能会會使让讓以想为為来來后後]$", text[:at])
+            and not re.search("[曾将將被能会會使让讓以想为為来來后後隶隸附]$", text[:at])
         ):
             yield text.replace(old, new)
 
@@ -648,7 +662,6 @@ _SYMMETRIC = re.compile(
     r"\bbetween\b|\bboth\b|\bmet\b|\bmarried|\bequal|\brespectively|\bsame\b|之间|之間|相互|互相|同时|分别|分別|邻|鄰|结婚|結婚|同",
     re.IGNORECASE,
 )
-_LISTED = re.compile(r"^(?:[\s,，、；;]|and|or|&|和|与|與|及|或|跟|同|以及|[-–—~至到])*$")
 _ALIAS = re.compile(r"known|called|named|alias|formerly|i\.e\.|\(|（|又|即|称|稱|简|簡|原名|也叫|别|別")
 
 
@@ -657,18 +670,27 @@ def swap(text: str, place: Place, rng: Random) -> Iterator[str]:
     if _SYMMETRIC.search(text):
         return
     pairs = []
-    for parts in _like_parts(text, place.corpus.chinese):
+    for parts in _like_parts(text, place.corpus):
         pairs += [(a, b) for n, a in enumerate(parts) for b in parts[n + 1 :]]
     rng.shuffle(pairs)
     for (a, b), (c, d) in pairs:
         between, first, second = text[b:c], text[a:b], text[c:d]
-        if b >= c or first == second or _LISTED.match(between) or _ALIAS.search(between) or len(between) < 4:
-            continue
-        # In a list each item stands for the same thing: exchanging two changes nothing.
-        if re.search(r"^\s*(?:,|、|，and|and\b|or\b|和|与|與|及).*(?:,|、|and|or|和|与|與|及)\s*$", between):
+        if b >= c or first == second or _ALIAS.search(between) or in_one_list(between):
             continue
         if text.count(first) == text.count(second) == 1 and not set(first.split()) & set(second.split()):
             yield text[:a] + second + between + first + text[d:]
+
+
+def in_one_list(between: str) -> bool:
+    """Whether two things with this text between them may be items of one list: exchanged, nothing changes."""
+    if is_chinese(between):
+        return len(between) < 4 or ("、" in between and not re.search("[，；。]", between))
+    words = [
+        w
+        for w in re.findall(r"\b[a-z]+\b", between)
+        if w not in ("and", "or", "the", "of", "a", "to", "as", "well", "am", "la", "le", "de")
+    ]
+    return len(words) < (2 if "," in between or " and " in between or " or " in between else 1)
 
 
 def swap_in_passage(text: str, place: Place, rng: Random) -> Iterator[str]:
@@ -689,7 +711,13 @@ def swap_in_passage(text: str, place: Place, rng: Random) -> Iterator[str]:
 
 def _values(text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Spans of the dates, and of the exact numbers with their units."""
-    dates = [(d.start, d.end) for d in find_dates(text) if d.year]
+    dates = [
+        (d.start, d.end)
+        for d in find_dates(text)
+        if d.year
+        and not re.search("[-–—~至到]$", text[: d.start])
+        and not re.match("[-–—~至到]", text[d.end :])
+    ]  # the ends of a range are told by their order
     return dates, [(n.start, n.end) for n in exact_numbers(text)]
 
 
@@ -702,9 +730,9 @@ def _type(value: str) -> str:
     return (found[0].unit or "plain") + str(bool(re.match(r"\d", value))) if found else "none"
 
 
-def _like_parts(text: str, chinese: bool) -> Iterator[list[tuple[int, int]]]:
+def _like_parts(text: str, corpus: Corpus) -> Iterator[list[tuple[int, int]]]:
     by_type: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for start, end, kind in find_names(text, chinese):
+    for start, end, kind in find_names(text, corpus.chinese, corpus.common):
         by_type[kind].append((start, end))
     for spans in _values(text):
         for start, end in spans:

@@ -34,9 +34,9 @@ Rewriting = Callable[[str], Iterator[str]]
 
 def is_traditional(text: str) -> bool:
     """Whether a Chinese text is written in traditional characters, by a few frequent ones."""
-    return len(re.findall("[國會為個這來對時後發與於學們當]", text)) > len(
-        re.findall("[国会为个这来对时后发与学们当]", text)
-    )
+    return len(
+        re.findall("[國會為個這來對時後發與於學們當長縣數總則戶車號場區條線電機關處萬億種]", text)
+    ) > len(re.findall("[国会为个这来对时后发与学们当]", text))
 
 
 def is_vague(text: str, start: int, end: int) -> bool:
@@ -118,6 +118,11 @@ _ZH_DEPENDENT = re.compile(
 )
 
 
+_ZH_OPEN = re.compile(
+    "若|如果|一旦|虽|雖|因|由于|由於|当|當|除|不仅|不僅|不但|无论|無論|相比|比[^赛賽利例]|不是"
+)
+
+
 def _trimmed_zh(text: str) -> Iterator[str]:
     if len(re.findall("[（(]", text)) == len(re.findall("[）)]", text)) == 1:
         yield re.sub(r"\s*[（(][^（()）]*[）)]", "", text)
@@ -127,7 +132,13 @@ def _trimmed_zh(text: str) -> Iterator[str]:
     clauses = text.rstrip("。").split("，")
     head = "，".join(clauses[:-1])
     whole = re.search("是|有|位于|位於|成为|成為|属于|屬於|出生|担任|擔任|获得|獲得", head)
-    if len(clauses) >= 3 and len(head) >= 14 and whole and not _ZH_DEPENDENT.search(clauses[-2]):
+    if (
+        len(clauses) >= 3
+        and len(head) >= 14
+        and whole
+        and not _ZH_DEPENDENT.search(clauses[-2])
+        and not _ZH_OPEN.search(head)
+    ):
         linked = re.match("但|却|卻|而|不|则|則|就|才|也|还|還|所以|因此|使", clauses[-1])
         if not linked and not _ZH_DEPENDENT.search(clauses[0]) and not re.search("[「“《（(]", head):
             yield head + "。"
@@ -192,7 +203,9 @@ def _notations(text: str, number: Number) -> Iterator[str]:
 def dates_rewritten(text: str) -> Iterator[str]:
     """One full date in another order or notation."""
     for found in find_dates(text):
-        if found.year and found.month and found.day:
+        # A range, or an hour, is glued to it.
+        glued = re.match(r"\s?[-–—－~～至到\d]", text[found.end :])
+        if found.year and found.month and found.day and not glued:
             said = text[found.start : found.end]
             month = MONTHS[found.month - 1]
             forms = (
@@ -219,7 +232,14 @@ def rounded(text: str) -> Iterator[str]:
             continue
         word, written = ("约" if not is_traditional(text) else "約", str(near)) if is_chinese(text) else (
             "about ", f"{near:,}")  # fmt: skip
-        if number.start == 0:
+        after = text[number.end : number.end + 1]
+        counted = (
+            number.unit
+            or "," in text[slice(*span)]
+            or after in set("條条戶户票間间座所艘种種")
+            or after == " "
+        )
+        if number.start == 0 or not counted or text[span[0]] == "0":
             continue
         yield text[: span[0]] + word + written + text[span[1] :]
 
@@ -246,14 +266,20 @@ def led_in(text: str) -> Iterator[str]:
     if re.match(r"According|However|But|And|据|據|根据|根據|但|而|不过|不過|因此|所以|[「『“\"]", text):
         return
     leads = (_LEADS_HANT if is_traditional(text) else _LEADS_ZH) if is_chinese(text) else _LEADS_EN
-    yield leads[len(text) % 3] + lowered(text)
+    lead = leads[len(text) % 3]
+    # Before a word that may be a name a colon spares the question of its capital.
+    yield (
+        lead + lowered(text)
+        if is_chinese(text) or lowered(text) != text
+        else "According to the text: " + text
+    )
 
 
 def joined(first: str, second: str) -> Iterator[str]:
     """Two neighbouring sentences as one."""
     if first.endswith("。") and second.endswith("。"):
         yield first[:-1] + "；" + second
-    elif re.search(r"[a-z0-9)]\.$", first) and second.endswith("."):
+    elif re.search(r"[a-z0-9)]\.$", first) and second.endswith(".") and lowered(second) != second:
         yield first[:-1] + "; " + lowered(second)
 
 
@@ -261,7 +287,7 @@ def divided(text: str) -> Iterator[str]:
     """One half of a sentence that a semicolon or ", and it" divides."""
     halves = re.split(r"[;；]\s*", text)
     if len(halves) == 2 and min(map(len, halves)) >= (8 if is_chinese(text) else 30) and "(" not in text:
-        first, second = halves
+        first = halves[0]
         if not re.search('[：:「“"《（一二首先]', text[: len(first)]):
             yield first + ("。" if is_chinese(text) else ".")
     clause = re.fullmatch(r"([^,;:\"“()]{30,}), and ((?:it|he|she|they|the) [^;:\"“()]{30,}\.)", text)
@@ -273,11 +299,11 @@ _SYNONYMS = (
     (r"\bsuch as\b", "like"), (r"\bbecause of\b", "due to"), (r"^However, ", "Nevertheless, "),
     (r"\bin order to\b", "to"), (r"\bfor example\b", "for instance"), (r"\btherefore\b", "thus"),
     (r"\balthough\b", "though"), (r"\bmore than (?=\d)", "over "), (r"\bapproximately\b", "about"),
-    (r"\b(is|are|was|were) also\b", r"\1 additionally"), (r"\bbegan\b", "started"), (r"\bwithin\b", "inside"),
+    (r"\b(is|are|was|were) also\b", r"\1 additionally"), (r"\bbegan\b", "started"), 
     (r"^In addition, ", "Also, "), (r"\busually\b", "normally"), (r"\bprior to\b", "before"),
     ("例如", "比如"), ("并且", "而且"), ("並且", "而且"), ("因为", "由于"), ("因為", "由於"), ("目前", "现在"),
-    ("大约", "约"), ("大約", "約"), ("此外", "另外"), ("虽然", "尽管"), ("雖然", "儘管"), ("以及", "和"),
-    ("因此", "所以"), ("位于", "坐落在"), ("位於", "坐落在"), ("成为", "变成"), ("成為", "變成"), ("曾经", "曾"),
+    ("大约", "约"), ("大約", "約"), ("此外", "另外"), ("虽然", "尽管"), ("雖然", "儘管"), ("(?<!、)以及", "和"),
+    ("(?:^|(?<=[，；]))因此", "所以"), ("位于", "坐落在"), ("位於", "坐落在"), ("曾经", "曾"),
     ("曾經", "曾"), ("由于", "因为"), ("由於", "因為"), ("但是", "不过"),
 )  # fmt: skip
 
@@ -303,7 +329,7 @@ VARIETIES: dict[str, Rewriting] = {
 
 def rewritings(text: str) -> list[tuple[str, str]]:
     """(variety, sentence) of every rewriting that fits, the sentence itself first."""
-    found = {}
+    found: dict[str, str] = {}
     for variety, rewrite in VARIETIES.items():
         for said in rewrite(text):
             found.setdefault(said, variety)

@@ -172,11 +172,13 @@ def repaired(case: Case, script: Script, critiques: list[dict[str, Any]], answer
     }
     if not script.drafts:
         return row
-    verified = [v["text"] for v in critiques[0]["verdicts"][1:] if v["verdict"] == "supported"]
+    # The passage may have been found, and the first sentence written, in the second round only.
+    first = next(critique["verdicts"] for critique in critiques if critique["verdicts"])
+    verified = [v["text"] for v in first[1:] if v["verdict"] == "supported"]
     kept = all(text in answer.best_draft for text in verified)
     mended = parse_marks(case.replaced)[0] in answer.best_draft and not _in(case, answer.best_draft)
     return row | {
-        "caught": critiques[0]["verdicts"][0]["verdict"] != "supported",
+        "caught": first[0]["verdict"] != "supported",
         "drafts": script.drafts,
         "outcome": answer.outcome,
         "repaired": mended and kept,
