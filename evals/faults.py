@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import zip_longest
 from random import Random
 
@@ -218,13 +218,14 @@ def _gold(row: Row, document: Row, corpus: Corpus) -> Place | None:
     return place if _whole(place.text) else None
 
 
-def _words(text: str) -> set[str]:
-    return {token for token in lexical_tokens(text) if token not in STOP_WORDS}
+@lru_cache(maxsize=1024)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(token for token in lexical_tokens(text) if token not in STOP_WORDS)
 
 
 def _whole(text: str) -> bool:
     """A sentence of ordinary length that begins and ends as one, with nothing open in it."""
-    pairs = ("()", "（）", "「」", "《》", "“”")
+    pairs = (("(", ")"), ("（", "）"), ("「", "」"), ("《", "》"), ("“", "”"))
     balanced = all(text.count(a) == text.count(b) for a, b in pairs) and text.count('"') % 2 == 0
     if is_chinese(text):
         return balanced and 10 <= len(text) <= 150 and text.endswith("。") and text[0] not in "，、）」"
