@@ -606,7 +606,7 @@ def _negation_zh(text: str) -> Iterator[str]:
         if (
             not glued
             and not attribute
-            and not re.search("[曾将將被能会會使让讓以想为為来來后後隶隸附]$", text[:at])
+            and not re.search("[曾将將被能会會使让讓以想为為来來后後隶隸附有]$", text[:at])
         ):
             yield text.replace(old, new)
 
