@@ -60,6 +60,8 @@ def _stands_alone(text: str, number: Number, dates: list[DateSpan]) -> bool:
         return False  # glued to something, or part of a name: Apollo 11
     if re.match(r"\s?[-–—/:~×±年月日世號号至到]|\.\d|\s(?:BC|AD)\b|s\b", after):
         return False
+    if before.count("《") > before.count("》"):
+        return False  # in a title
     bare_year = re.fullmatch(r"[12]\d{3}", text[number.start : number.end])
     return not bare_year and number.value > 1 and number.value == abs(number.value)
 
@@ -163,7 +165,7 @@ def _notations(text: str, number: Number) -> Iterator[str]:
     span = digits_span(text, number)
     whole = number.value == int(number.value)
     if span is None:
-        word = re.match(r"[a-z]+|[二三四五六七八九十百千零]+", said)
+        word = re.match(r"[a-z]+|[一二三四五六七八九十百千零]+", said)
         if (
             word
             and whole
@@ -288,7 +290,7 @@ def divided(text: str) -> Iterator[str]:
     halves = re.split(r"[;；]\s*", text)
     if len(halves) == 2 and min(map(len, halves)) >= (8 if is_chinese(text) else 30) and "(" not in text:
         first = halves[0]
-        if not re.search('[：:「“"《（一二首先]', text[: len(first)]):
+        if not re.search('[：:「“"《（]|首先|一方面', text[: len(first)]):
             yield first + ("。" if is_chinese(text) else ".")
     clause = re.fullmatch(r"([^,;:\"“()]{30,}), and ((?:it|he|she|they|the) [^;:\"“()]{30,}\.)", text)
     if clause:

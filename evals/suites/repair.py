@@ -175,15 +175,17 @@ def repaired(case: Case, script: Script, critiques: list[dict[str, Any]], answer
     # The passage may have been found, and the first sentence written, in the second round only.
     first = next(critique["verdicts"] for critique in critiques if critique["verdicts"])
     verified = [v["text"] for v in first[1:] if v["verdict"] == "supported"]
+    caught = first[0]["verdict"] != "supported"
     kept = all(text in answer.best_draft for text in verified)
     mended = parse_marks(case.replaced)[0] in answer.best_draft and not _in(case, answer.best_draft)
     return row | {
-        "caught": first[0]["verdict"] != "supported",
+        "caught": caught,
         "drafts": script.drafts,
         "outcome": answer.outcome,
         "repaired": mended and kept,
         "kept": kept,
-        "fault_in_answer": stands(case.faulty, answer),
+        # Where only its citation was wrong, the sentence itself is right once it is cited anew.
+        "fault_in_answer": stands(case.faulty, answer) and (not caught or _in(case, answer.text)),
         "answered": answer.outcome in ("verified", "partial"),
     }
 
