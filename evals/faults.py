@@ -423,7 +423,7 @@ def _as_written(text: str, start: int, end: int, value: int) -> str | None:
     word = re.match(r"[a-z]+(?=\s|$)", said)
     if word and word.group() in _SMALL:
         return (_SMALL[value] if value < len(_SMALL) else str(value)) + said[word.end() :]
-    numeral = re.match(r"[二两兩三四五六七八九十百千零]+(?![万萬亿億分])", said)
+    numeral = re.match(r"[一二两兩三四五六七八九十百千零]+(?![万萬亿億分])", said)
     return chinese_numeral(value) + said[numeral.end() :] if numeral and value < 10000 else None
 
 

@@ -58,7 +58,7 @@ def _stands_alone(text: str, number: Number, dates: list[DateSpan]) -> bool:
         return False
     if re.search(r"[A-Za-z0-9\-–—/:~.+×±第至到]$", before) or re.search(r".[A-Z][\w.'-]*\s$", before):
         return False  # glued to something, or part of a name: Apollo 11
-    if re.match(r"\s?[-–—/:~×±年月日世號号至到一二三四五六七八九十百千]|\.\d|\s(?:BC|AD)\b|s\b", after):
+    if re.match(r"\s?[-–—/:~×±年月日世號号至到]|\.\d|\s(?:BC|AD)\b|s\b", after):
         return False
     if before.count("《") > before.count("》"):
         return False  # in a title
@@ -334,5 +334,6 @@ def rewritings(text: str) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     for variety, rewrite in VARIETIES.items():
         for said in rewrite(text):
-            found.setdefault(said, variety)
+            if said:  # nothing is left of a text that is one parenthesis
+                found.setdefault(said, variety)
     return [(variety, said) for said, variety in found.items()]
