@@ -136,29 +136,57 @@ def judged(case: Case, script: Script, critiques: list[dict[str, Any]], answer: 
     }
     if not script.drafts:
         return row
-    verdicts = critiques[0]["verdicts"]
-    if len(verdicts) != len(script.sound) + bool(case.faulty):
-        raise RuntimeError(f"{case.id}: {len(verdicts)} verdicts for another number of sentences")
-    first, others = verdicts[: bool(case.faulty)], verdicts[bool(case.faulty) :]
+    written = ([case.faulty] if case.faulty else []) + [case.sound[n] for n in script.sound]
+    groups = by_sentence(written, critiques[0]["verdicts"])
+    first = groups[0] if case.faulty else []
+    others = groups[bool(case.faulty) :]
     row |= {
         "outcome": answer.outcome,
         "faulty": case.faulty,
         "replaced": case.replaced,
-        "reached": any(one["verdict"] == "supported" for one in first),
+        # A piece that the sound sentence holds as well is not where the fault is.
+        "reached": any(
+            one["verdict"] == "supported" and not _within(one["text"], case.replaced) for one in first
+        ),
         "in_answer": bool(case.faulty) and stands(case.faulty, answer),
-        "reason": "".join(one["reason"] for one in first),
+        "reason": "; ".join(one["reason"] for one in first),
     }
     row["sound"] = [
         {
             "variety": case.varieties[n],
             "text": case.sound[n],
             "origin": case.origins[n],
-            "removed": one["verdict"] != "supported",
-            "reason": one["reason"],
+            "removed": any(one["verdict"] != "supported" for one in pieces),
+            "reason": "; ".join(one["reason"] for one in pieces if one["verdict"] != "supported"),
         }
-        for n, one in zip(script.sound, others, strict=True)
+        for n, pieces in zip(script.sound, others, strict=True)
     ]
     return row
+
+
+def by_sentence(written: Sequence[str], verdicts: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The verdicts of each sentence that was written: the critic may cut one into several claims, in order.
+
+    Raises RuntimeError for a claim that is part of none.
+    """
+    groups: list[list[dict[str, Any]]] = [[] for _ in written]
+    place = 0
+    for one in verdicts:
+        while place < len(written) and not _within(one["text"], written[place]):
+            place += 1
+        if place == len(written):
+            raise RuntimeError(f"no sentence holds the claim {one['text'][:80]!r}")
+        groups[place].append(one)
+    return groups
+
+
+def _within(piece: str, sentence: str) -> bool:
+    """Whether a claim is a piece of a sentence, marks such as [2] aside."""
+    return _letters(piece) in _letters(sentence)
+
+
+def _letters(text: str) -> str:
+    return "".join(char for char in parse_marks(text)[0] if char.isalnum())
 
 
 def repaired(case: Case, script: Script, critiques: list[dict[str, Any]], answer: Answer) -> dict[str, Any]:
@@ -174,10 +202,11 @@ def repaired(case: Case, script: Script, critiques: list[dict[str, Any]], answer
         return row
     # The passage may have been found, and the first sentence written, in the second round only.
     first = next(critique["verdicts"] for critique in critiques if critique["verdicts"])
-    verified = [v["text"] for v in first[1:] if v["verdict"] == "supported"]
-    caught = first[0]["verdict"] != "supported"
-    kept = all(text in answer.best_draft for text in verified)
-    mended = parse_marks(case.replaced)[0] in answer.best_draft and not _in(case, answer.best_draft)
+    own = [v for v in first if _within(v["text"], case.faulty)]
+    verified = [v["text"] for v in first if v not in own and v["verdict"] == "supported"]
+    caught = not any(v["verdict"] == "supported" and not _within(v["text"], case.replaced) for v in own)
+    kept = all(_within(text, answer.best_draft) for text in verified)
+    mended = _within(case.replaced, answer.best_draft) and not _in(case, answer.best_draft)
     return row | {
         "caught": caught,
         "drafts": script.drafts,
