@@ -32,7 +32,7 @@ class Settings:
     """No new round begins once the chat model has read and written so many tokens; 0 for no limit."""
     max_passages: int = 240
     """Passages that the rounds of a run may find, 1 to 1000; no new round begins with more."""
-    passages: int = 6
+    passages: int = 10
     """Passages taken for each query, 1 to 20."""
     max_evidence: int = 10
     """Passages that a draft is given and may cite, 1 to 100."""
