@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.budget import Budget
 from agent.evidence import shown_evidence
-from agent.state import Evidence, Outcome, State, Stop, Verdict
+from agent.state import Conflict, Evidence, Outcome, State, Stop, Verdict
 from retrieval.load import line_of
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class Answer:
     lang: str
     confidence: float
     """Probability in [0, 1] that the best draft answers the question, as the critic sees it."""
+    conflicts: tuple[Conflict, ...]
+    """Where other passages contradict a claim; they are quoted among the claims."""
     best_draft: str
     """The supported sentences of the best draft, given as the answer or not: for measuring."""
     stopped: Stop
@@ -88,6 +90,7 @@ class Answer:
             "queries": list(self.queries),
             "evidence": [dict(item) for item in self.evidence],
             "missing": list(self.missing),
+            "conflicts": [dict(one) for one in self.conflicts],
             "notes": list(self.notes),
             "model": self.model,
             "run_id": self.run_id,
@@ -122,6 +125,7 @@ def answer_of(state: State, library: Library, model: str, budget: Budget) -> Ans
         tokens=int(budget["tokens"]["used"]),
         lang=state["plan"]["lang"],
         confidence=round(state["best"]["sufficiency"], 4),
+        conflicts=tuple(state.get("conflicts", [])),
         best_draft=" ".join(c["text"] for c in state["best"]["claims"] if c["verdict"] == "supported"),
         stopped=state["stopped"],
         budget=budget,

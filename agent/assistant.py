@@ -55,12 +55,14 @@ class Agent:
         settings: Settings | None = None,
         *,
         chat_model: BaseChatModel | None = None,
+        judge_model: BaseChatModel | None = None,
         today: Callable[[], date] = date.today,
     ) -> None:
         switch_off_telemetry()
         defer_unused()
         self.settings = settings or read_settings()
         self._chat_model = chat_model
+        self._judge_model = judge_model
         self._today = today
         self._library: Library | None = None
         self._graph: Any = None
@@ -82,9 +84,10 @@ class Agent:
         if self._library:
             self._library.close()
             self._library = None
-        close = getattr(self._chat_model, "close", None)
-        if close:
-            close()
+        for model in (self._chat_model, self._judge_model):
+            close = getattr(model, "close", None)
+            if close:
+                close()
 
     @property
     def library(self) -> Library:
@@ -209,11 +212,13 @@ class Agent:
         """The runtime context, over the library or over `docs` alone."""
         with self._opening:
             if self._chat_model is None:
-                self._chat_model = build_chat_model(self.settings)
+                self._chat_model = build_chat_model(self.settings, self.settings.model)
+            if self._judge_model is None:
+                self._judge_model = build_chat_model(self.settings, self.settings.judge_model)
         if not docs:
             self._warm_up()
             memory = self.library if self.settings.remember else None
-            yield build_deps(self.settings, self.library, memory, self._chat_model, self._today)
+            yield self._built(self.library, memory)
             return
         with tempfile.TemporaryDirectory(prefix="toulmin-") as folder, self._docs_library(folder) as library:
             report = library.add([Path(path) for path in docs])
@@ -222,7 +227,10 @@ class Agent:
                     f"{one['path']}: {one['reason']}" for one in report.failed + report.skipped
                 )
                 raise InputError(f"nothing to read in --docs ({reasons or 'no files there'})")
-            yield build_deps(self.settings, library, None, self._chat_model, self._today)
+            yield self._built(library, None)
+
+    def _built(self, library: Library, memory: Library | None) -> Deps:
+        return build_deps(self.settings, library, memory, self._chat_model, self._judge_model, self._today)
 
     def _warm_up(self) -> None:
         """Load the embedder beside the import of the graph: each takes a good part of a cold start."""

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal, TypedDict
+from typing import Literal
 
 from agent.reasoners.features import Asked, plain, says, stems
 from agent.reasoners.language import names_in
-from agent.state import AnswerType, Claim, Evidence, Lang
+from agent.state import AnswerType, Claim, Conflict, Evidence, Lang
 from retrieval.split import sentences
 from retrieval.tokens import CJK, STOP_WORDS, fold, is_chinese, stem
 from tools.dates import DateSpan, find_dates
@@ -34,18 +34,6 @@ COPIED = 8  # shared words above which one sentence is a copy of the other, what
 MOST = 0.6  # share of the question that counts as most of it
 MAX_CHARS = 600
 ROUNDING = Decimal("0.05")  # relative difference allowed to a number that says "about", or that is round
-
-
-class Conflict(TypedDict):
-    """A sentence that contradicts a claim. Offsets count in its source text."""
-
-    claim: int  # index of the claim
-    evidence: int  # number of the evidence that holds the contradicting sentence
-    start: int
-    end: int
-    what: What
-    ours: str  # the two values as written; for a negation the two sentences
-    theirs: str
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from agent.state import Evidence, Found
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from agent.critic.entail import Entailer
+    from agent.critic.sufficiency import Thresholds
     from agent.reasoners import Reasoner
     from retrieval.embed import Embedder
     from retrieval.library import Library
@@ -39,6 +41,12 @@ class Deps:
     reasoner: Reasoner
     fallback: Reasoner
     """Stands in where the reasoner's chat model fails; the extractive one, which cannot."""
+    judge: Reasoner
+    """Judges what the checks leave undecided; another model than the writer's where one is named."""
+    writers: tuple[Reasoner, ...]
+    """Who drafts: one in turn for each path."""
+    thresholds: Thresholds
+    entailer: Entailer | None = None
     today: Callable[[], date] = date.today
     spent: Callable[[], Spent] = field(default_factory=Meter)
     """What the run has used so far."""
@@ -80,14 +88,14 @@ def prepare(settings: Settings, *, repair: bool = False) -> Path:
     return prepare_minilm(settings.cache_folder, repair=repair)
 
 
-def build_chat_model(settings: Settings) -> BaseChatModel | None:
-    """The chat model that the settings name, or None for the extractive reasoner.
+def build_chat_model(settings: Settings, name: str) -> BaseChatModel | None:
+    """The chat model of that name, or None for the extractive reasoner.
 
     Raises `ModelError` for a file that is not there.
     """
-    if settings.model in ("", EXTRACTIVE):
+    if name in ("", EXTRACTIVE):
         return None
-    path = Path(settings.model).expanduser()
+    path = Path(name).expanduser()
     if not path.exists():
         raise ModelError(f"no such model file: {path}; give a path to a GGUF file, or --model extractive")
     from agent.models.engine import check_file
@@ -118,14 +126,32 @@ def build_deps(
     library: Library,
     memory: Library | None,
     chat_model: BaseChatModel | None,
+    judge_model: BaseChatModel | None = None,
     today: Callable[[], date] = date.today,
 ) -> Deps:
-    """The runtime context: the chat reasoner over a chat model, or the extractive one without."""
+    """The runtime context: the chat reasoner over a chat model, or the extractive one without.
+
+    A `judge_model` judges in place of the writer, and drafts every other path.
+    """
+    from agent.critic.sufficiency import thresholds
     from agent.reasoners.extractive import Extractive
 
     extractive = Extractive(library, moves_of(settings))
-    if chat_model is None:
-        return Deps(settings, library, memory, extractive, extractive, today)
-    from agent.reasoners.chat import ChatReasoner
+    reasoner: Reasoner = extractive
+    judge: Reasoner = extractive
+    if chat_model is not None:
+        from agent.reasoners.chat import ChatReasoner
 
-    return Deps(settings, library, memory, ChatReasoner(chat_model, extractive), extractive, today)
+        reasoner = ChatReasoner(chat_model, extractive)
+        judge = ChatReasoner(judge_model, extractive) if judge_model else reasoner
+    return Deps(
+        settings,
+        library,
+        memory,
+        reasoner,
+        extractive,
+        judge,
+        (reasoner, judge) if judge_model else (reasoner,),
+        thresholds(settings.strictness),
+        today=today,
+    )

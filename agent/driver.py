@@ -84,6 +84,7 @@ def cut_short(state: State) -> State:
         "answer_type": "other",
         "queries": [],
         "call": None,
+        "sweep": None,
     }
     plan: Plan = {**state.get("plan", unplanned), "need": "search"}
     blank: State = {

@@ -8,7 +8,7 @@ from agent.reasoners.features import Asked
 from agent.relevance import features, relevance
 from agent.state import Evidence, Query, Span, State
 from retrieval.search import Passage
-from retrieval.store import StoredChunk
+from retrieval.store import Document, StoredChunk
 from tools import Call
 
 
@@ -47,6 +47,31 @@ def of_passages(
         item["relevance"] = round(relevance(features(asked, item, query, rank, rarity)), 4)
         found.append(item)
     return found
+
+
+def of_part(
+    document: Document, source: str, span: tuple[int, int], heading: str, page: int | None
+) -> Evidence:
+    """A part of a document that is read from end to end; it belongs to no chunk."""
+    return {
+        "number": 0,
+        "kind": "passage",
+        "chunk_id": 0,
+        "document_id": document.id,
+        "path": document.path,
+        "title": document.title,
+        "heading": heading,
+        "page": page,
+        "start": span[0],
+        "end": span[1],
+        "text": source[span[0] : span[1]],
+        "score": 1.0,
+        "cosine": 0.0,
+        "query": "",
+        "relevance": 1.0,
+        "round": 0,
+        "rests_on": [],
+    }
 
 
 def of_tool(call: Call, text: str, rests_on: list[Span], round_: int) -> Evidence:

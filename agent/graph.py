@@ -4,6 +4,8 @@
                                  ^                        |
                                  '----- reformulate <-----'
 
+A tool over the question alone skips `retrieve`; a whole-document question goes plan > sweep > draft.
+
 Nodes are in `nodes.py`, forks in `routes.py`, the state in `state.py`. No logic here.
 """
 
@@ -15,8 +17,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from agent.deps import Deps
-from agent.nodes import act, critique, draft, plan, recall, reformulate, remember, retrieve, settle
-from agent.routes import after_critique, after_plan, after_reformulate, after_retrieve
+from agent.nodes import act, critique, draft, plan, recall, reformulate, remember, retrieve, settle, sweep
+from agent.routes import after_critique, after_plan, after_reformulate, after_retrieve, after_sweep
 from agent.state import State
 
 
@@ -24,15 +26,16 @@ def build_graph() -> CompiledStateGraph[State, Deps, State, State]:
     """The compiled state machine. What it needs comes with each run, as `context=Deps(...)`."""
     graph: StateGraph[State, Deps, State, State] = StateGraph(State, context_schema=Deps)
     nodes: tuple[Any, ...] = (
-        recall, plan, retrieve, act, draft, critique, reformulate, settle, remember,
+        recall, plan, retrieve, act, sweep, draft, critique, reformulate, settle, remember,
     )  # fmt: skip
     for node in nodes:
         graph.add_node(node.__name__, node)
 
     graph.add_edge(START, "recall")
     graph.add_edge("recall", "plan")
-    graph.add_conditional_edges("plan", after_plan, ["retrieve", "act", "draft"])
+    graph.add_conditional_edges("plan", after_plan, ["retrieve", "act", "sweep", "draft"])
     graph.add_conditional_edges("retrieve", after_retrieve, ["act", "draft"])
+    graph.add_conditional_edges("sweep", after_sweep, ["retrieve", "draft"])
     graph.add_edge("act", "draft")
     graph.add_edge("draft", "critique")
     graph.add_conditional_edges("critique", after_critique, ["settle", "reformulate"])

@@ -39,6 +39,21 @@ def turns(memory: Library | None, thread: str) -> list[Turn]:
     ]
 
 
+def recent_documents(memory: Library | None, thread: str) -> list[int]:
+    """Ids of the documents that answers of the thread cited, the latest first."""
+    if memory is None or not thread:
+        return []
+    found: dict[int, None] = {}
+    for record in reversed(memory.store.turns(thread, WINDOW_TURNS)):
+        run = memory.store.run(record.payload["run_id"])
+        for claim in run["payload"]["claims"] if run else []:
+            for citation in claim["citations"]:
+                document_id = memory.store.document_id(citation["path"])
+                if document_id:
+                    found.setdefault(document_id)
+    return list(found)
+
+
 def episodes(memory: Library | None, question: str) -> list[Record]:
     """Earlier verified questions that asked the same, likeliest first."""
     if memory is None or not memory.store.chunk_count("mid"):

@@ -12,16 +12,19 @@ from langgraph.runtime import Runtime
 
 from agent import memory
 from agent.critic import critique_claims
-from agent.critic.sufficiency import PARTIAL_AT, VERIFIED_AT, missing_terms, sufficiency
+from agent.critic.sufficiency import Thresholds, missing_terms, sufficiency
 from agent.deps import Deps
+from agent.disagreement import contradicting, lines_of
 from agent.errors import ModelError
 from agent.evidence import of_passages, of_tool, shown_evidence
 from agent.moves import question_query
 from agent.operands import fill_operands
-from agent.reasoners.features import ask
+from agent.paths import best_of, rank, turned
+from agent.reasoners.features import Asked, ask
 from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.routes import stop_of
-from agent.state import Claim, Draft, Evidence, Outcome, Search, State
+from agent.state import Claim, Draft, Evidence, Outcome, Plan, Search, State, merge_evidence
+from agent.whole import aim, parts_of, quoted
 from retrieval.store import StoreError
 from tools import ToolError, run_call
 
@@ -55,8 +58,19 @@ def recall(state: State, runtime: Run) -> Changed:
 
 def plan(state: State, runtime: Run) -> Changed:
     """What the question needs, and the first queries."""
-    planned = runtime.context.reasoner.plan(state["standalone"], runtime.context.today())
-    return {"plan": planned, "queries": [question_query(text) for text in planned["queries"]]}
+    deps = runtime.context
+    planned = deps.reasoner.plan(state["standalone"], deps.today())
+    unclear = ""
+    if planned["need"] == "search":
+        recent = memory.recent_documents(deps.memory, state["thread"])
+        aimed = aim(state["standalone"], deps.library, recent)
+        if isinstance(aimed, str):
+            unclear = aimed
+            planned = {**planned, "need": "sweep"}
+        elif aimed:
+            planned = {**planned, "need": "sweep", "sweep": aimed}
+    queries = [question_query(text) for text in planned["queries"]]
+    return {"plan": planned, "queries": queries, "unclear": unclear}
 
 
 def retrieve(search: Search, runtime: Run) -> Changed:
@@ -88,19 +102,45 @@ def act(state: State, runtime: Run) -> Changed:
     return {"tool_failure": "", "evidence": runtime.context.found([evidence])}
 
 
+def sweep(state: State, runtime: Run) -> Changed:
+    """The parts of whole documents, and what is quoted of them; a search where nothing is."""
+    deps, planned = runtime.context, state["plan"]
+    if planned["sweep"] is None:
+        return {"quoted": []}
+    evidence = merge_evidence([], deps.found(parts_of(planned["sweep"], deps.library)))
+    claims = quoted(planned["sweep"], planned["lang"], evidence)
+    if not claims and deps.reasoner.name == deps.fallback.name:
+        return {"plan": {**planned, "need": "search", "sweep": None}, "quoted": []}
+    return {"evidence": deps.found(evidence), "quoted": claims}
+
+
 def draft(state: State, runtime: Run) -> Changed:
     """Sentences, each with the evidence numbers it rests on. Unverified until `critique` has seen them."""
+    deps, sweeping = runtime.context, state["plan"]["need"] == "sweep"
     kept = [claim for claim in _best_claims(state) if claim["verdict"] == "supported"]
-    deps, notes = runtime.context, []
+    last = state["draft"]["claims"] if "draft" in state else []
+    failed = [claim for claim in last if claim["verdict"] != "supported"]
     cited = {number for claim in kept for number in claim["evidence"]}
-    shown = most_relevant(state.get("evidence", []), deps.settings.max_evidence, cited)
-    given = (state["standalone"], state["plan"], shown, kept)
-    try:
-        claims = deps.reasoner.draft(*given)
-    except ModelError as error:
-        claims, notes = deps.fallback.draft(*given), [f"draft: {error}"]
-    written: Draft = {"claims": claims, "sufficiency": 0.0, "missing": [], "round": state["round"]}
-    return {"draft": written, "shown": [item["number"] for item in shown], "notes": notes}
+    found = state.get("evidence", [])
+    shown = found if sweeping else most_relevant(found, deps.settings.max_evidence, cited)
+    paths, notes = [], []
+    for n in range(1 if sweeping else deps.settings.paths):
+        writer = deps.writers[n % len(deps.writers)]
+        given = (
+            state["standalone"],
+            state["plan"],
+            turned(shown, n),
+            state["quoted"] if sweeping else kept,
+            failed,
+        )
+        try:
+            paths.append(writer.draft(*given))
+        except ModelError as error:
+            paths.append(deps.fallback.draft(*given))
+            notes.append(f"draft: {error}")
+    written: Draft = {"claims": paths[0], "sufficiency": 0.0, "missing": [], "round": state["round"]}
+    numbers = [item["number"] for item in shown]
+    return {"draft": written, "others": paths[1:], "shown": numbers, "notes": notes}
 
 
 def critique(state: State, runtime: Run) -> Changed:
@@ -110,22 +150,39 @@ def critique(state: State, runtime: Run) -> Changed:
         answered: Draft = {**state["draft"], "sufficiency": 1.0}
         return {"draft": answered, "best": answered, "passed": True}
     sources = _sources(deps, evidence)
-    claims = critique_claims(state["standalone"], state["draft"]["claims"], evidence, sources, deps.reasoner)
-    supported = [claim for claim in claims if claim["verdict"] == "supported"]
     asked = ask(state["standalone"], deps.idf)
-    # A quotation does not stand in for a computation that could not be done.
-    enough = 0.0 if state["tool_failure"] else sufficiency(asked, supported, evidence)
-    judged: Draft = {
-        "claims": claims,
-        "sufficiency": enough,
-        "missing": missing_terms(asked, supported, evidence),
-        "round": state["round"],
-    }
+    drafts: list[Draft] = []
+    for claims in (state["draft"]["claims"], *state.get("others", [])):
+        checked = critique_claims(
+            state["standalone"],
+            claims,
+            evidence,
+            sources,
+            deps.judge,
+            deps.entailer,
+            deps.settings.critic_timeout_s,
+        )
+        drafts.append(_judged(checked, asked, evidence, state))
+    judged = best_of(drafts) if len(drafts) > 1 else drafts[0]
     best = judged
-    if "best" in state and state["best"]["sufficiency"] >= judged["sufficiency"]:
+    if "best" in state and rank(state["best"]) >= rank(judged):
         best = state["best"]  # a later failure never costs an earlier success
-    passed = judged["sufficiency"] >= VERIFIED_AT and len(supported) == len(claims)
+    sound = all(claim["verdict"] == "supported" for claim in judged["claims"])
+    passed = judged["sufficiency"] >= deps.thresholds["verified"] and sound
     return {"draft": judged, "best": best, "passed": passed}
+
+
+def _judged(claims: list[Claim], asked: Asked, evidence: list[Evidence], state: State) -> Draft:
+    """A draft with what its supported claims are worth as an answer."""
+    supported = [claim for claim in claims if claim["verdict"] == "supported"]
+    missing = missing_terms(asked, supported, evidence)
+    if state["tool_failure"]:
+        enough = 0.0  # a quotation does not stand in for a computation that could not be done
+    elif state["plan"]["need"] == "sweep":
+        enough, missing = float(bool(supported)), []  # the document was read from end to end
+    else:
+        enough = sufficiency(asked, supported, evidence)
+    return {"claims": claims, "sufficiency": enough, "missing": missing, "round": state["round"]}
 
 
 def reformulate(state: State, runtime: Run) -> Changed:
@@ -148,22 +205,58 @@ def reformulate(state: State, runtime: Run) -> Changed:
 def settle(state: State, runtime: Run) -> Changed:
     """Keep what is verified of the best draft, say what it amounts to, and which budget ended the loop."""
     deps = runtime.context
-    return {**settled(state), "stopped": stop_of(state, deps.settings, deps.spent())}
+    stopped = stop_of(state, deps.settings, deps.spent())
+    answered = settled(state, deps.thresholds)
+    if answered["claims"] and state["plan"]["need"] != "sweep":
+        answered |= disagreement(state, answered, deps)
+    return {**answered, "stopped": stopped}
 
 
-def settled(state: State) -> Changed:
+def settled(state: State, thresholds: Thresholds) -> Changed:
     """The answer that the best draft gives, and its outcome. Pure."""
     best, lang = state["best"], state["plan"]["lang"]
+    nothing: Changed = {"claims": [], "missing": [], "conflicts": []}
     if state["plan"]["need"] == "conversation":
         answer = " ".join(claim["text"] for claim in best["claims"])
-        return {"outcome": "verified", "answer": answer, "claims": [], "missing": []}
+        return {**nothing, "outcome": "verified", "answer": answer}
+    if state.get("unclear"):
+        return {**nothing, "outcome": "abstained", "answer": state["unclear"]}
     supported = [claim for claim in best["claims"] if claim["verdict"] == "supported"]
-    outcome = outcome_of(best, supported)
+    outcome = outcome_of(best, supported, thresholds)
     claims = supported if outcome in ("verified", "partial") else []
-    separator = "" if lang == "zh" else " "
     refusal = "computation" if state["tool_failure"] else outcome
-    answer = separator.join(claim["text"] for claim in claims) or REFUSALS[lang][refusal]
-    return {"outcome": outcome, "answer": answer, "claims": claims, "missing": best["missing"]}
+    answer = joined(claims, state["plan"]) or REFUSALS[lang][refusal]
+    return {**nothing, "outcome": outcome, "answer": answer, "claims": claims, "missing": best["missing"]}
+
+
+def joined(claims: list[Claim], planned: Plan) -> str:
+    """Claims as a text: a line each where they are items, else running."""
+    if planned["need"] == "sweep" and len(claims) > 1:
+        return "\n".join(f"- {claim['text']}" for claim in claims)
+    return ("" if planned["lang"] == "zh" else " ").join(claim["text"] for claim in claims)
+
+
+def disagreement(state: State, answered: Changed, deps: Deps) -> Changed:
+    """What other passages say against the answer: claims that quote them, and a line that says so."""
+    evidence = shown_evidence(state)
+    asked, sources = ask(state["standalone"], deps.idf), _sources(deps, evidence)
+    found = contradicting(asked, answered["claims"], evidence, sources)
+    if not found:
+        return {}
+    quoting = [claim for _, claim in found]
+    checked = critique_claims(state["standalone"], quoting, evidence, sources, deps.fallback)
+    pairs = [
+        (conflict, claim)
+        for (conflict, _), claim in zip(found, checked, strict=True)
+        if claim["verdict"] == "supported"
+    ]
+    against = [conflict for conflict, _ in pairs]
+    lines = lines_of(asked, answered["claims"], against, evidence, sources)
+    return {
+        "conflicts": against,
+        "claims": [*answered["claims"], *(claim for _, claim in pairs)],
+        "answer": "\n".join([answered["answer"], *lines]),
+    }
 
 
 def remember(state: State, runtime: Run) -> Changed:
@@ -189,14 +282,14 @@ REFUSALS: dict[str, dict[str, str]] = {
 }
 
 
-def outcome_of(best: Draft, supported: list[Claim]) -> Outcome:
+def outcome_of(best: Draft, supported: list[Claim], thresholds: Thresholds) -> Outcome:
     """The outcome of the best draft: by its sufficiency, and `unverified` where the critic itself failed."""
     if not supported:
         failed = any(claim["verdict"] == "unverified" for claim in best["claims"])
         return "unverified" if failed else "abstained"
-    if best["sufficiency"] >= VERIFIED_AT:
+    if best["sufficiency"] >= thresholds["verified"]:
         return "verified"
-    return "partial" if best["sufficiency"] >= PARTIAL_AT else "abstained"
+    return "partial" if best["sufficiency"] >= thresholds["partial"] else "abstained"
 
 
 def _best_claims(state: State) -> list[Claim]:

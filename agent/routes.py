@@ -16,12 +16,19 @@ from agent.settings import Settings
 from agent.state import Search, State, Stop
 
 
-def after_plan(state: State) -> Literal["draft", "act"] | list[Send]:
-    """A conversation needs no evidence, a bare computation needs only its tool."""
+def after_plan(state: State) -> Literal["draft", "act", "sweep"] | list[Send]:
+    """A conversation needs no evidence, a bare computation only its tool, a sweep no search."""
     need = state["plan"]["need"]
     if need == "conversation":
         return "draft"
+    if need == "sweep":
+        return "sweep"
     return "act" if need == "tool" else searches(state)
+
+
+def after_sweep(state: State) -> Literal["draft"] | list[Send]:
+    """A document in which nothing answers is searched as for any question."""
+    return "draft" if state["plan"]["need"] == "sweep" else searches(state)
 
 
 def after_retrieve(state: State) -> Literal["act", "draft"]:

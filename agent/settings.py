@@ -24,6 +24,14 @@ class Settings:
     """Folder that holds everything the program keeps; None for the platform's own folders."""
     model: str = ""
     """Chat model: a path to a GGUF file, "extractive" for none, or empty for the default."""
+    judge_model: str = ""
+    """Chat model that judges in place of the writer, and drafts every other path; as `model`, or empty."""
+    paths: int = 1
+    """Drafts of each answer, from different orders of the evidence, 1 to 8."""
+    strictness: str = "default"
+    """How sure an answer must be to be given: "strict", "default" or "lenient"."""
+    critic_timeout_s: float = 300.0
+    """Seconds that one call of the critic's models may take; what it does not judge by then is unverified."""
     max_rounds: int = 2
     """Rounds of reformulation after the first pass, 0 to 10."""
     timeout_s: float = 60.0
@@ -52,6 +60,12 @@ class Settings:
         _between("max_rounds", self.max_rounds, 0, 10)
         _between("timeout_s", self.timeout_s, 0, 86_400)
         _between("max_tokens", self.max_tokens, 0, 1_000_000_000)
+        _between("paths", self.paths, 1, 8)
+        _between("critic_timeout_s", self.critic_timeout_s, 0.1, 86_400)
+        if self.strictness not in ("strict", "default", "lenient"):
+            raise SettingsError(
+                f'strictness must be "strict", "default" or "lenient", not {self.strictness!r}'
+            )
         _between("max_passages", self.max_passages, 1, 1000)
         _between("passages", self.passages, 1, 20)
         _between("max_evidence", self.max_evidence, 1, 100)

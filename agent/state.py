@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from tools import Call
 
-Need = Literal["conversation", "search", "tool", "search_then_tool"]
+Need = Literal["conversation", "search", "tool", "search_then_tool", "sweep"]
 AnswerType = Literal["person", "date", "number", "place", "list", "summary", "explanation", "other"]
 Verdict = Literal["supported", "unsupported", "undecided", "unverified"]
 Outcome = Literal["verified", "partial", "abstained", "unverified", "error"]
@@ -93,6 +93,15 @@ class Query(TypedDict):
     open: list[str]  # bridge: terms of the question that it does not
 
 
+class Sweep(TypedDict):
+    """What a question wants of whole documents."""
+
+    kind: Literal["summary", "list", "speakers"]
+    subject: str  # what is to be listed, or the topic; "" for none
+    speaker: str  # the one speaker asked about; "" for all
+    documents: list[int]  # their ids
+
+
 class Plan(TypedDict):
     """What a question needs."""
 
@@ -101,6 +110,19 @@ class Plan(TypedDict):
     answer_type: AnswerType
     queries: list[str]  # the first searches
     call: Call | None  # the tool to run, if any
+    sweep: Sweep | None  # the documents to be read from end to end, if any
+
+
+class Conflict(TypedDict):
+    """A sentence that contradicts a claim. Offsets count in its source text."""
+
+    claim: int  # index of the claim
+    evidence: int  # number of the evidence that holds the contradicting sentence
+    start: int
+    end: int
+    what: Literal["number", "date", "name", "negation"]
+    ours: str  # the two values as written; for a negation the two sentences
+    theirs: str
 
 
 class Draft(TypedDict):
@@ -168,11 +190,15 @@ class State(TypedDict, total=False):
     evidence: Annotated[list[Evidence], merge_evidence]  # recall, retrieve, act: all that was found
     shown: list[int]  # draft: numbers of the evidence that it was given and may cite
     tool_failure: str  # act: why the tool could not run; "" when it did
+    quoted: list[Claim]  # sweep: quotations that answer a whole-document question
+    unclear: str  # plan: what the user must say first; "" for nothing
+    others: list[list[Claim]]  # draft: the claims of further paths, to be checked against the first
     draft: Draft  # draft, then critique
     best: Draft  # critique: the best draft so far
     passed: bool  # critique
     round: int  # reformulate: 0 for the first pass
     seen: int  # reformulate: how much evidence there was before this round's search
+    conflicts: list[Conflict]  # settle: where the files disagree with a claim of the answer
     outcome: Outcome  # settle
     stopped: Stop  # settle
     answer: str  # settle

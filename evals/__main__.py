@@ -10,7 +10,7 @@ from agent.privacy import switch_off_telemetry
 from evals.data import SMALL_DATA
 from evals.report import show, write
 
-SUITES = {name: f"evals.suites.{name}" for name in ("qa", "repair", "retrieval", "speed")}
+SUITES = {name: f"evals.suites.{name}" for name in ("loop", "qa", "repair", "retrieval", "speed")}
 
 
 def main() -> None:
@@ -20,6 +20,7 @@ def main() -> None:
         "--data", type=Path, default=SMALL_DATA, help="folder of data, by default the small set"
     )
     parser.add_argument("--lang", choices=("en", "zh", "long_en"), help="one corpus only")
+    parser.add_argument("--part", help="of the suite, where it has parts: see its file")
     parser.add_argument("--limit", type=int, default=None, help="the first N questions of each corpus")
     parser.add_argument("--model", default=None, help="a GGUF file, for the suites that answer questions")
     parser.add_argument("--json", type=Path, default=None, help="write the result to this file")

@@ -380,6 +380,11 @@ class Store:
             notes=tuple(json.loads(row["notes"])),
         )
 
+    def source_chars(self, document_id: int) -> int:
+        """Length of a document's source text, in characters; 0 for an unknown one."""
+        row = self._db.execute("SELECT length(source) FROM documents WHERE id = ?", (document_id,)).fetchone()
+        return int(row[0]) if row else 0
+
     def file_state(self, document_id: int) -> tuple[str, int, float, str] | None:
         """(path, size_bytes, modified_s, sha256) of a document's file as it was read."""
         row = self._db.execute(

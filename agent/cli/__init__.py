@@ -35,6 +35,14 @@ Model = Annotated[
     str | None,
     typer.Option(help="A GGUF file for the chat model, or 'extractive' for none.", metavar="FILE.gguf"),
 ]
+JudgeModel = Annotated[
+    str | None,
+    typer.Option(help="Another chat model that judges what the first writes.", metavar="FILE.gguf"),
+]
+Paths = Annotated[int | None, typer.Option(help="Drafts of each answer, cross-checked, 1 to 8.")]
+Strict = Annotated[
+    bool | None, typer.Option("--strict/--lenient", help="How sure an answer must be to be given.")
+]
 GpuLayers = Annotated[int | None, typer.Option(help="Model layers to put on the GPU: -1 all, 0 none.")]
 
 
@@ -44,6 +52,9 @@ MaxTokens = Annotated[
 ]
 Timeout = Annotated[float | None, typer.Option(help="Begin no round after this many seconds.")]
 MaxPassages = Annotated[int | None, typer.Option(help="Passages that a run may find, 1 to 1000.")]
+
+
+STRICTNESS: dict[bool | None, str | None] = {True: "strict", False: "lenient", None: None}
 
 
 def main() -> None:
@@ -115,6 +126,9 @@ def ask(
         list[Path] | None, typer.Option("--docs", help="Answer from these files without adding them.")
     ] = None,
     model: Model = None,
+    judge_model: JudgeModel = None,
+    paths: Paths = None,
+    strict: Strict = None,
     gpu_layers: GpuLayers = None,
     max_rounds: MaxRounds = None,
     max_tokens: MaxTokens = None,
@@ -135,6 +149,9 @@ def ask(
 
     flags = {
         "model": model,
+        "judge_model": judge_model,
+        "paths": paths,
+        "strictness": STRICTNESS[strict],
         "gpu_layers": gpu_layers,
         "max_rounds": max_rounds,
         "max_tokens": max_tokens,
@@ -154,6 +171,9 @@ def chat(
         str, typer.Option("--thread", "-t", help="A name, to continue it later; without one, a new one.")
     ] = "",
     model: Model = None,
+    judge_model: JudgeModel = None,
+    paths: Paths = None,
+    strict: Strict = None,
     gpu_layers: GpuLayers = None,
     max_rounds: MaxRounds = None,
     max_tokens: MaxTokens = None,
@@ -169,6 +189,9 @@ def chat(
 
     flags = {
         "model": model,
+        "judge_model": judge_model,
+        "paths": paths,
+        "strictness": STRICTNESS[strict],
         "gpu_layers": gpu_layers,
         "max_rounds": max_rounds,
         "max_tokens": max_tokens,

@@ -42,7 +42,13 @@ def _pieces(claim: Claim) -> Iterator[Claim]:
         return
     parts = list(_parts(text))
     if len(parts) <= 1 and parts == [text.strip()]:
-        yield claim
+        piece, numbers = parse_marks(" ".join(text.split()))
+        # A text that is nothing but marks is left for the critic to refuse.
+        yield {
+            **claim,
+            "text": piece or text,
+            "evidence": list(dict.fromkeys([*claim["evidence"], *numbers])),
+        }
         return
     lead, found = "", False
     for n, part in enumerate(parts):

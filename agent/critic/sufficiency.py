@@ -7,7 +7,11 @@ meaning.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TypedDict
 
 from agent.reasoners.features import (
     Asked,
@@ -21,11 +25,20 @@ from agent.reasoners.features import (
 from agent.state import Claim, Evidence
 from retrieval.tokens import words_of
 
-# Chosen on qa_en and qa_zh (evals/LOG.md): of the answers above the first, 73 % (English, a fifth of the
-# questions written to mislead) and 89 % (Chinese) are right; below the second lie 93 % and 83 % of the
-# questions that the corpus says nothing about.
-VERIFIED_AT = 0.6
-PARTIAL_AT = 0.25
+
+class Thresholds(TypedDict):
+    """From which sufficiency on an answer is `verified`, and from which on it is given at all."""
+
+    verified: float
+    partial: float
+
+
+@cache
+def thresholds(strictness: str) -> Thresholds:
+    """Those of "strict", "default" or "lenient", with what they came from in `thresholds.json`."""
+    text = files("agent.critic").joinpath("thresholds.json").read_text(encoding="utf-8")
+    chosen: Thresholds = json.loads(text)[strictness]
+    return chosen
 
 
 def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> float:

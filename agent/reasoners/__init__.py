@@ -25,9 +25,18 @@ class Reasoner(Protocol):
     def plan(self, question: str, today: date) -> Plan: ...
 
     def draft(
-        self, question: str, plan: Plan, evidence: Sequence[Evidence], kept: Sequence[Claim]
+        self,
+        question: str,
+        plan: Plan,
+        evidence: Sequence[Evidence],
+        kept: Sequence[Claim] = (),
+        failed: Sequence[Claim] = (),
     ) -> list[Claim]:
-        """Claims with the evidence numbers they rest on; `kept` are verified ones of earlier rounds."""
+        """Claims with the evidence numbers they rest on.
+
+        `kept`: verified claims of earlier rounds, or the quotations of a sweep; `failed`: claims of the last
+        draft that were not verified, each to be mended or left out.
+        """
         ...
 
     def judge(

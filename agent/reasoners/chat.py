@@ -17,7 +17,6 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel, Field
 
-from agent.citations import parse_marks
 from agent.errors import ContextOverflow, ModelError
 from agent.moves import new_query
 from agent.prompts import render
@@ -29,6 +28,8 @@ MAX_SENTENCES = 4
 MAX_QUERIES = 3
 MIN_EVIDENCE = 1  # passages kept when a prompt has to shrink to fit the window
 QUESTION_CHARS = 300
+SWEEP_CALLS = 8  # calls for the parts of a whole document
+SWEEP_SENTENCES = 8  # of an answer to a whole-document question, unless it is a list
 # How chat templates and our own fence mark control: <|...|>, </...>, <s>, <start_of_turn>, [INST], ...
 _CONTROL = re.compile(
     r"<[|｜/]|<(?=passage|s>|bos>|eos>|pad>|unk>|start_of|end_of|think|tool)"
@@ -54,6 +55,12 @@ class Sentences(BaseModel):
     """An answer, or an empty list when the passages give none."""
 
     sentences: list[Sentence] = Field(max_length=MAX_SENTENCES)
+
+
+class Chosen(BaseModel):
+    """Numbers of statements."""
+
+    numbers: list[int]
 
 
 class Queries(BaseModel):
@@ -87,23 +94,66 @@ class ChatReasoner:
         return self._fallback.plan(question, today)
 
     def draft(
-        self, question: str, plan: Plan, evidence: Sequence[Evidence], kept: Sequence[Claim]
+        self,
+        question: str,
+        plan: Plan,
+        evidence: Sequence[Evidence],
+        kept: Sequence[Claim] = (),
+        failed: Sequence[Claim] = (),
     ) -> list[Claim]:
+        """After a failed critique only what failed is written anew; verified claims stay as they are."""
         if plan["need"] == "conversation" or any(item["kind"] == "tool" for item in evidence):
             return self._fallback.draft(question, plan, evidence, kept)
         if not evidence:
             return []
-        result: Sentences = self._ask_with_evidence(
-            "draft",
-            plan["lang"],
-            evidence,
-            Sentences,
-            question=quoted(question),
-            sentences=str(MAX_SENTENCES),
-        )
+        if plan["need"] == "sweep":
+            return self._sweep(question, plan, evidence)
+        given = {"question": quoted(question), "sentences": str(MAX_SENTENCES)}
+        name = "draft"
+        if kept or failed:
+            name, given = "repair", given | {"kept": _listed(kept), "failed": _listed(failed)}
+        result: Sentences = self._ask_with_evidence(name, plan["lang"], evidence, Sentences, **given)
         fresh = [_claim(sentence) for sentence in result.sentences[:MAX_SENTENCES] if sentence.text.strip()]
         known = {claim["text"] for claim in kept}
         return [*kept, *(claim for claim in fresh if claim["text"] not in known)]
+
+    def _sweep(self, question: str, plan: Plan, evidence: Sequence[Evidence]) -> list[Claim]:
+        """Sentences of each few parts, then the ones that matter most; a list keeps them all."""
+        size = max(1, -(-len(evidence) // SWEEP_CALLS))
+        written: list[Claim] = []
+        for start in range(0, len(evidence), size):
+            written += self._part(question, plan, evidence[start : start + size])
+        unique = list({claim["text"]: claim for claim in written}.values())
+        if len(unique) <= SWEEP_SENTENCES or (plan["sweep"] and plan["sweep"]["kind"] == "list"):
+            return unique
+        listed = "\n".join(f"S{n}: {quoted(claim['text'])}" for n, claim in enumerate(unique, start=1))
+        asked = render(
+            "choose", plan["lang"], question=quoted(question), claims=listed, count=str(SWEEP_SENTENCES)
+        )
+        chosen: Chosen = self._ask(plan["lang"], asked, Chosen)
+        wanted = set(chosen.numbers[:SWEEP_SENTENCES])
+        return [claim for n, claim in enumerate(unique, start=1) if n in wanted] or unique[:SWEEP_SENTENCES]
+
+    def _part(self, question: str, plan: Plan, evidence: Sequence[Evidence]) -> list[Claim]:
+        """What some parts of a document contribute; halved until they fit the window."""
+        asked = render(
+            "sweep",
+            plan["lang"],
+            evidence=fenced(evidence),
+            question=quoted(question),
+            sentences=str(MAX_SENTENCES),
+        )
+        try:
+            result: Sentences = self._ask(plan["lang"], asked, Sentences)
+        except ContextOverflow:
+            if len(evidence) == 1:
+                raise
+            middle = len(evidence) // 2
+            return [
+                *self._part(question, plan, evidence[:middle]),
+                *self._part(question, plan, evidence[middle:]),
+            ]
+        return [_claim(sentence) for sentence in result.sentences if sentence.text.strip()]
 
     def judge(
         self, question: str, claims: Sequence[Claim], evidence: Sequence[Evidence]
@@ -187,8 +237,12 @@ def fenced(evidence: Sequence[Evidence]) -> str:
 
 
 def _claim(sentence: Sentence) -> Claim:
-    text, marked = parse_marks(" ".join(sentence.text.split()))
-    return new_claim(text, list(dict.fromkeys([*sentence.passages, *marked])))
+    """Lines and marks are left for the critic, which cuts a list into claims."""
+    return new_claim(sentence.text.strip(), sentence.passages)
+
+
+def _listed(claims: Sequence[Claim]) -> str:
+    return "\n".join(f"- {quoted(claim['text'])}" for claim in claims) or "-"
 
 
 def _verdict_schema(count: int) -> dict[str, Any]:

@@ -58,11 +58,20 @@ class Extractive:
             "answer_type": answer_type_of(question),
             "queries": list(dict.fromkeys(queries)),
             "call": call,
+            "sweep": None,
         }
 
     def draft(
-        self, question: str, plan: Plan, evidence: Sequence[Evidence], kept: Sequence[Claim]
+        self,
+        question: str,
+        plan: Plan,
+        evidence: Sequence[Evidence],
+        kept: Sequence[Claim] = (),
+        failed: Sequence[Claim] = (),
     ) -> list[Claim]:
+        """A sweep's quotations are `kept`; else sentences are chosen anew from all the evidence."""
+        if plan["need"] == "sweep":
+            return list(kept)
         if plan["need"] == "conversation":
             return [new_claim(GREETING[plan["lang"]], [])]
         results = [item for item in evidence if item["kind"] == "tool"]

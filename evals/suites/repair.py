@@ -97,7 +97,7 @@ def asking(assistant: Agent, chat: ScriptedChat) -> Ask:
         chat.history.clear()
         *events, answer = assistant.run(case.question)
         assert isinstance(answer, Answer)
-        return script, [e for e in events if isinstance(e, dict) and e["event"] == "critique"], answer
+        return script, [dict(e) for e in events if isinstance(e, dict) and e["event"] == "critique"], answer
 
     return ask
 

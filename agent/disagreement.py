@@ -1,0 +1,56 @@
+"""Says where the files disagree with an answer: quotes the other side, and names both with their dates.
+
+What contradicts what is found by `agent.conflicts`, the dates by `agent.dated`; it does not say who is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+
+from agent.conflicts import Said, conflict_sentence, conflicts
+from agent.dated import document_date
+from agent.reasoners.extractive import new_claim
+from agent.reasoners.features import Asked, plain
+from agent.state import Claim, Conflict, Evidence
+
+Dated = tuple[str, str]  # a document's name and its date, ISO or ""
+
+
+def contradicting(
+    asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence], sources: Mapping[int, str]
+) -> list[tuple[Conflict, Claim]]:
+    """What contradicts the claims, each with a claim, not critiqued yet, that quotes it."""
+    by_number = {item["number"]: item for item in evidence}
+    found = []
+    for conflict in conflicts(asked, claims, evidence):
+        number, start, end = conflict["evidence"], conflict["start"], conflict["end"]
+        text = sources.get(by_number[number]["document_id"], "")[start:end]
+        found.append(
+            (conflict, new_claim(plain(text), [], [{"evidence": number, "start": start, "end": end}]))
+        )
+    return found
+
+
+def lines_of(
+    asked: Asked,
+    claims: Sequence[Claim],
+    found: Sequence[Conflict],
+    evidence: Sequence[Evidence],
+    sources: Mapping[int, str],
+) -> list[str]:
+    """One line for each claim that is contradicted, in the question's language, newest first if known."""
+    lines = []
+    for n in dict.fromkeys(conflict["claim"] for conflict in found):
+        against = [conflict for conflict in found if conflict["claim"] == n]
+        own = claims[n]["citations"][0]["evidence"]
+        said = [_said(own, against[0]["ours"], evidence, sources)]
+        said += [_said(one["evidence"], one["theirs"], evidence, sources) for one in against]
+        lines.append(conflict_sentence(asked.lang, said))
+    return lines
+
+
+def _said(number: int, value: str, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Said:
+    item = next(item for item in evidence if item["number"] == number)
+    date = document_date(item["path"], item["title"], sources.get(item["document_id"], ""))
+    return Said(PurePath(item["path"]).name or item["title"], date, value)
