@@ -202,6 +202,8 @@ def _nearest_term(term: str, known: Mapping[str, int]) -> str:
     letters = set(term)
     best = ("", allowed + 1, 0)
     for other, count in known.items():
+        if other == term:  # known from an earlier question alone, in which it was misspelt as well
+            continue
         # Each letter that only one of them has costs an edit, and the distance is slow.
         if abs(len(other) - len(term)) <= longer and len(letters - set(other)) <= allowed and other.isalpha():
             distance = edits(term, other)

@@ -91,6 +91,11 @@ def test_spelling_takes_the_nearest_known_word(
     assert texts("spelling", failure(question, counts={unknown: 0, **pairs}, known=known)) == [repaired]
 
 
+def test_spelling_is_mended_though_it_was_asked_before() -> None:
+    left = failure("Who built the refarctor?", counts={"refarctor": 0}, known={**VOCABULARY, "refarctor": 1})
+    assert texts("spelling", left) == ["Who built the refractor?"]
+
+
 def test_spelling_takes_the_commonest_among_equals() -> None:
     left = failure("Whose lenx is it?", counts={"lenx": 0})
     assert texts("spelling", left) == ["Whose lent is it?"]

@@ -191,6 +191,13 @@ def test_lexical_search_ranks_in_both_languages(store: Store) -> None:
     }
 
 
+@pytest.mark.parametrize("tier", ["short", "mid"])
+def test_what_was_asked_does_not_count_as_a_document(store: Store, tier: str) -> None:
+    store.put_document("/a", "h", source(ENGLISH), whole(ENGLISH))
+    store.put_record(record("r", tier, text="Is the rent, 租金, a refarctor?"), one(1))
+    assert store.term_counts(["rent", "租金", "refarctor"]) == {"rent": 1, "租金": 0, "refarctor": 0}
+
+
 def test_title_and_heading_are_found_but_not_quoted(store: Store) -> None:
     store.put_document(
         "/a", "h", source("It has six parts.", "The Toulmin model"), whole("It has six parts.", "论证")
