@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.reasoners.features import Asked, Idf, cover, stems, uncovered
 from agent.reasoners.language import names_in
 from agent.state import Evidence, Query
 from retrieval.split import sentences
-from retrieval.tokens import CJK, STOP_WORDS, is_chinese, lexical_tokens, query_terms, stem, words_of
+from retrieval.tokens import CJK, STOP_WORDS, fold, is_chinese, lexical_tokens, query_terms, stem, words_of
 
 MAX_QUERIES = 40  # in one round
 BRIDGE_PASSAGES = 4  # as many best passages ...
@@ -26,7 +26,11 @@ FEEDBACK_TERMS = 6
 VARIANTS = 4  # near words put in place of one
 
 _LATIN = re.compile(r"[a-z]{4,}")
-_GLOSS = r"[A-Za-z][A-Za-z0-9 .&'’-]{1,60}"
+_LETTER = "A-Za-zÀ-ɏ"
+_WORD = re.compile(f"[{_LETTER}]+")
+_CHINESE = re.compile(f"[{CJK}·]{{2,20}}")
+_BRACKET = re.compile("[（(]")
+_GLOSS = f"(?<![{_LETTER}])[{_LETTER}][{_LETTER}0-9 .&'’-]{{1,60}}"
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def spelling(failure: Failure) -> list[Query]:
     """
     repaired = failure.asked.text
     for term, count in failure.counts.items():
-        if count == 0:
+        if count == 0 and _misspelt(term, failure.counts):
             known = _nearest_term(term, failure.near(term[:1]))
             if known:
                 repaired = _replaced(repaired, term, known)
@@ -87,9 +91,9 @@ def spelling(failure: Failure) -> list[Query]:
 def near_words(failure: Failure) -> list[Query]:
     """The question with other forms, from the library's own vocabulary, of the words it did not find."""
     added: list[str] = []
-    wanted = set(failure.missing)
+    wanted = {token for word in failure.missing for token in lexical_tokens(word)}
     for term, count in failure.counts.items():
-        if _LATIN.fullmatch(term) and (count == 0 or term in wanted or stem(term) in wanted):
+        if _LATIN.fullmatch(term) and (count == 0 or term in wanted):
             added += _variants(term, failure.near(term[: max(4, len(stem(term)) - 1)]))
     return [new_query(" ".join([failure.asked.text, *added]), "near")] if added else []
 
@@ -135,7 +139,7 @@ def narrow(failure: Failure) -> list[Query]:
     """The names of the question alone, and each name with the words still open: common words drown them."""
     asked = failure.asked
     names = [name for name in names_in(asked.text) if query_terms(name)]
-    rest = [word for word in failure.missing if not any(word.lower() in name.lower() for name in names)]
+    rest = [word for word in failure.missing if not any(_stands_in(word, name) for name in names)]
     texts = [" ".join([name, *rest[:OPEN_WORDS]]) for name in names]
     return [new_query(text, "narrow") for text in [*names, *texts] if len(names) > 1 or rest]
 
@@ -144,13 +148,15 @@ def widen(failure: Failure) -> list[Query]:
     """The question without its rarest words, of which the library may use others."""
     terms = sorted(failure.counts, key=lambda term: failure.counts[term])
     kept = terms[max(1, len(terms) // 3) :]
-    return [new_query(" ".join(words_of(failure.asked.text, kept)), "widen")] if len(kept) > 1 else []
+    words = words_of(failure.asked.text, kept)
+    return [new_query(" ".join(words), "widen")] if len(kept) > 1 and words else []
 
 
 def gloss(failure: Failure) -> list[Query]:
     """The question's words in the other language, where a passage glosses them: 图尔敏（Toulmin）."""
     texts = [f"{item['title']}\n{item['text']}" for item in failure.passages]
     words = [*names_in(failure.asked.text), *words_of(failure.asked.text, list(failure.counts))]
+    words += [word for text in texts for word in _bracketed(failure.asked.text, text)]
     found = [other for word in dict.fromkeys(words) for other in _glosses(word, texts)]
     return [new_query(" ".join(dict.fromkeys(found)), "gloss")] if found else []
 
@@ -169,10 +175,9 @@ MOVES: dict[str, Move] = {
 
 def _bridging_names(asked: Asked, item: Evidence) -> list[str]:
     """Names of a passage that the question lacks; those beside the question's words first."""
-    known = asked.text.lower()
     names: dict[str, str] = {}
     for name in [item["title"], *names_in(item["text"])]:
-        if name.lower() not in known and query_terms(name):
+        if query_terms(name) and not _stands_in(name, asked.text):
             names.setdefault(name.lower(), name)
     rows = [frozenset(stems(item["text"][start:end])) for start, end in sentences(item["text"])]
 
@@ -185,14 +190,22 @@ def _bridging_names(asked: Asked, item: Evidence) -> list[str]:
 
 
 def _nearest_term(term: str, known: Mapping[str, int]) -> str:
-    """The known term at the least distance, or "" where none is near enough."""
+    """The known term at the least distance, or "" where none is near enough.
+
+    A Chinese word keeps its length: in writing one character is taken for another, hardly ever left out.
+    """
     chinese = is_chinese(term)
     if len(term) < (3 if chinese else 4) or not (chinese or _LATIN.fullmatch(term)):
         return ""
     allowed = 2 if len(term) >= 8 else 1
+    longer = 0 if chinese else allowed
+    letters = set(term)
     best = ("", allowed + 1, 0)
     for other, count in known.items():
-        if abs(len(other) - len(term)) <= allowed and other.isalpha():
+        if other == term:  # known from an earlier question alone, in which it was misspelt as well
+            continue
+        # Each letter that only one of them has costs an edit, and the distance is slow.
+        if abs(len(other) - len(term)) <= longer and len(letters - set(other)) <= allowed and other.isalpha():
             distance = edits(term, other)
             if (distance, -count) < (best[1], -best[2]):
                 best = (other, distance, count)
@@ -224,14 +237,43 @@ def _variants(term: str, known: Mapping[str, int]) -> list[str]:
     return sorted(forms, key=lambda other: -known[other])[:VARIANTS]
 
 
+def _misspelt(term: str, counts: Mapping[str, int]) -> bool:
+    """Whether a term of the question may be misspelt; not a Chinese word that is only segmented otherwise."""
+    pairs = [term[i : i + 2] for i in range(len(term) - 1)]
+    return not is_chinese(term) or any(counts.get(pair) == 0 for pair in pairs)
+
+
 def _replaced(text: str, term: str, known: str) -> str:
-    pattern = re.escape(term) if is_chinese(term) else rf"\b{re.escape(term)}\b"
-    return re.sub(pattern, known, text, flags=re.IGNORECASE)
+    if is_chinese(term):
+        return text.replace(term, known)
+    return _WORD.sub(lambda match: known if fold(match.group()) == term else match.group(), text)
+
+
+def _stands_in(name: str, text: str) -> bool:
+    """Whether a text says a name: "Stanford" does not say "Ford"; Chinese has no word boundaries."""
+    if is_chinese(name):
+        return name in text
+    return (
+        re.search(rf"(?<![{_LETTER}0-9]){re.escape(name)}(?![{_LETTER}0-9])", text, re.IGNORECASE) is not None
+    )
+
+
+def _bracketed(question: str, text: str) -> Iterator[str]:
+    """Chinese words of a question that stand at brackets in a text: segmentation cuts names apart."""
+    for match in _BRACKET.finditer(text):
+        before = text[max(0, match.start() - 10) : match.start()].rstrip("”」》 ")
+        ends = (before[-n:] for n in range(len(before), 1, -1))
+        yield from [end for end in ends if _CHINESE.fullmatch(end) and end in question][:1]
+        within = _CHINESE.match(text, match.end())
+        if within and within.group() in question:
+            yield within.group()
 
 
 def _glosses(word: str, texts: Sequence[str]) -> list[str]:
     """What stands in brackets after a word, or before the brackets that hold it, in the other language."""
     other = _GLOSS if is_chinese(word) else f"[{CJK}·]{{2,20}}"
-    inside = re.compile(rf"{re.escape(word)}[”」》]?\s*[（(]({other})[）),，;；]", re.IGNORECASE)
+    whole = re.escape(word) if is_chinese(word) else rf"(?<![{_LETTER}]){re.escape(word)}"
+    inside = re.compile(rf"{whole}[”」》]?\s*[（(]({other})[）),，;；]", re.IGNORECASE)
     outside = re.compile(rf"({other})[”」》]?\s*[（(]{re.escape(word)}[）),，;；]", re.IGNORECASE)
-    return [m.group(1).strip() for text in texts for p in (inside, outside) for m in [p.search(text)] if m]
+    holding = [text for text in texts if word.lower() in text.lower()]  # the patterns are slow
+    return [m.group(1).strip() for text in holding for p in (inside, outside) for m in [p.search(text)] if m]

@@ -15,7 +15,7 @@ from importlib.resources import files
 
 from agent.reasoners.features import Asked, Idf, cover, says, stems
 from agent.state import Evidence, Query
-from retrieval.tokens import STOP_WORDS, query_terms
+from retrieval.tokens import STOP_WORDS, is_chinese, query_terms
 
 FEATURES = (
     "bias",
@@ -51,7 +51,7 @@ def features(asked: Asked, item: Evidence, query: Query, rank: int, rarity: floa
         1 / (1 + rank),
         float(bool(core) and asked.tokens.issuperset(core)),
         float(bridged and bool(name) and name in (title, core)),
-        float(bridged and bool(name) and (says(title, name) or says(body, name))),
+        float(bridged and bool(name) and _says_name(item, query["name"], title, body)),
         _share(asked, query["open"], tokens) if bridged else 0.0,
         cover(asked, tokens),
         query["cover"],
@@ -84,6 +84,13 @@ def most_relevant(evidence: Sequence[Evidence], limit: int, keep: Collection[int
         return item["number"] not in keep, item["kind"] != "tool", -item["relevance"], item["number"]
 
     return sorted(sorted(evidence, key=worth)[:limit], key=lambda item: item["number"])
+
+
+def _says_name(item: Evidence, name: str, title: Sequence[str], body: Sequence[str]) -> bool:
+    """Whether a passage says a name. A Chinese one is looked for as written: its tokens overlap."""
+    if is_chinese(name):
+        return any(name in text for text in (item["title"], item["heading"], item["text"]))
+    return says(title, stems(name)) or says(body, stems(name))
 
 
 def _share(asked: Asked, terms: Sequence[str], tokens: frozenset[str]) -> float:

@@ -477,11 +477,13 @@ class Store:
         return [(row["rowid"], -row["rank"]) for row in rows]
 
     def term_counts(self, terms: Sequence[str]) -> dict[str, int]:
-        """In how many chunks each term occurs, all tiers together."""
+        """In how many chunks of documents each term occurs: what was asked before makes no word less rare."""
         counts = {}
+        low = TIER_BASE["long"]
         for term in terms:
             row = self._db.execute(
-                "SELECT count(*) FROM lexicon WHERE lexicon MATCH ?", (f'"{term}"',)
+                "SELECT count(*) FROM lexicon WHERE lexicon MATCH ? AND rowid > ? AND rowid < ?",
+                (f'"{term}"', low, low + TIER_SPAN),
             ).fetchone()
             counts[term] = int(row[0])
         return counts

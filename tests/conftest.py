@@ -37,6 +37,9 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "AGENT_TIMEOUT_S",
         "AGENT_MAX_TOKENS",
         "AGENT_MAX_EVIDENCE",
+        "AGENT_MAX_PASSAGES",
+        "AGENT_PASSAGES",
+        "AGENT_MOVES",
         "AGENT_REMEMBER",
     ):
         monkeypatch.delenv(name, raising=False)

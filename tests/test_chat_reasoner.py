@@ -202,9 +202,13 @@ def test_reformulation_searches_what_is_new_and_nothing_twice(home: Path, questi
         chat.enqueue(drafted())
         events = list(agent.stream(question))
     [proposed] = [event["queries"] for event in events if event["event"] == "reformulate"]
-    assert fresh in proposed and question not in proposed
-    searched = [event["query"] for event in events if event["event"] == "retrieve"]
+    assert [query["text"] for query in proposed if query["move"] == "model"] == [fresh]
+    assert question not in [query["text"] for query in proposed]
+    searches = [event["queries"] for event in events if event["event"] == "retrieve"]
+    searched = [text for queries in searches for text in queries]
     assert len(searched) == len(set(searched)) == 1 + len(proposed)
+    assert set(searched) == {question, *(query["text"] for query in proposed)}
+    assert len(searches) == 1 + len({query["move"] for query in proposed}), "one search for each move"
     assert events[-1]["answer"]["outcome"] == "abstained"
 
 
@@ -322,6 +326,7 @@ def passage(number: int, text: str) -> Evidence:
         "score": 0.5,
         "cosine": 0.5,
         "query": "q",
+        "relevance": 1.0,
         "round": 0,
         "rests_on": [],
     }

@@ -35,6 +35,7 @@ def passage(source: str, start: int, number: int = 1, document_id: int = 1) -> E
         "score": 0.5,
         "cosine": 0.5,
         "query": "q",
+        "relevance": 1.0,
         "round": 0,
         "rests_on": [],
     }

@@ -29,6 +29,7 @@ def passage(text: str, number: int, title: str = "", heading: str = "") -> Evide
         "score": 0.5,
         "cosine": 0.5,
         "query": "q",
+        "relevance": 1.0,
         "round": 0,
         "rests_on": [],
     }

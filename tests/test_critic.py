@@ -63,6 +63,7 @@ def passage(text: str, number: int = 1, title: str = "") -> Evidence:
         "score": 0.5,
         "cosine": 0.5,
         "query": "q",
+        "relevance": 1.0,
         "round": 0,
         "rests_on": [],
     }

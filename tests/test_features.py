@@ -50,6 +50,7 @@ def passage(text: str, number: int = 1, title: str = "", cosine: float = 0.4) ->
         "score": 0.5,
         "cosine": cosine,
         "query": "q",
+        "relevance": 1.0,
         "round": 0,
         "rests_on": [],
     }

@@ -389,3 +389,44 @@ def test_killed_while_adding(kills: int, tmp_path: Path) -> None:
         assert found(library, "file039 kites", 1) == ["f039.txt"]
         check_index(library)
     check_whole(folder)
+
+
+# --- several queries at once ----------------------------------------------------------------------------
+
+QUERIES = ["When is the rent due?", "会费是多少？", "rent 租金", "!?", "When is the rent due?", "讀書會"]
+
+
+def assert_same_one_by_one(library: Library, limit: int) -> None:
+    together = library.search_many(QUERIES, limit)
+    alone = [library.search(query, limit) for query in QUERIES]
+    for many, one in zip(together, alone, strict=True):
+        assert [p.chunk for p in many] == [p.chunk for p in one] and len(many) <= limit
+        for ours, theirs in zip(many, one, strict=True):
+            # A batch is padded, which moves the last digits.
+            assert (ours.score, ours.cosine, ours.bm25) == pytest.approx(
+                (theirs.score, theirs.cosine, theirs.bm25), abs=1e-4
+            )
+    assert library.search_many([], limit) == []
+
+
+@pytest.mark.parametrize("limit", [1, 4])
+def test_many_queries_find_what_each_finds_alone(
+    tmp_path: Path, minilm: OnnxEmbedder, hashed: Library, limit: int
+) -> None:
+    with Library(tmp_path / "real", lambda: minilm) as real:
+        for library in (real, hashed):
+            library.add([SAMPLE, *write(tmp_path / "files", rent=RENT, dues=DUES)])
+            assert any(library.search_many(QUERIES, limit))
+            assert_same_one_by_one(library, limit)
+
+
+def test_many_queries_without_an_embedder_are_found_by_their_words(tmp_path: Path) -> None:
+    def missing() -> HashEmbedder:
+        raise EmbedderError("not there")
+
+    with Library(tmp_path / "blind", missing, words_suffice=True) as library:
+        library.add(write(tmp_path / "files", rent=RENT, dues=DUES))
+        english, chinese, *_ = library.search_many(QUERIES, 3)
+        assert [p.chunk.text for p in english] == [RENT] and [p.chunk.text for p in chinese] == [DUES]
+        assert all(p.cosine is None for p in (*english, *chinese)) and library.blind_reason == "not there"
+        assert_same_one_by_one(library, 3)

@@ -210,7 +210,7 @@ def test_word_that_opens_a_sentence_is_no_name(text: str) -> None:
 def test_new_queries_are_words_that_the_index_holds(reader: Agent, question: str) -> None:
     """The index is not stemmed, so a stemmed query finds nothing by its stems."""
     events = list(reader.stream(question))
-    queries = [q for event in events if event["event"] == "reformulate" for q in event["queries"]]
+    queries = [q["text"] for event in events if event["event"] == "reformulate" for q in event["queries"]]
     whole = {
         term
         for event in events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from langgraph.types import Send
 
 from agent.budget import Spent
 from agent.deps import Deps, build_deps
+from agent.moves import new_query
 from agent.routes import (
     after_critique,
     after_plan,
@@ -24,9 +26,19 @@ from agent.routes import (
     stop_of,
 )
 from agent.settings import Settings
-from agent.state import Need, State, merge_evidence
+from agent.state import Need, Query, State, merge_evidence
 from retrieval.library import Library
 from tools import read_call
+
+QUESTION = "What is the rent?"
+
+
+def query(text: str, move: str = "question") -> Query:
+    return new_query(text, move)
+
+
+def sent(queries: list[Query], round_: int) -> Send:
+    return Send("retrieve", {"question": QUESTION, "queries": queries, "round": round_})
 
 
 def state(need: Need = "search", **changed: Any) -> State:
@@ -34,6 +46,7 @@ def state(need: Need = "search", **changed: Any) -> State:
 
     question = "What is 12% of the monthly rent?" if "tool" in need else "租金是多少？"
     planned: State = {
+        "standalone": QUESTION,
         "plan": {
             "need": need,
             "lang": "en",
@@ -41,7 +54,7 @@ def state(need: Need = "search", **changed: Any) -> State:
             "queries": ["a", "b"],
             "call": read_call(question, date(2026, 4, 1)),
         },
-        "queries": ["a", "b"],
+        "queries": [query("a"), query("b")],
         "evidence": [],
         "passed": False,
         "round": 0,
@@ -60,8 +73,7 @@ def test_after_plan() -> None:
     assert after_plan(state("conversation")) == "draft"
     assert after_plan(state("tool")) == "act"
     for need in ("search", "search_then_tool"):
-        sent = after_plan(state(need))
-        assert sent == [Send("retrieve", {"query": q, "round": 0}) for q in ("a", "b")]
+        assert after_plan(state(need)) == [sent([query("a"), query("b")], 0)]
 
 
 def test_after_retrieve() -> None:
@@ -126,8 +138,8 @@ def test_a_round_that_found_nothing_new_is_the_last(run: Runtime[Deps]) -> None:
 
 def test_after_reformulate() -> None:
     assert after_reformulate(state(round=1, queries=[])) == "settle"
-    assert after_reformulate(state(round=1, queries=["会费"])) == [
-        Send("retrieve", {"query": "会费", "round": 1})
+    assert after_reformulate(state(round=1, queries=[query("会费", "near")])) == [
+        sent([query("会费", "near")], 1)
     ]
 
 
@@ -140,20 +152,35 @@ def test_budget(round_: int, max_rounds: int, gone_s: float, timeout_s: float) -
 
 
 @given(
-    st.lists(st.lists(st.integers(0, 30), max_size=20), max_size=6), st.integers(1, 100), st.integers(1, 100)
+    st.lists(st.lists(st.tuples(st.integers(0, 30), st.floats(0, 1)), max_size=20), max_size=6),
+    st.integers(1, 100),
+    st.integers(1, 100),
 )
 def test_evidence_keeps_within_its_limit_and_its_numbers(
-    found: list[list[int]], limit: int, later: int
+    found: list[list[tuple[int, float]]], limit: int, later: int
 ) -> None:
     held: list[Any] = []
-    for n, ids in enumerate(found):
-        items: Any = [{"chunk_id": i, "start": 0, "text": str(i), "number": 0} for i in ids]
-        before, at_most = held, limit if n % 2 else later
-        held = merge_evidence(held, {"items": items, "limit": at_most})
-        assert held[: len(before)] == before and len(held) <= max(len(before), at_most)
+    best: dict[int, float] = {}
+    for n, pairs in enumerate(found):
+        items: Any = [
+            {"chunk_id": i, "start": 0, "text": str(i), "number": 0, "relevance": r} for i, r in pairs
+        ]
+        before, at_most = deepcopy(held), limit if n % 2 else later
+        after = merge_evidence(held, {"items": items, "limit": at_most})
+        assert held == before, "what was held is not changed in place"
+        same = [{**item, "relevance": None} for item in after[: len(before)]]
+        assert same == [{**item, "relevance": None} for item in before]
+        assert len(after) <= max(len(before), at_most)
+        held = after
+        for i, r in pairs:
+            if i in best or any(item["chunk_id"] == i for item in held):
+                best[i] = max(best.get(i, 0.0), r)
     assert [item["number"] for item in held] == list(range(1, len(held) + 1))
+    assert len({item["chunk_id"] for item in held}) == len(held)
+    assert all(item["relevance"] == best[item["chunk_id"]] for item in held)
 
 
-def test_each_query_is_searched_once_of_its_own() -> None:
-    assert searches([], 1) == []
-    assert [send.arg["query"] for send in searches(["one", "二"], 1)] == ["one", "二"]
+def test_the_queries_of_each_move_are_searched_together_and_once() -> None:
+    assert searches(state(queries=[])) == []
+    one, two, three = query("one", "near"), query("二", "bridge"), query("three", "near")
+    assert searches(state(round=1, queries=[one, two, three])) == [sent([one, three], 1), sent([two], 1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,10 @@ def agent(tmp_path_factory: pytest.TempPathFactory, cache_folder: object) -> Ite
     with Agent(Settings(home=home)) as opened:
         opened.add(SAMPLE)
         yield opened
+
+
+def events_of(run: Any, kind: str) -> list[Any]:
+    return [event for event in run["payload"]["events"] if event["event"] == kind]
 
 
 def lines(node: Node) -> list[str]:
@@ -73,9 +78,14 @@ def test_tree_of_a_run_with_several_rounds(agent: Agent, question: str, missing:
     answer = agent.ask(question)
     run = agent.library.store.run(answer.run_id[:6])
     assert run is not None
-    text = "\n".join(lines(tree(run)))
+    told = lines(tree(run))
+    text = "\n".join(told)
     assert "reformulate round 1" in text and missing.lower() in text.lower()
-    assert all(repr(query) in text for query in answer.queries)
+    proposed = [query for event in events_of(run, "reformulate") for query in event["queries"]]
+    assert proposed and all(f"{query['move']}: {query['text']}" in told for query in proposed)
+    assert list(answer.queries) == list(dict.fromkeys([question, *(query["text"] for query in proposed)]))
+    searches = [event["queries"] for event in events_of(run, "retrieve")]
+    assert all(any(line.startswith(f"retrieve {queries[0]}") for line in told) for queries in searches)
     assert all(f"[{item['number']}]" in text for item in answer.evidence)
 
 

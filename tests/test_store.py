@@ -191,6 +191,13 @@ def test_lexical_search_ranks_in_both_languages(store: Store) -> None:
     }
 
 
+@pytest.mark.parametrize("tier", ["short", "mid"])
+def test_what_was_asked_does_not_count_as_a_document(store: Store, tier: str) -> None:
+    store.put_document("/a", "h", source(ENGLISH), whole(ENGLISH))
+    store.put_record(record("r", tier, text="Is the rent, 租金, a refarctor?"), one(1))
+    assert store.term_counts(["rent", "租金", "refarctor"]) == {"rent": 1, "租金": 0, "refarctor": 0}
+
+
 def test_title_and_heading_are_found_but_not_quoted(store: Store) -> None:
     store.put_document(
         "/a", "h", source("It has six parts.", "The Toulmin model"), whole("It has six parts.", "论证")
@@ -438,3 +445,39 @@ def test_a_write_that_fails_leaves_no_trace(store: Store) -> None:
     assert (store.counts(), store.generation()) == (before, generation)
     assert found(store, "contract") == [ENGLISH]
     store.put_failure("/c", "the next transaction works")
+
+
+# --- the vocabulary -------------------------------------------------------------------------------------
+
+
+def test_terms_of_a_prefix(store: Store) -> None:
+    assert store.terms_with("r") == {}
+    store.put_document("a.txt", "1", source(ENGLISH), whole(ENGLISH), 1, 0.0)
+    store.put_document("b.txt", "2", source("rents, Rent"), whole("rents, Rent"), 1, 0.0)
+    assert store.terms_with("rent") == {"rent": 2, "rents": 1}
+    assert store.terms_with("re") == store.terms_with("rent")
+    assert store.terms_with("rentx") == store.terms_with("zz") == store.terms_with("R") == {}
+    assert set(store.terms_with("")) >= {"rent", "rents", "contract", "march"}
+    for odd in ("'", '"', "%", "_", "*", "re*", "\x00", "é"):
+        assert store.terms_with(odd) == {}
+
+
+def test_chinese_terms_of_a_prefix(store: Store) -> None:
+    store.put_document("a.txt", "1", source(CHINESE), whole(CHINESE), 1, 0.0)
+    store.put_document("b.txt", "2", source("租約與租金"), whole("租約與租金"), 1, 0.0)
+    assert store.terms_with("租") == {"租金": 2, "租約": 1}
+    assert store.terms_with("租金") == {"租金": 2}
+    assert store.terms_with("约") == {}
+
+
+def test_terms_of_a_prefix_follow_the_documents_in_every_thread(store: Store) -> None:
+    store.put_document("a.txt", "1", source(ENGLISH), whole(ENGLISH), 1, 0.0)
+    seen: list[dict[str, int]] = []
+    thread = threading.Thread(target=lambda: seen.append(store.terms_with("contr")))
+    thread.start()
+    thread.join()
+    assert seen == [store.terms_with("contr")] == [{"contract": 1}]
+    store.remove_documents(["a.txt"])
+    assert store.terms_with("contr") == {}
+    store.put_document("b.txt", "2", source(CHINESE), whole(CHINESE), 1, 0.0)
+    assert "租金" in store.terms_with("租")

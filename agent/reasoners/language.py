@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from agent.state import AnswerType, Lang, Turn
-from retrieval.tokens import ENGLISH_STOP_WORDS, STOP_WORDS, is_chinese, query_terms
+from retrieval.tokens import CJK, ENGLISH_STOP_WORDS, STOP_WORDS, is_chinese, query_terms
 from tools.dates import find_dates
 from tools.numbers import find_numbers
 
@@ -77,7 +77,11 @@ _ANSWER_TYPES: tuple[tuple[AnswerType, re.Pattern[str]], ...] = (
         ),
     ),
 )
-_NAME = re.compile(r"\b[A-Z][\w'’.-]*(?:[ \t]+(?:(?:of|the|de|von|van|and|&)[ \t]+)?[A-Z][\w'’.-]*)*")
+# Chinese characters are word characters too, and stand beside a Latin name without a space.
+_CAPITALISED = rf"[A-Z](?:(?![{CJK}])[\w'’.-])*"
+_NAME = re.compile(
+    rf"(?<!(?![{CJK}])\w){_CAPITALISED}(?:[ \t]+(?:(?:of|the|de|von|van|and|&)[ \t]+)?{_CAPITALISED})*"
+)
 _QUOTED = re.compile(r"[\"“「『《]([^\"”」』》]{2,60})[\"”」』》]")
 _QUESTION_OPENERS = frozenset(
     """
