@@ -39,6 +39,8 @@ def test_questions_written_to_mislead_are_no_part_of_precision() -> None:
     assert metrics["refusal"]["recall [95 % interval]"][0] == 0.5
     assert metrics["refusal"]["precision at recall 0.60"] == 2 / 3
     assert metrics["refusal"]["recall at precision 0.80"] == 0.5
+    assert metrics["refusal over the corpus"]["precision [95 % interval]"][0] == 1.0
+    assert metrics["refusal over passages of its own"]["recall [95 % interval]"][0] == 0.0
     assert metrics["kind"]["adversarial_unanswerable"] == {"n": 1, "refused": 1, "verified": 0, "right": 0}
     risks = metrics["risk of the best draft at coverage"]
     assert risks["of all questions"]["1.0"] == pytest.approx(3 / 5)

@@ -32,6 +32,7 @@ from retrieval.store import NewChunk, Store
 LANGUAGES = ("en", "zh")
 TO_REFUSE = ("out_of_corpus", "negative_rejection")
 TO_ANSWER = ("answerable", "noise", "integration")
+ROBUST = ("noise", "integration", "negative_rejection")
 ADVERSARIAL = "adversarial_unanswerable"
 RECALL, PRECISION = 0.60, 0.80  # the aim: this precision at this recall
 COVERAGES = tuple(n / 10 for n in range(1, 11))
@@ -101,6 +102,9 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "kind": {kind: per_kind([row for row in rows if row["kind"] == kind]) for kind in kinds},
         "refusal": refusal(apart),
+        # How many are there to be refused decides much of the precision, and differs between the two.
+        "refusal over the corpus": refusal([row for row in apart if row["kind"] not in ROBUST]),
+        "refusal over passages of its own": refusal([row for row in apart if row["kind"] in ROBUST]),
         "risk of the best draft at coverage": {
             "of all questions": risks(rows),
             "of all but adversarial ones": risks(apart),
