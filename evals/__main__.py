@@ -10,7 +10,7 @@ from agent.privacy import switch_off_telemetry
 from evals.data import SMALL_DATA
 from evals.report import show, write
 
-SUITES = {name: f"evals.suites.{name}" for name in ("loop", "qa", "repair", "retrieval", "speed")}
+SUITES = {name: f"evals.suites.{name}" for name in ("loop", "qa", "refusal", "repair", "retrieval", "speed")}
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from retrieval.tokens import CJK, lexical_tokens
 
@@ -33,6 +34,15 @@ def contains(text: str, answers: Sequence[str]) -> bool:
     (True, False)
     """
     return any(_contains(text, answer) for answer in answers)
+
+
+def contains_all(text: str, groups: Sequence[Sequence[str]]) -> bool:
+    """Whether a text holds one answer of every group; never for no groups at all.
+
+    >>> contains_all("From 1815 to 1820.", [["1815"], ["1820", "the year after"]])
+    True
+    """
+    return bool(groups) and all(contains(text, group) for group in groups)
 
 
 def _contains(text: str, answer: str) -> bool:
@@ -99,3 +109,105 @@ def selective_accuracy(scores: Sequence[float], right: Sequence[bool], coverage:
     count = max(1, round(len(scores) * coverage))
     order = sorted(range(len(scores)), key=lambda n: -scores[n])
     return sum(right[n] for n in order[:count]) / count
+
+
+def precision_recall(flagged: Sequence[bool], positive: Sequence[bool]) -> tuple[float, float]:
+    """(precision, recall) of the flagged; 0 where nothing is flagged, or nothing is positive.
+
+    >>> precision_recall([True, True, False], [True, False, False])
+    (0.5, 1.0)
+    """
+    hits = sum(f and p for f, p in zip(flagged, positive, strict=True))
+    return hits / max(sum(flagged), 1), hits / max(sum(positive), 1)
+
+
+Interval = tuple[float, float, float]  # value, and the ends of its 95 % interval
+
+
+def precision_recall_ci(
+    flagged: Sequence[bool], positive: Sequence[bool], seed: int = 0
+) -> tuple[Interval, Interval]:
+    """`precision_recall`, each with a 95 % bootstrap interval over the cases.
+
+    Resamples in which a share has no denominator say nothing of it and are left out.
+    """
+    precision, recall = precision_recall(flagged, positive)
+    said, true = np.asarray(flagged, dtype=bool), np.asarray(positive, dtype=bool)
+    if not said.size:
+        return (precision, 0.0, 0.0), (recall, 0.0, 0.0)
+    drawn = np.random.default_rng(seed).integers(0, said.size, (RESAMPLES, said.size))
+    hits = (said & true)[drawn].sum(axis=1)
+    return (
+        (precision, *_ends(hits, said[drawn].sum(axis=1))),
+        (recall, *_ends(hits, true[drawn].sum(axis=1))),
+    )
+
+
+def _ends(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> tuple[float, float]:
+    shares = part[whole > 0] / whole[whole > 0]
+    if not shares.size:
+        return 0.0, 0.0
+    low, high = np.percentile(shares, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def refusal_curve(confidence: Sequence[float], positive: Sequence[bool]) -> list[tuple[float, float]]:
+    """(precision, recall) of refusing every case up to each confidence that occurs, the lowest first.
+
+    Cases of one confidence are refused together: no threshold parts them. Recall never falls.
+    """
+    total, curve = max(sum(positive), 1), []
+    hits = refused = 0
+    for right in _by_score([-c for c in confidence], positive):
+        hits, refused = hits + sum(right), refused + len(right)
+        curve.append((hits / refused, hits / total))
+    return curve
+
+
+def precision_at_recall(curve: Sequence[tuple[float, float]], recall: float) -> float:
+    """The best precision of a curve at this recall or a higher one; 0 where it is not reached.
+
+    Interpolated precision: Manning, Raghavan, Schuetze 2008, "Introduction to Information Retrieval", 8.4.
+    """
+    return max((p for p, r in curve if r >= recall), default=0.0)
+
+
+def recall_at_precision(curve: Sequence[tuple[float, float]], precision: float) -> float:
+    """The highest recall of a curve at this precision or a higher one; 0 where it is not reached."""
+    return max((r for p, r in curve if p >= precision), default=0.0)
+
+
+def risk_coverage(scores: Sequence[float], right: Sequence[bool]) -> list[float]:
+    """Share of wrong answers among the n cases with the highest scores, for n = 1 ... all.
+
+    Cases of one score come in no order: each counts as the mean of them. The risk-coverage curve of El-Yaniv
+    and Wiener 2010, "On the foundations of noise-free selective classification".
+    """
+    risks: list[float] = []
+    wrong = 0.0
+    for group in _by_score(scores, right):
+        for _ in group:
+            wrong += 1 - sum(group) / len(group)
+            risks.append(wrong / (len(risks) + 1))
+    return risks
+
+
+def risk_at(risks: Sequence[float], coverage: float) -> float:
+    """The risk of a `risk_coverage` curve at a coverage in (0, 1]; 0 for an empty curve."""
+    return risks[max(1, round(len(risks) * coverage)) - 1] if risks else 0.0
+
+
+def risk_area(risks: Sequence[float]) -> float:
+    """Area under a `risk_coverage` curve: the mean of its risks, [0, 1]; 0 for an empty curve.
+
+    AURC of Geifman, Uziel, El-Yaniv 2019, "Bias-reduced uncertainty estimation for deep neural classifiers".
+    """
+    return sum(risks) / max(len(risks), 1)
+
+
+def _by_score(scores: Sequence[float], right: Sequence[bool]) -> list[list[bool]]:
+    """`right` in groups of one score, the highest score first."""
+    groups: dict[float, list[bool]] = {}
+    for score, one in zip(scores, right, strict=True):
+        groups.setdefault(score, []).append(one)
+    return [groups[score] for score in sorted(groups, reverse=True)]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,9 @@ import numpy as np
 
 from agent.assistant import Agent
 from agent.deps import prepare
-from agent.settings import read_settings
+from agent.settings import Settings, read_settings
 from evals.data import Row, add_corpus, corpora, read_rows
-from evals.metrics import contains, mean_ci, selective_accuracy, token_f1
+from evals.metrics import contains_all, mean_ci, selective_accuracy, token_f1
 from evals.report import Result
 
 COVERAGES = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
@@ -31,16 +32,9 @@ def run(arguments: argparse.Namespace) -> Result:
     metrics: dict[str, Any] = {}
     rows: list[Row] = []
     for name, corpus, questions in corpora(arguments.data, arguments.lang):
-        texts = read_rows(corpus)
-        sources = {row["doc_id"]: row["text"] for row in texts}
         asked = read_rows(questions)[: arguments.limit]
-        cache = prepare(base).parent.parent
-        with tempfile.TemporaryDirectory() as folder:
-            settings = replace(base, home=Path(folder))
-            (Path(folder) / "cache").symlink_to(cache)  # the embedder that is prepared already
-            with Agent(settings) as assistant:
-                add_corpus(assistant.library, texts)
-                found = [{"corpus": name, **answer_row(assistant, row, sources)} for row in asked]
+        with empty_agent(base) as assistant:
+            found = answer_rows(assistant, name, read_rows(corpus), asked)
         rows += found
         metrics[name] = {"n": len(found), **summary(found)}
         kinds = sorted({row["kind"] for row in found})
@@ -48,10 +42,33 @@ def run(arguments: argparse.Namespace) -> Result:
     return Result("qa", {"model": base.model or "extractive"}, len(rows), metrics, rows)
 
 
-def answer_row(assistant: Agent, row: Row, sources: dict[str, str]) -> dict[str, Any]:
-    """Ask one question; what came of it."""
+@contextmanager
+def empty_agent(base: Settings) -> Iterator[Agent]:
+    """An assistant over an empty library, gone afterwards, with the embedder that is prepared already."""
+    cache = prepare(base).parent.parent
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "cache").symlink_to(cache)
+        with Agent(replace(base, home=Path(folder))) as assistant:
+            yield assistant
+
+
+def answer_rows(assistant: Agent, name: str, texts: Sequence[Row], asked: Iterable[Row]) -> list[Row]:
+    """Index a corpus and ask its questions."""
+    add_corpus(assistant.library, texts)
+    sources = {row["doc_id"]: row["text"] for row in texts}
+    return [{"corpus": name, **answer_row(assistant, row, sources)} for row in asked]
+
+
+def answer_row(assistant: Agent, row: Row, sources: dict[str, str]) -> Row:
+    """Ask one question; what came of it.
+
+    `answers` of a row: strings any one of which is right, or several such lists all of which must be met.
+    """
     answer = assistant.ask(row["question"])
     given = answer.outcome in ("verified", "partial")
+    nested = bool(row["answers"]) and isinstance(row["answers"][0], list)
+    wanted = row["answers"] if nested else [row["answers"]]
+    strings = [string for group in wanted for string in group]
     citations = [c for claim in answer.claims for c in claim.citations]
     unsupported = sum(not claim.citations for claim in answer.claims)
     unsupported += sum(sources.get(c.path, "")[c.start : c.end] != c.quote for c in citations)
@@ -62,10 +79,10 @@ def answer_row(assistant: Agent, row: Row, sources: dict[str, str]) -> dict[str,
         "outcome": answer.outcome,
         "answer": answer.text,
         "confidence": answer.confidence,
-        "right": bool(given and row["answerable"] and contains(answer.text, row["answers"])),
+        "right": bool(given and row["answerable"] and contains_all(answer.text, wanted)),
         # What the best draft would have scored, answered or not: for the risk-coverage curve.
-        "draft_right": bool(row["answerable"] and contains(answer.best_draft, row["answers"])),
-        "f1": token_f1(answer.text, row["answers"]) if given and row["answerable"] else 0.0,
+        "draft_right": bool(row["answerable"] and contains_all(answer.best_draft, wanted)),
+        "f1": token_f1(answer.text, strings) if given and row["answerable"] else 0.0,
         "document": row["doc_id"] in {c.path for c in citations},
         "unsupported": unsupported,
         "rounds": answer.rounds,
