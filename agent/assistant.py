@@ -213,7 +213,7 @@ class Agent:
         with self._opening:
             if self._chat_model is None:
                 self._chat_model = build_chat_model(self.settings, self.settings.model)
-            if self._judge_model is None:
+            if self._judge_model is None and self.settings.judge_model:
                 self._judge_model = build_chat_model(self.settings, self.settings.judge_model)
         if not docs:
             self._warm_up()

@@ -29,7 +29,7 @@ def main() -> None:
         return say
 
     chat = ScriptedChat(replies=[reply(said, seconds) for said, seconds in script])
-    agent.assistant.build_chat_model = lambda _settings: chat
+    agent.assistant.build_chat_model = lambda _settings, _name: chat
     sys.argv = ["agent", *sys.argv[3:]]
     cli.main()
 
