@@ -70,6 +70,8 @@ class Answer:
     """Probability in [0, 1] that the best draft answers the question, as the critic sees it."""
     conflicts: tuple[Conflict, ...]
     """Where other passages contradict a claim; they are quoted among the claims."""
+    disagreements: tuple[str, ...]
+    """The same as sentences in the question's language, newest document first where the dates are known."""
     best_draft: str
     """The supported sentences of the best draft, given as the answer or not: for measuring."""
     stopped: Stop
@@ -91,6 +93,7 @@ class Answer:
             "evidence": [dict(item) for item in self.evidence],
             "missing": list(self.missing),
             "conflicts": [dict(one) for one in self.conflicts],
+            "disagreements": list(self.disagreements),
             "notes": list(self.notes),
             "model": self.model,
             "run_id": self.run_id,
@@ -126,6 +129,7 @@ def answer_of(state: State, library: Library, model: str, budget: Budget) -> Ans
         lang=state["plan"]["lang"],
         confidence=round(state["best"]["sufficiency"], 4),
         conflicts=tuple(state.get("conflicts", [])),
+        disagreements=tuple(state.get("disagreements", [])),
         best_draft=" ".join(c["text"] for c in state["best"]["claims"] if c["verdict"] == "supported"),
         stopped=state["stopped"],
         budget=budget,

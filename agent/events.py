@@ -60,6 +60,13 @@ class Acted(TypedDict):
     failure: str
 
 
+class Swept(TypedDict):
+    event: Literal["sweep"]
+    seconds: float
+    parts: int  # of the documents, read from end to end
+    quoted: int  # quotations found in them; none: they are searched
+
+
 class Drafted(TypedDict):
     """Unverified."""
 
@@ -118,7 +125,9 @@ class Answered(TypedDict):
     answer: dict[str, Any]  # as `Answer.to_json`
 
 
-NodeEvent = Recalled | Planned | Retrieved | Acted | Drafted | Critiqued | Reformulated | Settled | Remembered
+NodeEvent = (
+    Recalled | Planned | Retrieved | Acted | Swept | Drafted | Critiqued | Reformulated | Settled | Remembered
+)
 Event = Started | NodeEvent | Answered
 
 
@@ -184,6 +193,11 @@ def _act(changed: dict[str, Any], seconds: float) -> Acted:
     }
 
 
+def _sweep(changed: dict[str, Any], seconds: float) -> Swept:
+    parts = len(changed["evidence"]["items"]) if "evidence" in changed else 0
+    return {"event": "sweep", "seconds": seconds, "parts": parts, "quoted": len(changed["quoted"])}
+
+
 def _draft(changed: dict[str, Any], seconds: float) -> Drafted:
     return {
         "event": "draft",
@@ -233,6 +247,7 @@ _TELL: dict[str, Callable[[dict[str, Any], float], NodeEvent]] = {
     "plan": _plan,
     "retrieve": _retrieve,
     "act": _act,
+    "sweep": _sweep,
     "draft": _draft,
     "critique": _critique,
     "reformulate": _reformulate,

@@ -215,7 +215,7 @@ def settle(state: State, runtime: Run) -> Changed:
 def settled(state: State, thresholds: Thresholds) -> Changed:
     """The answer that the best draft gives, and its outcome. Pure."""
     best, lang = state["best"], state["plan"]["lang"]
-    nothing: Changed = {"claims": [], "missing": [], "conflicts": []}
+    nothing: Changed = {"claims": [], "missing": [], "conflicts": [], "disagreements": []}
     if state["plan"]["need"] == "conversation":
         answer = " ".join(claim["text"] for claim in best["claims"])
         return {**nothing, "outcome": "verified", "answer": answer}
@@ -250,10 +250,13 @@ def disagreement(state: State, answered: Changed, deps: Deps) -> Changed:
         for (conflict, _), claim in zip(found, checked, strict=True)
         if claim["verdict"] == "supported"
     ]
+    if not pairs:
+        return {}
     against = [conflict for conflict, _ in pairs]
     lines = lines_of(asked, answered["claims"], against, evidence, sources)
     return {
         "conflicts": against,
+        "disagreements": lines,
         "claims": [*answered["claims"], *(claim for _, claim in pairs)],
         "answer": "\n".join([answered["answer"], *lines]),
     }

@@ -112,6 +112,10 @@ def _act(event: dict[str, Any], payload: dict[str, Any]) -> Node:
     return (event["result"] or f"failed: {event['failure']}", [])
 
 
+def _sweep(event: dict[str, Any], payload: dict[str, Any]) -> Node:
+    return (f"{event['parts']} parts of whole documents, {event['quoted']} quotations", [])
+
+
 def _draft(event: dict[str, Any], payload: dict[str, Any]) -> Node:
     return (f"{len(event['claims'])} claims", [(text[:SHOWN_CHARS], []) for text in event["claims"]])
 
@@ -149,6 +153,7 @@ _TELL = {
     "plan": _plan,
     "retrieve": _retrieve,
     "act": _act,
+    "sweep": _sweep,
     "draft": _draft,
     "critique": _critique,
     "reformulate": _reformulate,

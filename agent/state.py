@@ -199,6 +199,7 @@ class State(TypedDict, total=False):
     round: int  # reformulate: 0 for the first pass
     seen: int  # reformulate: how much evidence there was before this round's search
     conflicts: list[Conflict]  # settle: where the files disagree with a claim of the answer
+    disagreements: list[str]  # settle: the same as sentences for the user
     outcome: Outcome  # settle
     stopped: Stop  # settle
     answer: str  # settle

@@ -53,7 +53,7 @@ _FILE = re.compile(
 )
 _TITLE = re.compile(r"[《「『“\"]([^》」』”\"]{2,80})[》」』”\"]")
 _THIS_EN = rf"(?:this|that|it|these|those|(?:the|this|that|my|our|these|those)\s+(?:whole\s+|entire\s+|full\s+)?{_NOUN_EN})"
-_MEANT_EN = rf"(?:{_THIS_EN}|(?:the|this|that|my|our)\s+(?:[\w'’.-]+\s+){{1,6}}?{_NOUN_EN}|\S+\.[a-z]{{2,8}}|[\"“《][^\"”》]+[\"”》])"
+_MEANT_EN = rf"(?:{_THIS_EN}|(?:the|this|that|my|our)\s+(?:[\w'’.-]+\s+){{1,6}}?{_NOUN_EN}|\S+\.[a-z]{{2,8}}|\w+(?:[-_]\w+)+|[\"“《][^\"”》]+[\"”》])"
 _POLITE_EN = r"^\W*(?:(?:please|kindly|can you|could you|would you|will you|help me(?: to)?|i need you to|i(?:'d| would) like you to|now|ok(?:ay)?|so),?\s+)*"
 _BRIEF_EN = r"(?:(?:short|brief|quick|concise|general|high[- ]level|one[- ]\w+|\w+[- ]sentence|detailed|good|rough)\s+)?"
 _TAKEAWAYS_EN = r"(?:main|key|central|major|most important|principal)\s+(?:points?|take-?aways?)|take-?aways"
@@ -105,7 +105,7 @@ _THIS_ZH = (
     f"(?:(?:[这那這该該本此上][一]?(?:篇|份|期|次|场|場|段|封|部|则|則|些|个|個)?)?{_NOUN_ZH}"
     "|[这那這本此该該]一?(?:篇|份|期|集)|[本全原]文|文[中里裡内內]|[这這那](?=主要|[讲講说說]))"
 )
-_MEANT_ZH = rf"(?:{_THIS_ZH}|《[^》]+》|“[^”]+”|\S+\.[A-Za-z]{{2,8}}|[^\s，。？?、的]{{1,20}}?{_NOUN_ZH})"
+_MEANT_ZH = rf"(?:{_THIS_ZH}|《[^》]+》|“[^”]+”|[A-Za-z0-9][A-Za-z0-9_.-]+\s*(?:[这這][篇份])?{_NOUN_ZH}?\s*|\S+\.[A-Za-z]{{2,8}}|[^\s，。？?、的]{{1,20}}?{_NOUN_ZH})"
 _IN_ZH = "(?:[中里裡内內上]面?|里面|裡面)?"
 _POLITE_ZH = "^[\\W_]*(?:请|請|麻烦|麻煩|帮忙|幫忙|帮我|幫我|给我|給我|替我|你|您|能否|能不能|可否|可以|能|简要|簡要|简单|簡單|简短|簡短|大致|快速|用?[一二三四五六七八九十\\d几幾]+[句点點段条條]话?[話]?)*"
 _SUM_ZH = "(?:总结|總結|概括|概述|归纳|歸納|小结|小結|梳理|提炼|提煉)"
@@ -271,6 +271,8 @@ def _named(text: str, object_: str, lang: Lang) -> str:
 
 
 def _named_zh(text: str) -> str:
+    if stem_ := re.match(r"[A-Za-z0-9][\w.]*[-_][A-Za-z0-9_.-]+", text):
+        return stem_.group()
     found = re.search(
         f"(?:[这那這该該][一]?(?:篇|份|期|次|场|場|封)?)?([A-Za-z0-9{CJK}]*?)({_NOUN_ZH}+)", text
     )
@@ -342,7 +344,7 @@ def _matching(name: str, documents: Sequence[Document]) -> list[int]:
 
 def _names(path: str, title: str) -> set[str]:
     name = PurePath(path).name
-    stems = {name, PurePath(name).stem, name.split(".")[0]}
+    stems = {name, PurePath(name).stem, name.split(".")[0]}  # notes.zh.md is "notes" as well
     return {fold(each).strip() for each in (path, title, *stems) if each.strip()}
 
 

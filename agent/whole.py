@@ -6,6 +6,7 @@ chosen by `agent.summary`, `agent.listing` and `agent.speakers`; this joins them
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -21,6 +22,7 @@ from retrieval.library import Library
 from retrieval.load import place
 
 SUMMARY_SENTENCES = 6
+LABEL_CHARS = 20_000  # a turn may be long; its label is looked for so far before the quotation
 PARTS = 48  # of all documents swept; longer documents have longer parts
 PART_CHARS = 2000  # at least
 
@@ -92,8 +94,12 @@ def _picks(sweep: Sweep, lang: Lang, text: str) -> Iterator[tuple[str, int, int]
 
 def _label(label: str, text: str, start: int, offset: int, items: Sequence[Evidence]) -> list[Span]:
     """Where the speaker of a quotation is named: the nearest place before it."""
-    found = text.rfind(label, 0, start) if label else -1
-    return _within(found + offset, found + offset + len(label), items) if found >= 0 else []
+    if not label:
+        return []
+    # A label may be broken over two lines.
+    pattern = re.compile(r"\s*".join(re.escape(char) for char in label if not char.isspace()))
+    found = list(pattern.finditer(text, max(0, start - LABEL_CHARS), start))
+    return _within(found[-1].start() + offset, found[-1].end() + offset, items) if found else []
 
 
 def _within(start: int, end: int, items: Sequence[Evidence]) -> list[Span]:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from agent import Agent, Settings
+from agent.critic.sufficiency import thresholds
 from agent.driver import STOPPED_EARLY, cut_short
 from agent.errors import InputError
 from agent.nodes import settled
@@ -190,7 +191,7 @@ def test_stop_after_any_event_gives_an_answer(home: Path, after: str) -> None:
 
 def test_interrupted_small_talk_is_no_verified_answer() -> None:
     state = cut_short({"question": "你好", "run_id": "r", "thread": "", "started_s": 0.0})
-    assert settled(state)["outcome"] == "abstained" and state["plan"]["lang"] == "zh"
+    assert settled(state, thresholds("default"))["outcome"] == "abstained" and state["plan"]["lang"] == "zh"
 
 
 @pytest.mark.parametrize("docs", [[], [SAMPLE / "lease.txt"]])

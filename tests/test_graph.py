@@ -32,6 +32,7 @@ graph TD;
 	plan(plan)
 	retrieve(retrieve)
 	act(act)
+	sweep(sweep)
 	draft(draft)
 	critique(critique)
 	reformulate(reformulate)
@@ -46,12 +47,15 @@ graph TD;
 	plan -.-> act;
 	plan -.-> draft;
 	plan -.-> retrieve;
+	plan -.-> sweep;
 	recall --> plan;
 	reformulate -.-> retrieve;
 	reformulate -.-> settle;
 	retrieve -.-> act;
 	retrieve -.-> draft;
 	settle --> remember;
+	sweep -.-> draft;
+	sweep -.-> retrieve;
 	remember --> __end__;
 	classDef default fill:#f2f0ff,line-height:1.2
 	classDef first fill-opacity:0

@@ -77,7 +77,7 @@ def print_answer(answer: Answer, out: Console) -> None:
     """The answer with numbered citations below it, then its outcome."""
     words = WORDS[answer.lang]
     cited: list[Citation] = []
-    body = Text()
+    body, items = Text(), answer.text.startswith("- ")
     for claim in answer.claims:
         marks = []
         for citation in claim.citations:
@@ -85,10 +85,14 @@ def print_answer(answer: Answer, out: Console) -> None:
                 cited.append(citation)
             marks.append(cited.index(citation) + 1)
         separator = " " if body.plain and answer.lang == "en" else ""
+        if items:
+            separator = "\n- " if body.plain else "- "
         body.append(separator + claim.text)
         for mark in dict.fromkeys(marks):
             body.append(f" [{mark}]" if answer.lang == "en" else f"[{mark}]", style="cyan")
     out.print(body if body.plain else Text(answer.text))
+    for line in answer.disagreements:
+        out.print(Text(f"\n{line}", style="yellow"))
     if cited:
         out.print()
     for number, citation in enumerate(cited, start=1):
@@ -161,6 +165,8 @@ def trace_lines(event: Event) -> Iterable[str]:
             yield f"{head}  {first_and_more(event['queries'])}: {event['hits']} passages"
         case "act":
             yield f"{head}  {event['result'] or event['failure']}"
+        case "sweep":
+            yield f"{head}  {event['parts']} parts of whole documents, {event['quoted']} quotations"
         case "draft":
             yield f"{head}  {len(event['claims'])} sentences, not verified yet"
         case "critique":

@@ -242,7 +242,8 @@ def check_words(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
     if text in {_letters(result) for result in _tool_texts(claim, evidence)}:
         return "supported", "the tool's own sentence"
     quotes = [_letters(citation["quote"]) for citation in claim["citations"]]
-    if text and any(_is_most_of(text, quote) for quote in quotes):
+    # Several quotations one after the other: a speaker's label and what was said.
+    if text and (any(_is_most_of(text, quote) for quote in quotes) or text == "".join(quotes)):
         return "supported", "quoted word for word"
     refused = _differing("words", claim, evidence)
     if refused:

@@ -37,7 +37,7 @@ def split_claims(claims: Sequence[Claim]) -> list[Claim]:
 
 def _pieces(claim: Claim) -> Iterator[Claim]:
     text = claim["text"]
-    if not isinstance(text, str) or claim["spans"]:
+    if not isinstance(text, str) or not isinstance(claim["evidence"], list) or claim["spans"]:
         yield claim
         return
     parts = list(_parts(text))
@@ -50,7 +50,8 @@ def _pieces(claim: Claim) -> Iterator[Claim]:
             "evidence": list(dict.fromkeys([*claim["evidence"], *numbers])),
         }
         return
-    lead, found = "", False
+    lead = ""
+    found: list[Claim] = []
     for n, part in enumerate(parts):
         if _LEADS_IN.search(part) and n + 1 < len(parts):
             # "Ada Fischer wrote:" belongs to every item below it; "The main points are:" says nothing.
@@ -58,10 +59,10 @@ def _pieces(claim: Claim) -> Iterator[Claim]:
             continue
         piece, numbers = parse_marks(lead + part)
         if piece:
-            found = True
-            yield {**claim, "text": piece, "evidence": numbers or claim["evidence"]}
-    if not found:
-        yield claim
+            found.append({**claim, "text": piece, "evidence": numbers or claim["evidence"]})
+        elif found and numbers:  # marks after the full stop belong to the sentence before it
+            found[-1] = {**found[-1], "evidence": numbers}
+    yield from found or [claim]
 
 
 def _parts(text: str) -> Iterator[str]:
