@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent.critic.facts import chinese_names
 from agent.reasoners.features import Asked, Idf, cover, stems, uncovered
 from agent.reasoners.language import names_in
 from agent.state import Evidence, Query
@@ -174,9 +175,11 @@ MOVES: dict[str, Move] = {
 
 
 def _bridging_names(asked: Asked, item: Evidence) -> list[str]:
-    """Names of a passage that the question lacks; those beside the question's words first."""
+    """Names of a passage that the question lacks: its title, then those beside the question's words."""
     names: dict[str, str] = {}
-    for name in [item["title"], *names_in(item["text"])]:
+    text = item["text"]
+    chinese = sorted(chinese_names(text), key=text.find)
+    for name in [item["title"], *names_in(text), *chinese]:
         if query_terms(name) and not _stands_in(name, asked.text):
             names.setdefault(name.lower(), name)
     rows = [frozenset(stems(item["text"][start:end])) for start, end in sentences(item["text"])]

@@ -23,6 +23,7 @@ _RULE = re.compile(r"^\s*\|?(?:\s*:?-{2,}:?\s*\|?)+\s*$")
 _BARE_NUMBER = re.compile(r"^[\W\d_]*$")
 _LEADS_IN = re.compile(r"[:：]\s*$")
 _RUNS_ON = re.compile(r"[,，、:：].*[^.!?。！？；;…\"”’)）」』】]\s*$|[,，、]\s*$", re.S)
+_MARKS_AFTER = re.compile(r"([.!?。！？]+)((?:[^\S\n]*[\[【]\d{1,3}(?:\s*[,，、]\s*\d{1,3})*[\]】])+)")  # "... it. [2]"
 _FACT = re.compile(r"[a-z,] [A-Z]|[《“\"「]")
 
 
@@ -40,6 +41,7 @@ def _pieces(claim: Claim) -> Iterator[Claim]:
     if not isinstance(text, str) or not isinstance(claim["evidence"], list) or claim["spans"]:
         yield claim
         return
+    text = _MARKS_AFTER.sub(r"\2\1", text)
     parts = list(_parts(text))
     if len(parts) <= 1 and parts == [text.strip()]:
         piece, numbers = parse_marks(" ".join(text.split()))
@@ -60,8 +62,6 @@ def _pieces(claim: Claim) -> Iterator[Claim]:
         piece, numbers = parse_marks(lead + part)
         if piece:
             found.append({**claim, "text": piece, "evidence": numbers or claim["evidence"]})
-        elif found and numbers:  # marks after the full stop belong to the sentence before it
-            found[-1] = {**found[-1], "evidence": numbers}
     yield from found or [claim]
 
 
