@@ -11,8 +11,9 @@ from pathlib import PurePath
 from agent.conflicts import Said, conflict_sentence, conflicts
 from agent.dated import document_date
 from agent.reasoners.extractive import new_claim
-from agent.reasoners.features import Asked, plain
+from agent.reasoners.features import Asked, plain, stems
 from agent.state import Claim, Conflict, Evidence
+from retrieval.tokens import STOP_WORDS
 
 Dated = tuple[str, str]  # a document's name and its date, ISO or ""
 
@@ -23,13 +24,28 @@ def contradicting(
     """What contradicts the claims, each with a claim, not critiqued yet, that quotes it."""
     by_number = {item["number"]: item for item in evidence}
     found = []
-    for conflict in conflicts(asked, claims, evidence):
+    for conflict in conflicts(asked, claims, _alike(claims, evidence)):
         number, start, end = conflict["evidence"], conflict["start"], conflict["end"]
         text = sources.get(by_number[number]["document_id"], "")[start:end]
         found.append(
             (conflict, new_claim(plain(text), [], [{"evidence": number, "start": start, "end": end}]))
         )
     return found
+
+
+def _alike(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The evidence that is cited, or shares half the words of a cited sentence: only that can contradict it.
+
+    A cheap look before the thorough one of `agent.conflicts`, which most answers need not pay for.
+    """
+    cited = {citation["evidence"] for claim in claims for citation in claim["citations"]}
+    said = [frozenset(stems(c["quote"])) - STOP_WORDS for claim in claims for c in claim["citations"]]
+    kept = []
+    for item in evidence:
+        words = frozenset(stems(f"{item['heading']} {item['text']}"))
+        if item["number"] in cited or any(2 * len(words & own) >= len(own) for own in said):
+            kept.append(item)
+    return kept if len(kept) > 1 else []
 
 
 def lines_of(

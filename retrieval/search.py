@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from retrieval.tokens import lexical_tokens, query_terms
@@ -70,6 +71,11 @@ def same_words(left: frozenset[str], right: frozenset[str]) -> bool:
     return not any(_TELLING.search(token) for token in left ^ right)
 
 
+@lru_cache(1024)  # the queries of a run find the same chunks again
+def _words(text: str) -> frozenset[str]:
+    return frozenset(lexical_tokens(text))
+
+
 def hybrid(
     store: Store,
     index: VectorIndex | None,
@@ -95,7 +101,7 @@ def hybrid(
             break
         if item not in chunks:
             continue
-        words = frozenset(lexical_tokens(chunks[item].text))
+        words = _words(chunks[item].text)
         if any(same_words(words, other) for other in seen):
             continue
         seen.append(words)

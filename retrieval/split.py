@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from retrieval.load import Source, place
@@ -21,6 +22,7 @@ Span = tuple[int, int]  # character offsets, start inclusive, end exclusive
 CHUNK_CHARS = 1000  # about the 256 tokens that the default embedder reads; a CJK character counts as 2.5
 SENTENCE_CHARS = 400  # longer "sentences" are speech without punctuation, and are cut at a pause
 CJK_WEIGHT = 2.5
+CACHED_CHARS = 4000  # longer texts are not kept
 LATIN_LINE_CHARS = 50  # a Latin line as long as this was wrapped, not ended, unless a full stop ends it
 
 _ABBREVIATIONS = frozenset(
@@ -65,6 +67,12 @@ def weight(text: str) -> float:
 def sentences(text: str, start: int = 0, end: int | None = None) -> list[Span]:
     """Spans of the sentences of `text[start:end]`, in order, trimmed of white space, none empty."""
     end = len(text) if end is None else end
+    cut = _sentences if len(text) <= CACHED_CHARS else _sentences.__wrapped__
+    return list(cut(text, start, end))
+
+
+@lru_cache(512)  # a run reads the same passages several times
+def _sentences(text: str, start: int, end: int) -> tuple[Span, ...]:
     width = _wrap_width(text[start:end])
     spans: list[Span] = []
     begin = start
@@ -77,7 +85,7 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> list[Span]:
         spans += _trimmed(text, begin, match.end())
         begin = match.end()
     spans += _trimmed(text, begin, end)
-    return [piece for span in spans for piece in _within(text, span, SENTENCE_CHARS)]
+    return tuple(piece for span in spans for piece in _within(text, span, SENTENCE_CHARS))
 
 
 def split(source: Source, chunk_chars: int = CHUNK_CHARS) -> list[Chunk]:

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 
@@ -36,6 +36,7 @@ FEATURES = (
     "missing_share",  # share of the question's terms, unweighted, that the window and the headings lack
     "lead",  # 1 / position of the sentence in its passage
 )
+CACHED_CHARS = 4000  # longer texts are not kept
 Vector = tuple[float, ...]
 Idf = Callable[[Iterable[str]], Mapping[str, float]]
 
@@ -165,7 +166,12 @@ def _repeats(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
 
 def stems(text: str) -> list[str]:
     """Lexical tokens with English words stemmed, so that "died" answers "die"."""
-    return [stem(token) for token in lexical_tokens(text)]
+    return list(_stems(text) if len(text) <= CACHED_CHARS else _stems.__wrapped__(text))
+
+
+@lru_cache(4096)  # the sentences of a run's passages are read by the draft, the critic and every round
+def _stems(text: str) -> tuple[str, ...]:
+    return tuple(stem(token) for token in lexical_tokens(text))
 
 
 def says(tokens: Sequence[str], name: Sequence[str]) -> bool:

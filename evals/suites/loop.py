@@ -1,15 +1,17 @@
 """What the loop gains over one good retrieval and one draft, and what it costs.
 
 `multihop`: share of questions with all needed passages among those that the draft was given (at most ten),
-per number of rounds and without each move, against one hybrid search for as many. `recovered`: questions
-whose document one search misses among its first five. `added`: milliseconds that the graph adds to questions
-which pass in round 0, against one search and one draft. Extractive reasoner; nothing remembered.
+per number of rounds, against one hybrid search for as many. `moves`, only when asked for: the same without
+each move and with each alone. `recovered`: questions whose document one search misses among its first five.
+`added`: milliseconds that the graph adds to questions which pass in round 0, against one search and one draft.
+Extractive reasoner; nothing remembered.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -41,12 +43,12 @@ def run(arguments: argparse.Namespace) -> Result:
     base = replace(read_settings(remember=False), max_evidence=PASSAGES)
     metrics: dict[str, Any] = {}
     rows: list[Row] = []
-    parts = {"multihop": multihop, "recovered": recovered, "added": added}
-    for name, part in parts.items():
-        if arguments.part in (None, name):
-            found, own = part(arguments, base)
-            metrics |= found
-            rows += own
+    if arguments.part not in (None, *PARTS):
+        sys.exit(f"the loop suite has no part {arguments.part!r}: choose among {', '.join(PARTS)}")
+    for name in [arguments.part] if arguments.part else DEFAULT_PARTS:
+        found, own = PARTS[name](arguments, base)
+        metrics |= found
+        rows += own
     return Result("loop", {"passages": PASSAGES}, len(rows), metrics, rows)
 
 
@@ -63,7 +65,40 @@ def _home(base: Settings) -> Iterator[Settings]:
 
 
 def multihop(arguments: argparse.Namespace, base: Settings) -> tuple[dict[str, Any], list[Row]]:
-    """Rounds 0 to 3, then the default number without each move."""
+    """Rounds 0 to 3."""
+    variants = {str(rounds): {"max_rounds": rounds} for rounds in ROUNDS}
+    rows = _varied(arguments, base, variants)
+    return {
+        "all_support_recall": {name: _mean(rows, name, "all_support") for name in variants},
+        "all_support_recall single-shot": _mean(rows, "single", "all_support"),
+        "rounds 2 - single-shot, paired p": _against(rows, "2", "single", "all_support"),
+        "containment of the best draft": {name: _mean(rows, name, "contained") for name in variants},
+        "verified": {n: _share([row[n]["outcome"] == "verified" for row in rows]) for n in variants},
+        "passages mean": {name: statistics.fmean(row[name]["passages"] for row in rows) for name in variants},
+        "rounds mean": {name: statistics.fmean(row[name]["rounds"] for row in rows) for name in variants},
+        "seconds mean": {name: statistics.fmean(row[name]["seconds"] for row in rows) for name in variants},
+        "kind": {
+            kind: {
+                name: _mean([row for row in rows if row["kind"] == kind], name, "all_support")[0]
+                for name in ("single", *variants)
+            }
+            for kind in sorted({row["kind"] for row in rows})
+        },
+    }, rows
+
+
+def moves(arguments: argparse.Namespace, base: Settings) -> tuple[dict[str, Any], list[Row]]:
+    """The default number of rounds with all moves, without each, and with each alone."""
+    variants: dict[str, dict[str, Any]] = {"all": {}}
+    for move in MOVES:
+        variants[f"without {move}"] = {"moves": ",".join(name for name in MOVES if name != move)}
+        variants[f"only {move}"] = {"moves": move}
+    rows = _varied(arguments, base, variants)
+    return {"moves": {name: _mean(rows, name, "all_support") for name in variants}}, rows
+
+
+def _varied(arguments: argparse.Namespace, base: Settings, variants: dict[str, dict[str, Any]]) -> list[Row]:
+    """Each question once with one search and once with each variant of the settings."""
     folder: Path = arguments.data
     questions = read_rows(folder / "multihop_en.jsonl")[: arguments.limit]
     texts = [
@@ -75,37 +110,15 @@ def multihop(arguments: argparse.Namespace, base: Settings) -> tuple[dict[str, A
     with _home(base) as settings:
         with Agent(settings) as assistant:
             add_corpus(assistant.library, texts)
-            single = [_searched(assistant, row) for row in questions]
-        rows = [
-            {"id": row["id"], "kind": row["kind"], "single": s}
-            for row, s in zip(questions, single, strict=True)
-        ]
-        variants = {str(rounds): replace(settings, max_rounds=rounds) for rounds in ROUNDS}
-        for move in MOVES:
-            others = ",".join(name for name in MOVES if name != move)
-            variants[f"without {move}"] = replace(settings, moves=others)
-        for name, variant in variants.items():
-            with Agent(variant) as assistant:
+            rows: list[Row] = [
+                {"id": row["id"], "kind": row["kind"], "single": _searched(assistant, row)}
+                for row in questions
+            ]
+        for name, changes in variants.items():
+            with Agent(replace(settings, **changes)) as assistant:
                 for row, question in zip(rows, questions, strict=True):
                     row[name] = _looped(assistant, question)
-    recall = {name: _mean(rows, name, "all_support") for name in variants}
-    return {
-        "all_support_recall": {str(rounds): recall[str(rounds)] for rounds in ROUNDS},
-        "all_support_recall single-shot": _mean(rows, "single", "all_support"),
-        "rounds 3 - single-shot, paired p": _against(rows, "3", "single", "all_support"),
-        "without": {name: value for name, value in recall.items() if name.startswith("without")},
-        "containment of the best draft": {str(r): _mean(rows, str(r), "contained") for r in ROUNDS},
-        "passages mean": {str(r): statistics.fmean(row[str(r)]["passages"] for row in rows) for r in ROUNDS},
-        "rounds mean": {str(r): statistics.fmean(row[str(r)]["rounds"] for row in rows) for r in ROUNDS},
-        "seconds mean": {str(r): statistics.fmean(row[str(r)]["seconds"] for row in rows) for r in ROUNDS},
-        "kind": {
-            kind: {
-                name: _mean([row for row in rows if row["kind"] == kind], name, "all_support")[0]
-                for name in ("single", *map(str, ROUNDS))
-            }
-            for kind in sorted({row["kind"] for row in rows})
-        },
-    }, rows
+    return rows
 
 
 def _searched(assistant: Agent, row: Row) -> dict[str, Any]:
@@ -129,6 +142,10 @@ def _looped(assistant: Agent, row: Row) -> dict[str, Any]:
 def _mean(rows: Sequence[Row], name: str, key: str) -> list[float]:
     """Share with its 95 % interval."""
     return list(mean_ci([float(row[name][key]) for row in rows]))
+
+
+def _share(values: Sequence[bool]) -> float:
+    return sum(values) / max(len(values), 1)
 
 
 def _against(rows: Sequence[Row], left: str, right: str, key: str) -> list[float]:
@@ -246,3 +263,7 @@ def _single(assistant: Agent, question: str) -> None:
 
 def _median(values: Sequence[float]) -> float:
     return statistics.median(values) if values else 0.0
+
+
+PARTS = {"multihop": multihop, "moves": moves, "recovered": recovered, "added": added}
+DEFAULT_PARTS = ("multihop", "recovered", "added")  # `moves` takes half an hour on the dev data
