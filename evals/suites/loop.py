@@ -3,8 +3,8 @@
 `multihop`: share of questions with all needed passages among those that the draft was given (at most ten),
 per number of rounds, against one hybrid search for as many. `moves`, only when asked for: the same without
 each move and with each alone. `recovered`: questions whose document one search misses among its first five.
-`added`: milliseconds that the graph adds to questions which pass in round 0, against one search and one draft.
-Extractive reasoner; nothing remembered.
+`added`: milliseconds that the graph adds to questions which pass in round 0, against one search and one
+draft. Extractive reasoner; nothing remembered.
 """
 
 from __future__ import annotations
