@@ -25,6 +25,13 @@ from retrieval.tokens import CJK, STOP_WORDS, fold, is_chinese, stem
 from tools.dates import DateSpan, find_dates
 from tools.numbers import Number, find_numbers
 
+_MONTHS = frozenset(
+    stem(month)
+    for month in (
+        "january february march april may june july august september october november december "
+        "jan feb mar apr jun jul aug sep sept oct nov dec"
+    ).split()
+)
 What = Literal["number", "date", "name", "negation"]
 
 MIN_COVER = 0.3  # idf-weighted share of the question that each sentence must hold itself
@@ -103,10 +110,15 @@ def conflicts(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence
     return _once(found, by_number)
 
 
+def _subject_words(text: str) -> frozenset[str]:
+    """What two sentences on one subject share: words without numbers and months, which may differ."""
+    words = frozenset(stems(text)) - STOP_WORDS - _MONTHS
+    return frozenset(word for word in words if not word[0].isdigit())
+
+
 def _places(item: Evidence, text: str, offset: int) -> list[_Place]:
     return [
-        _Place(item, offset + a, offset + b, text[a:b], frozenset(stems(text[a:b])) - STOP_WORDS)
-        for a, b in sentences(text)
+        _Place(item, offset + a, offset + b, text[a:b], _subject_words(text[a:b])) for a, b in sentences(text)
     ]
 
 

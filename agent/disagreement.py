@@ -56,13 +56,16 @@ def lines_of(
     sources: Mapping[int, str],
 ) -> list[str]:
     """One line for each claim that is contradicted, in the question's language, newest first if known."""
-    lines = []
+    lines: list[str] = []
+    told: set[frozenset[Said]] = set()
     for n in dict.fromkeys(conflict["claim"] for conflict in found):
         against = [conflict for conflict in found if conflict["claim"] == n]
         own = claims[n]["citations"][0]["evidence"]
         said = [_said(own, against[0]["ours"], evidence, sources)]
         said += [_said(one["evidence"], one["theirs"], evidence, sources) for one in against]
-        lines.append(conflict_sentence(asked.lang, said))
+        if (sides := frozenset(said)) not in told:  # two claims may contradict each other
+            told.add(sides)
+            lines.append(conflict_sentence(asked.lang, said))
     return lines
 
 

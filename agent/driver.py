@@ -208,11 +208,13 @@ class Driver:
         """Settle with what is verified so far."""
         from langgraph.runtime import Runtime
 
-        from agent.nodes import remember, settle
+        from agent.nodes import REFUSALS, remember, settle
 
         runtime = Runtime(context=self._deps)
         self._state = cut_short(self._state)
         settled = {**settle(self._state, runtime), "stopped": "interrupted"}
+        if not settled["claims"] and settled["outcome"] != "verified":
+            settled["answer"] = REFUSALS[self._state["plan"]["lang"]]["interrupted"]
         self._state = {**self._state, **settled}  # type: ignore[typeddict-item]
         yield self._told("settle", settled)
         remembered = remember(self._state, runtime)

@@ -12,11 +12,19 @@ from langgraph.runtime import Runtime
 
 from agent import memory
 from agent.critic import critique_claims
-from agent.critic.sufficiency import Thresholds, missing_terms, sufficiency
+from agent.critic.sufficiency import (
+    NO_VALUE,
+    Thresholds,
+    lacks_value,
+    missing_terms,
+    sufficiency,
+    swept_enough,
+)
 from agent.deps import Deps
 from agent.disagreement import contradicting, lines_of
 from agent.errors import ModelError
 from agent.evidence import of_passages, of_tool, shown_evidence
+from agent.listing import MOST_ITEMS
 from agent.moves import question_query
 from agent.operands import fill_operands
 from agent.paths import best_of, rank, turned
@@ -24,7 +32,7 @@ from agent.reasoners.features import Asked, ask
 from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.routes import stop_of
 from agent.state import Claim, Draft, Evidence, Outcome, Plan, Search, State, merge_evidence
-from agent.whole import aim, parts_of, quoted
+from agent.whole import aim, is_part, parts_of, quoted
 from retrieval.store import StoreError
 from tools import ToolError, run_call
 
@@ -107,11 +115,16 @@ def sweep(state: State, runtime: Run) -> Changed:
     deps, planned = runtime.context, state["plan"]
     if planned["sweep"] is None:
         return {"quoted": []}
-    evidence = merge_evidence([], deps.found(parts_of(planned["sweep"], deps.library)))
-    claims = quoted(planned["sweep"], planned["lang"], evidence)
+    parts = parts_of(planned["sweep"], deps.library)
+    evidence = merge_evidence(state.get("evidence", []), deps.found(parts))
+    read = [item for item in evidence if is_part(item)]
+    claims, whole = quoted(planned["sweep"], planned["lang"], read), len(read) == len(parts)
+    notes = [] if whole else [f"sweep: only {len(read)} of {len(parts)} parts of the document were read"]
+    if planned["sweep"]["kind"] == "list" and len(claims) >= MOST_ITEMS:
+        whole, notes = False, [*notes, f"sweep: only {len(claims)} places are listed; there may be more"]
     if not claims and deps.reasoner.name == deps.fallback.name:
         return {"plan": {**planned, "need": "search", "sweep": None}, "quoted": []}
-    return {"evidence": deps.found(evidence), "quoted": claims}
+    return {"evidence": deps.found(parts), "quoted": claims, "whole": whole, "notes": notes}
 
 
 def draft(state: State, runtime: Run) -> Changed:
@@ -122,7 +135,11 @@ def draft(state: State, runtime: Run) -> Changed:
     failed = [claim for claim in last if claim["verdict"] != "supported"]
     cited = {number for claim in kept for number in claim["evidence"]}
     found = state.get("evidence", [])
-    shown = found if sweeping else most_relevant(found, deps.settings.max_evidence, cited)
+    shown = (
+        [item for item in found if is_part(item)]
+        if sweeping
+        else most_relevant(found, deps.settings.max_evidence, cited)
+    )
     paths, notes = [], []
     for n in range(1 if sweeping else deps.settings.paths):
         writer = deps.writers[n % len(deps.writers)]
@@ -163,7 +180,9 @@ def critique(state: State, runtime: Run) -> Changed:
             deps.settings.critic_timeout_s,
         )
         drafts.append(_judged(checked, asked, evidence, state))
-    judged = best_of(drafts) if len(drafts) > 1 else drafts[0]
+    judged = drafts[0]
+    if len(drafts) > 1:  # mended claims are worth what they say, not what the draft before them did
+        judged = _judged(best_of(drafts)["claims"], asked, evidence, state)
     best = judged
     if "best" in state and rank(state["best"]) >= rank(judged):
         best = state["best"]  # a later failure never costs an earlier success
@@ -179,7 +198,9 @@ def _judged(claims: list[Claim], asked: Asked, evidence: list[Evidence], state: 
     if state["tool_failure"]:
         enough = 0.0  # a quotation does not stand in for a computation that could not be done
     elif state["plan"]["need"] == "sweep":
-        enough, missing = float(bool(supported)), []  # the document was read from end to end
+        enough, missing = swept_enough(claims, state.get("whole", False)), []
+    elif lacks_value(asked, supported):
+        enough = min(sufficiency(asked, supported, evidence), NO_VALUE)
     else:
         enough = sufficiency(asked, supported, evidence)
     return {"claims": claims, "sufficiency": enough, "missing": missing, "round": state["round"]}
@@ -207,9 +228,13 @@ def settle(state: State, runtime: Run) -> Changed:
     deps = runtime.context
     stopped = stop_of(state, deps.settings, deps.spent())
     answered = settled(state, deps.thresholds)
-    if answered["claims"] and state["plan"]["need"] != "sweep":
-        answered |= disagreement(state, answered, deps)
-    return {**answered, "stopped": stopped}
+    notes: list[str] = []
+    if answered["outcome"] == "verified" and answered["claims"] and state["plan"]["need"] != "sweep":
+        try:
+            answered |= disagreement(state, answered, deps)
+        except Exception as error:  # a finished answer stands without it
+            notes = [f"settle: the files were not compared: {type(error).__name__}: {error}"]
+    return {**answered, "stopped": stopped, "notes": notes}
 
 
 def settled(state: State, thresholds: Thresholds) -> Changed:
@@ -252,12 +277,13 @@ def disagreement(state: State, answered: Changed, deps: Deps) -> Changed:
     ]
     if not pairs:
         return {}
+    said = {claim["text"] for claim in answered["claims"]}
     against = [conflict for conflict, _ in pairs]
     lines = lines_of(asked, answered["claims"], against, evidence, sources)
     return {
         "conflicts": against,
         "disagreements": lines,
-        "claims": [*answered["claims"], *(claim for _, claim in pairs)],
+        "claims": [*answered["claims"], *(claim for _, claim in pairs if claim["text"] not in said)],
         "answer": "\n".join([answered["answer"], *lines]),
     }
 
@@ -276,11 +302,13 @@ REFUSALS: dict[str, dict[str, str]] = {
         "abstained": "Your files do not answer this, as far as I can find.",
         "unverified": "I could not verify an answer, so I give none.",
         "computation": "I could not compute this from your files.",
+        "interrupted": "Stopped before an answer was verified.",
     },
     "zh": {
         "abstained": "在你的文件中没有找到这个问题的答案。",
         "unverified": "答案无法核实，所以不作回答。",
         "computation": "根据你的文件无法算出这个结果。",
+        "interrupted": "在核实答案之前就已中止。",
     },
 }
 

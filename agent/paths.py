@@ -42,9 +42,10 @@ def best_of(drafts: Sequence[Draft]) -> Draft:
     best = max(drafts, key=rank)
     others = [draft for draft in drafts if draft is not best]
     supported = [[c for c in draft["claims"] if c["verdict"] == "supported"] for draft in others]
-    claims: list[Claim] = []
-    for claim in best["claims"]:
-        _add(claims, claim if claim["verdict"] == "supported" else _instead(claim, supported))
+    claims = [claim for claim in best["claims"] if claim["verdict"] == "supported"]
+    failed = [claim for claim in best["claims"] if claim["verdict"] != "supported"]
+    for claim in failed:
+        _add(claims, _instead(claim, supported))
     for candidates in supported:
         for claim in candidates:
             agreeing = sum(any(says_same(claim, other) for other in row) for row in supported)

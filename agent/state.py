@@ -191,6 +191,7 @@ class State(TypedDict, total=False):
     shown: list[int]  # draft: numbers of the evidence that it was given and may cite
     tool_failure: str  # act: why the tool could not run; "" when it did
     quoted: list[Claim]  # sweep: quotations that answer a whole-document question
+    whole: bool  # sweep: whether the documents were read, and the list is complete
     unclear: str  # plan: what the user must say first; "" for nothing
     others: list[list[Claim]]  # draft: the claims of further paths, to be checked against the first
     draft: Draft  # draft, then critique

@@ -143,9 +143,10 @@ _VIEW_ZH = "(?:说|說|讲|講|谈|談|表达|表達|提出|观点|觀點|看法
 _SPEAKERS_ZH = tuple(
     re.compile(pattern)
     for pattern in (
-        "[谁誰](?:都|分别|分別)?(?:说|說|讲|講)(?:了|过|過)?(?:些|哪些)?(?:什么|什麼|啥)(?P<topic>.*)",
+        "[谁誰](?:在.{1,20}?[里裡中上])?(?:都|分别|分別)?(?:说|說|讲|講)(?:了|过|過)?(?:些|哪些)?(?:什么|什麼|啥)(?P<topic>.*)",
         f"(?:每一?[位个個名]|各位?|各个|各個|几位|幾位|所有|不同){_PERSON_ZH}(?:们|們)?(?P<topic>.*?{_VIEW_ZH}.*)",
         f"{_PERSON_ZH}(?:们|們)?(?P<topic>[^，。]{{0,24}}?(?:都|分别|分別|各自){_VIEW_ZH}.*)",
+        f"(?:每个人|每個人|每人|各人|大家)(?:都|分别|分別|各自)*(?P<topic>{_VIEW_ZH}.*)",
         f"(?:他们|他們|大家)(?:分别|分別|各自)(?:都)?(?P<topic>.*?{_VIEW_ZH}.*)",
         f"(?:有哪[些几幾][位个個]?{_PERSON_ZH}|(?<![位名])(?!作者|老[师師]){_PERSON_ZH}(?:们|們)?(?:都|分别|分別)?(?:是谁|是誰|有谁|有誰|有哪[些几幾]位?|是哪[些几幾]位?))(?P<topic>)[？?呢\\s]*$",
         f"^(?P<speaker>[^，。？?、]{{2,16}}?)(?:老师|老師|教授|先生|女士)?在{_MEANT_ZH}{_IN_ZH}(?P<topic>(?:对|對|关于|關於|就).{{1,20}}?)?(?:都|主要)?(?:说|說|讲|講|谈|談|提|表达|表達)(?:了|到了?|过|過)?(?:些|哪些)?(?:什么|什麼|啥)(?:观点|看法)?[？?\\s]*$",
@@ -344,7 +345,9 @@ def _matching(name: str, documents: Sequence[Document]) -> list[int]:
 
 def _names(path: str, title: str) -> set[str]:
     name = PurePath(path).name
+    parts = PurePath(path).parts
     stems = {name, PurePath(name).stem, name.split(".")[0]}  # notes.zh.md is "notes" as well
+    stems |= {"/".join(parts[-count:]) for count in range(2, len(parts))}
     return {fold(each).strip() for each in (path, title, *stems) if each.strip()}
 
 

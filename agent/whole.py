@@ -61,6 +61,11 @@ def parts_of(sweep: Sweep, library: Library) -> list[Evidence]:
     return found
 
 
+def is_part(item: Evidence) -> bool:
+    """Whether evidence is a part of a swept document, not a chunk that was found."""
+    return item["kind"] == "passage" and item["chunk_id"] == 0
+
+
 def quoted(sweep: Sweep, lang: Lang, evidence: Sequence[Evidence]) -> list[Claim]:
     """Quotations that answer a sweep, by document and place; the evidence is that of `parts_of`, numbered."""
     claims: list[Claim] = []
@@ -86,7 +91,9 @@ def _picks(sweep: Sweep, lang: Lang, text: str) -> Iterator[tuple[str, int, int]
             yield "", start, end
     elif sweep["kind"] == "list":
         for start, end in list_items(text, sweep["subject"], lang):
-            yield "", start, end
+            # A line that only leads in, and front matter, are no items.
+            if not text[start:end].rstrip().endswith((":", "：")) and not text[start:end].startswith("---"):
+                yield "", start, end
     else:
         for speaker, (start, end) in statements(text, lang, sweep["subject"], sweep["speaker"]):
             yield speaker, start, end

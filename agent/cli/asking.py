@@ -9,7 +9,7 @@ from typing import Any
 
 from agent.answer import Answer
 from agent.assistant import Agent
-from agent.cli.render import console, print_answer, print_json, status_line, trace_lines
+from agent.cli.render import console, print_answer, print_json, status_line, trace_lines, visible
 from agent.cli.stopping import ctrl_c_settles
 from agent.deps import EXTRACTIVE
 from agent.errors import InputError
@@ -53,7 +53,7 @@ def _run(items: Iterator[Event | Answer], *, show_trace: bool) -> Answer:
             console(sys.stderr).print(line, style="dim", markup=False)
         if show_trace:
             for line in trace_lines(item):
-                print(line, file=sys.stderr)
+                print(visible(line), file=sys.stderr)
     raise RuntimeError("the run ended without an answer")
 
 

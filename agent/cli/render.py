@@ -7,12 +7,14 @@ text.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
 from agent.events import first_and_more
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 10_000  # in a pipe a line is a line
 QUOTE_CHARS = 240
 CLOSEST = 2  # passages shown where there is no answer
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 WORDS: dict[str, dict[str, Any]] = {
     "en": {
@@ -59,11 +62,24 @@ WORDS: dict[str, dict[str, Any]] = {
 }
 
 
+class _VisibleConsole(Console):
+    """A console that lets no document write to the terminal by itself: control characters are left out."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
+def visible(text: str) -> str:
+    """A text without control characters, tabs and line ends aside, and without marks that turn its direction."""
+    return _CONTROL.sub("", text)
+
+
 def console(stream: TextIO | None = None) -> Console:
     """A console that is plain unless it writes to a capable terminal."""
     file = stream or sys.stdout
     capable = file.isatty() and os.environ.get("TERM") != "dumb"
-    return Console(
+    return _VisibleConsole(
         file=file,
         highlight=False,
         soft_wrap=not capable,

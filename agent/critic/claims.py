@@ -23,7 +23,9 @@ _RULE = re.compile(r"^\s*\|?(?:\s*:?-{2,}:?\s*\|?)+\s*$")
 _BARE_NUMBER = re.compile(r"^[\W\d_]*$")
 _LEADS_IN = re.compile(r"[:：]\s*$")
 _RUNS_ON = re.compile(r"[,，、:：].*[^.!?。！？；;…\"”’)）」』】]\s*$|[,，、]\s*$", re.S)
-_MARKS_AFTER = re.compile(r"([.!?。！？]+)((?:[^\S\n]*[\[【]\d{1,3}(?:\s*[,，、]\s*\d{1,3})*[\]】])+)")  # "... it. [2]"
+_MARKS_AFTER = re.compile(
+    r"([.!?。！？]+)((?:[^\S\n]*[\[【]\d{1,3}(?:\s*[,，、]\s*\d{1,3})*[\]】])+)"
+)  # "... it. [2]"
 _FACT = re.compile(r"[a-z,] [A-Z]|[《“\"「]")
 
 

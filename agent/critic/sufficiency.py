@@ -22,8 +22,13 @@ from agent.reasoners.features import (
     stems,
     uncovered,
 )
+from agent.reasoners.language import has_answer_of_type
 from agent.state import Claim, Evidence
 from retrieval.tokens import words_of
+
+NO_VALUE = 0.42  # at most, where the number or date asked for is not there: `partial` at any strictness
+SWEPT_IN_PART = 0.42
+MOST_CLAIMS = 0.7
 
 
 class Thresholds(TypedDict):
@@ -57,6 +62,21 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
         return 0.0
     best = max(cited, key=lambda c: rank_score(asked.lang, c.features))
     return answer_probability(asked, found, best)
+
+
+def lacks_value(asked: Asked, claims: Sequence[Claim]) -> bool:
+    """Whether a number or a date is asked for and no claim holds one that the question does not."""
+    if asked.answer_type not in ("number", "date"):
+        return False
+    return not any(has_answer_of_type(asked.answer_type, claim["text"], asked.text) for claim in claims)
+
+
+def swept_enough(claims: Sequence[Claim], whole: bool) -> float:
+    """What a sweep's claims are worth: an answer where all was read and most claims stand, else part of one."""
+    supported = sum(claim["verdict"] == "supported" for claim in claims)
+    if not supported:
+        return 0.0
+    return 1.0 if whole and supported >= MOST_CLAIMS * len(claims) else SWEPT_IN_PART
 
 
 def missing_terms(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> list[str]:
