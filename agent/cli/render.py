@@ -71,7 +71,7 @@ class _VisibleConsole(Console):
 
 
 def visible(text: str) -> str:
-    """A text without control characters, tabs and line ends aside, and without marks that turn its direction."""
+    """A text without control characters but tabs and line ends, and without marks that turn its direction."""
     return _CONTROL.sub("", text)
 
 
