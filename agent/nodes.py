@@ -106,12 +106,14 @@ def sweep(state: State, runtime: Run) -> Changed:
     """The parts of whole documents, and what is quoted of them; a search where nothing is."""
     deps, planned = runtime.context, state["plan"]
     if planned["sweep"] is None:
-        return {"quoted": []}
-    evidence = merge_evidence([], deps.found(parts_of(planned["sweep"], deps.library)))
+        return {"quoted": [], "shown": []}
+    before = state.get("evidence", [])  # what an episode brought; it is no part of the sweep
+    found = deps.found(parts_of(planned["sweep"], deps.library, deps.settings.max_passages - len(before)))
+    evidence = merge_evidence(before, found)[len(before) :]
     claims = quoted(planned["sweep"], planned["lang"], evidence)
     if not claims and deps.reasoner.name == deps.fallback.name:
         return {"plan": {**planned, "need": "search", "sweep": None}, "quoted": []}
-    return {"evidence": deps.found(evidence), "quoted": claims}
+    return {"evidence": found, "quoted": claims, "shown": [item["number"] for item in evidence]}
 
 
 def draft(state: State, runtime: Run) -> Changed:
@@ -122,7 +124,7 @@ def draft(state: State, runtime: Run) -> Changed:
     failed = [claim for claim in last if claim["verdict"] != "supported"]
     cited = {number for claim in kept for number in claim["evidence"]}
     found = state.get("evidence", [])
-    shown = found if sweeping else most_relevant(found, deps.settings.max_evidence, cited)
+    shown = shown_evidence(state) if sweeping else most_relevant(found, deps.settings.max_evidence, cited)
     paths, notes = [], []
     for n in range(1 if sweeping else deps.settings.paths):
         writer = deps.writers[n % len(deps.writers)]
