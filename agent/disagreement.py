@@ -55,18 +55,23 @@ def lines_of(
     evidence: Sequence[Evidence],
     sources: Mapping[int, str],
 ) -> list[str]:
-    """One line for each claim that is contradicted, in the question's language, newest first if known."""
+    """One line for each value that is contradicted, in the question's language, newest first if known."""
     lines: list[str] = []
     told: set[frozenset[Said]] = set()
-    for n in dict.fromkeys(conflict["claim"] for conflict in found):
-        against = [conflict for conflict in found if conflict["claim"] == n]
-        own = claims[n]["citations"][0]["evidence"]
-        said = [_said(own, against[0]["ours"], evidence, sources)]
+    for n, ours in dict.fromkeys((conflict["claim"], conflict["ours"]) for conflict in found):
+        against = [conflict for conflict in found if (conflict["claim"], conflict["ours"]) == (n, ours)]
+        said = [_said(_cited(claims[n], ours), ours, evidence, sources)]
         said += [_said(one["evidence"], one["theirs"], evidence, sources) for one in against]
         if (sides := frozenset(said)) not in told:  # two claims may contradict each other
             told.add(sides)
             lines.append(conflict_sentence(asked.lang, said))
     return lines
+
+
+def _cited(claim: Claim, value: str) -> int:
+    """Number of the evidence in which a claim's value stands."""
+    holding = [one for one in claim["citations"] if value in one["quote"]] or claim["citations"]
+    return holding[0]["evidence"]
 
 
 def _said(number: int, value: str, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Said:

@@ -215,6 +215,7 @@ class Driver:
         settled = {**settle(self._state, runtime), "stopped": "interrupted"}
         if not settled["claims"] and settled["outcome"] != "verified":
             settled["answer"] = REFUSALS[self._state["plan"]["lang"]]["interrupted"]
+        settled["notes"] = [*self._state.get("notes", []), *settled["notes"]]
         self._state = {**self._state, **settled}  # type: ignore[typeddict-item]
         yield self._told("settle", settled)
         remembered = remember(self._state, runtime)

@@ -35,7 +35,7 @@ _KINDS = {
     "deadline": r"deadlines?|due dates?|截止(?:日期|时间)?|期限|截止時間",
     "date": r"(?:\w+ )?dates?|日期|时间点?|時間點?|日子|年份|years?",
     "money": r"(?:\w+ )?(?:amounts?|prices?|costs?|sums?(?: of money)?|payments?|fees?)|金额|金額|价格|價格|费用|費用|钱数|款项",
-    "number": r"(?:\w+ )?(?:numbers?|figures?|statistics|percentages?|quantities)|数字|數字|数据|數據|数值|數值|百分比|数量|數量",
+    "number": r"(?:(?:key|main|important|exact) )?numbers?|(?:\w+ )?(?:figures?|statistics|percentages?|quantities)|数字|數字|数据|數據|数值|數值|百分比|数量|數量",
     "person": r"people|persons?|names?(?: of (?:all )?(?:the )?people)?|names|individuals|人|人名|人物|名字|姓名",
     "link": r"links?|urls?|web ?sites?|(?:web )?address(?:es)?|链接|鏈接|連結|网址|網址",
     "question": r"questions?(?: asked)?|问题|問題|提问|提問",

@@ -32,7 +32,7 @@ from agent.reasoners.features import Asked, ask
 from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.routes import stop_of
 from agent.state import Claim, Draft, Evidence, Outcome, Plan, Search, State, merge_evidence
-from agent.whole import aim, is_part, parts_of, quoted
+from agent.whole import aim, parts_of, quoted
 from retrieval.store import StoreError
 from tools import ToolError, run_call
 
@@ -114,17 +114,18 @@ def sweep(state: State, runtime: Run) -> Changed:
     """The parts of whole documents, and what is quoted of them; a search where nothing is."""
     deps, planned = runtime.context, state["plan"]
     if planned["sweep"] is None:
-        return {"quoted": []}
-    parts = parts_of(planned["sweep"], deps.library)
-    evidence = merge_evidence(state.get("evidence", []), deps.found(parts))
-    read = [item for item in evidence if is_part(item)]
-    claims, whole = quoted(planned["sweep"], planned["lang"], read), len(read) == len(parts)
-    notes = [] if whole else [f"sweep: only {len(read)} of {len(parts)} parts of the document were read"]
-    if planned["sweep"]["kind"] == "list" and len(claims) >= MOST_ITEMS:
-        whole, notes = False, [*notes, f"sweep: only {len(claims)} places are listed; there may be more"]
+        return {"quoted": [], "shown": []}
+    before = state.get("evidence", [])  # what an episode brought; it is no part of the sweep
+    found = deps.found(parts_of(planned["sweep"], deps.library, deps.settings.max_passages - len(before)))
+    evidence = merge_evidence(before, found)[len(before) :]
+    claims = quoted(planned["sweep"], planned["lang"], evidence)
     if not claims and deps.reasoner.name == deps.fallback.name:
         return {"plan": {**planned, "need": "search", "sweep": None}, "quoted": []}
-    return {"evidence": deps.found(parts), "quoted": claims, "whole": whole, "notes": notes}
+    whole, notes = True, []
+    if planned["sweep"]["kind"] == "list" and len(claims) >= MOST_ITEMS:
+        whole, notes = False, [f"sweep: only {len(claims)} places are listed; there may be more"]
+    numbers = [item["number"] for item in evidence]
+    return {"evidence": found, "quoted": claims, "whole": whole, "shown": numbers, "notes": notes}
 
 
 def draft(state: State, runtime: Run) -> Changed:
@@ -135,11 +136,7 @@ def draft(state: State, runtime: Run) -> Changed:
     failed = [claim for claim in last if claim["verdict"] != "supported"]
     cited = {number for claim in kept for number in claim["evidence"]}
     found = state.get("evidence", [])
-    shown = (
-        [item for item in found if is_part(item)]
-        if sweeping
-        else most_relevant(found, deps.settings.max_evidence, cited)
-    )
+    shown = shown_evidence(state) if sweeping else most_relevant(found, deps.settings.max_evidence, cited)
     paths, notes = [], []
     for n in range(1 if sweeping else deps.settings.paths):
         writer = deps.writers[n % len(deps.writers)]

@@ -42,15 +42,18 @@ def best_of(drafts: Sequence[Draft]) -> Draft:
     best = max(drafts, key=rank)
     others = [draft for draft in drafts if draft is not best]
     supported = [[c for c in draft["claims"] if c["verdict"] == "supported"] for draft in others]
-    claims = [claim for claim in best["claims"] if claim["verdict"] == "supported"]
-    failed = [claim for claim in best["claims"] if claim["verdict"] != "supported"]
-    for claim in failed:
-        _add(claims, _instead(claim, supported))
+    own = [claim for claim in best["claims"] if claim["verdict"] == "supported"]
+    claims: list[Claim] = []
+    for claim in best["claims"]:
+        if claim in own:
+            claims.append(claim)
+        elif not _known(mended := _instead(claim, supported), [*own, *claims]):
+            claims.append(mended)
     for candidates in supported:
         for claim in candidates:
             agreeing = sum(any(says_same(claim, other) for other in row) for row in supported)
-            if agreeing > 1 and 2 * agreeing > len(others):
-                _add(claims, claim)
+            if agreeing > 1 and 2 * agreeing > len(others) and not _known(claim, claims):
+                claims.append(claim)
     return {**best, "claims": claims}
 
 
@@ -69,6 +72,5 @@ def _instead(failed: Claim, supported: Sequence[Sequence[Claim]]) -> Claim:
     return best if 2 * len(shared) >= len(own) else failed
 
 
-def _add(claims: list[Claim], claim: Claim) -> None:
-    if not any(says_same(claim, other) for other in claims):
-        claims.append(claim)
+def _known(claim: Claim, claims: Sequence[Claim]) -> bool:
+    return any(says_same(claim, other) for other in claims)

@@ -156,9 +156,9 @@ def merge_evidence(old: list[Evidence], new: Found) -> list[Evidence]:
     What is found again takes the better relevance.
     """
     merged = list(old)
-    known = {(item["chunk_id"], item["start"], item["text"]): n for n, item in enumerate(old)}
+    known = {_place(item): n for n, item in enumerate(old)}
     for item in new["items"]:
-        key = (item["chunk_id"], item["start"], item["text"])
+        key = _place(item)
         if key in known:
             place = known[key]
             best = max(merged[place]["relevance"], item["relevance"])
@@ -167,6 +167,10 @@ def merge_evidence(old: list[Evidence], new: Found) -> list[Evidence]:
             known[key] = len(merged)
             merged.append({**item, "number": len(merged) + 1})
     return merged
+
+
+def _place(item: Evidence) -> tuple[int, int, int, str]:
+    return item["document_id"], item["chunk_id"], item["start"], item["text"]
 
 
 def append(old: list[Any], new: list[Any]) -> list[Any]:
@@ -188,7 +192,7 @@ class State(TypedDict, total=False):
     queries: list[Query]  # plan, reformulate: to be searched now
     tried: Annotated[list[str], append]  # retrieve: every query searched
     evidence: Annotated[list[Evidence], merge_evidence]  # recall, retrieve, act: all that was found
-    shown: list[int]  # draft: numbers of the evidence that it was given and may cite
+    shown: list[int]  # sweep, draft: numbers of the evidence that it was given and may cite
     tool_failure: str  # act: why the tool could not run; "" when it did
     quoted: list[Claim]  # sweep: quotations that answer a whole-document question
     whole: bool  # sweep: whether the documents were read, and the list is complete

@@ -46,10 +46,10 @@ def aim(question: str, library: Library, recent: Sequence[int]) -> Sweep | str |
     return {"kind": wanted.kind, "subject": wanted.subject, "speaker": wanted.speaker, "documents": found}
 
 
-def parts_of(sweep: Sweep, library: Library) -> list[Evidence]:
-    """The documents of a sweep in parts that cover them wholly, in order."""
+def parts_of(sweep: Sweep, library: Library, limit: int = PARTS) -> list[Evidence]:
+    """The documents of a sweep in parts that cover them wholly, in order; `limit` of them, or one each."""
     found: list[Evidence] = []
-    each = max(1, PARTS // len(sweep["documents"]))
+    each = max(1, min(PARTS, limit) // len(sweep["documents"]))
     stored = {one.id: one for one in library.documents()}
     for document_id in sweep["documents"]:
         source = library.store.source(document_id)
@@ -59,11 +59,6 @@ def parts_of(sweep: Sweep, library: Library) -> list[Evidence]:
             heading, page = place(source.marks, start)
             found.append(of_part(stored[document_id], source.text, (start, end), heading, page))
     return found
-
-
-def is_part(item: Evidence) -> bool:
-    """Whether evidence is a part of a swept document, not a chunk that was found."""
-    return item["kind"] == "passage" and item["chunk_id"] == 0
 
 
 def quoted(sweep: Sweep, lang: Lang, evidence: Sequence[Evidence]) -> list[Claim]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agent.answer import Answer
+from agent.budget import Brake
+from agent.deps import build_deps
+from agent.driver import Driver, new_start
 from agent.settings import Settings
 from retrieval.embed import HashEmbedder, OnnxEmbedder, load_minilm, prepare_minilm
 from retrieval.library import Library
@@ -31,18 +38,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing a test does may touch the library of whoever runs it."""
-    for name in (
-        "AGENT_MODEL",
-        "AGENT_MAX_ROUNDS",
-        "AGENT_TIMEOUT_S",
-        "AGENT_MAX_TOKENS",
-        "AGENT_MAX_EVIDENCE",
-        "AGENT_MAX_PASSAGES",
-        "AGENT_PASSAGES",
-        "AGENT_MOVES",
-        "AGENT_REMEMBER",
-    ):
-        monkeypatch.delenv(name, raising=False)
+    for name in list(os.environ):
+        if name.startswith("AGENT_"):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("AGENT_HOME", str(tmp_path / "home"))
 
 
@@ -73,3 +71,43 @@ def hashed(tmp_path: Path) -> Iterator[Library]:
     """An empty library with the hash embedder."""
     with Library(tmp_path / "library", HashEmbedder) as library:
         yield library
+
+
+@cache
+def graph() -> Any:
+    """The compiled state machine, built once."""
+    from agent.graph import build_graph
+
+    return build_graph()
+
+
+def ask_in(
+    library: Library,
+    question: str,
+    *,
+    chat: Any = None,
+    judge: Any = None,
+    thread: str = "",
+    memory: Library | None = None,
+    **limits: Any,
+) -> Answer:
+    """A whole run over a library that is open already, as `Agent.ask` makes it; `limits` are settings."""
+    deps = build_deps(Settings(**limits), library, memory, chat, judge)
+    *_, answer = Driver(graph(), new_start(question, thread), deps, Brake(), chat).run()
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def assert_cited(library: Library, answer: Answer) -> None:
+    """Every claim is supported by spans that exist in their sources, and the answer says nothing else."""
+    said = answer.text
+    for line in answer.disagreements:
+        said = said.replace(line, "")
+    for claim in answer.claims:
+        assert claim.verdict == "supported" and claim.citations
+        said = said.replace(claim.text, "")
+        for citation in claim.citations:
+            source = library.store.source(library.store.document_id(citation.path) or 0)
+            assert source is not None and citation.quote
+            assert source.text[citation.start : citation.end] == citation.quote
+    assert not answer.claims or not said.strip(" -\n"), f"nothing rests on {said!r}"

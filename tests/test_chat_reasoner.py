@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -14,7 +15,7 @@ from agent.citations import holds
 from agent.critic.checks import CHECKS
 from agent.errors import ContextOverflow, ModelError
 from agent.prompts import PromptError, render
-from agent.reasoners.chat import ChatReasoner, fenced, quoted
+from agent.reasoners.chat import SWEEP_CALLS, SWEEP_SENTENCES, ChatReasoner, fenced, quoted
 from agent.reasoners.extractive import Extractive, new_claim
 from agent.reasoners.scripted import ScriptedChat
 from agent.state import Evidence
@@ -265,6 +266,138 @@ def test_useless_rewriting_falls_back_to_the_rule(settings: Settings, reply: Any
     assert "contract" in answer.queries[0] and len(answer.queries[0]) < 100
 
 
+# --- repair ---------------------------------------------------------------------------------------------
+
+BAD = {CONTRACT: "The contract was signed on 2 March 2026.", FEE: "会费每人每年130元。"}
+MORE = {CONTRACT: "Notice must be given in writing.", FEE: "下一次读第三章。"}
+AGAIN = {"queries": ["rent 租金"]}
+
+
+@pytest.mark.parametrize(("question", "good"), [(CONTRACT, SIGNED), (FEE, PAID)])
+@pytest.mark.parametrize(
+    "second", [drafted(), ModelError("down"), "no JSON"], ids=["left out", "down", "text"]
+)
+def test_a_second_round_keeps_what_was_verified_and_drops_what_failed(
+    home: Path, question: str, good: str, second: Any
+) -> None:
+    chat = ScriptedChat(replies=[drafted(good, BAD[question]), AGAIN, second])
+    with Agent(Settings(home=home, remember=False, max_rounds=1, passages=2), chat_model=chat) as agent:
+        answer = agent.ask(question)
+    assert answer.outcome == "verified" and BAD[question] not in answer.text
+    if second == drafted():
+        assert answer.text == good
+    else:  # a quotation of the same stands in
+        assert answer.text.startswith(good[:-1]) and answer.notes
+    shown = str(chat.history[2][-1].text)
+    verified, failed = (shown.index(f"- {text}\n") for text in (good, BAD[question]))
+    assert shown.rindex("</passage>") < shown.index(question) < verified < failed
+
+
+def test_a_failed_sentence_is_replaced(home: Path) -> None:
+    for question, good in ((CONTRACT, SIGNED), (FEE, PAID)):
+        chat = ScriptedChat(replies=[drafted(BAD[question]), AGAIN, drafted(good)])
+        with Agent(Settings(home=home, remember=False, max_rounds=1, passages=2), chat_model=chat) as agent:
+            answer = agent.ask(question)
+        assert (answer.outcome, answer.text, answer.rounds) == ("verified", good, 1)
+        assert f"- {BAD[question]}\n" in str(chat.history[2][-1].text)
+
+
+@pytest.mark.parametrize(("question", "good"), [(CONTRACT, SIGNED), (FEE, PAID)])
+def test_repair_gives_kept_claims_as_they_are_and_once(hashed: Library, question: str, good: str) -> None:
+    chat = ScriptedChat(replies=[drafted(good, MORE[question], "  ")])
+    reasoner = ChatReasoner(chat, Extractive(hashed))
+    plan = reasoner.plan(question, date(2026, 4, 1))
+    kept = [{**new_claim(good, [1]), "verdict": "supported"}]
+    claims = reasoner.draft(question, plan, PASSAGES, kept, [new_claim(BAD[question], [1])])  # type: ignore[arg-type]
+    assert claims[0] is kept[0] and [claim["text"] for claim in claims] == [good, MORE[question]]
+
+
+# --- whole documents ------------------------------------------------------------------------------------
+
+
+class Sweeping:
+    """A chat reasoner over numbered parts, whose model sees as many at once as the window holds."""
+
+    def __init__(self, library: Library, window: int = 99, chosen: Any = None) -> None:
+        self.shown: list[list[int]] = []
+        self.window, self.chosen = window, chosen
+        self.chat = ScriptedChat(replies=[self._reply] * 200)
+        self.reasoner = ChatReasoner(self.chat, Extractive(library))
+
+    def _reply(self, messages: list[Any]) -> Any:
+        text = str(messages[-1].text)
+        numbers = [int(part.split('"')[0]) for part in text.split('<passage number="')[1:]]
+        if not numbers:
+            return self.chosen
+        self.shown.append(numbers)
+        if len(numbers) > self.window:
+            raise ContextOverflow(100 * len(numbers), 100 * self.window)
+        return {
+            "sentences": [{"text": f"Said in part {n} 第{n}部分。", "passages": [n]} for n in numbers[:3]]
+        }
+
+    def draft(self, question: str, count: int, kind: Any = "summary") -> list[Any]:
+        plan = self.reasoner.plan(question, date(2026, 4, 1))
+        swept: Any = {"kind": kind, "subject": "", "speaker": "", "documents": [1]}
+        parts = [passage(n, f"Part {n} 第{n}部分。") for n in range(1, count + 1)]
+        return self.reasoner.draft(question, {**plan, "need": "sweep", "sweep": swept}, parts)
+
+
+@pytest.mark.parametrize("question", ["Summarise this", "总结一下"])
+@pytest.mark.parametrize("count", [1, 3, 8, 9, 20, 48])
+def test_a_sweep_reads_every_part_once_in_few_calls(hashed: Library, question: str, count: int) -> None:
+    sweeping = Sweeping(hashed)
+    claims = sweeping.draft(question, count, "list")
+    assert [n for numbers in sweeping.shown for n in numbers] == list(range(1, count + 1))
+    assert len(sweeping.shown) <= SWEEP_CALLS
+    assert len(claims) == sum(min(3, len(numbers)) for numbers in sweeping.shown)
+
+
+@pytest.mark.parametrize("window", [1, 2, 5])
+def test_parts_are_halved_until_they_fit(hashed: Library, window: int) -> None:
+    sweeping = Sweeping(hashed, window)
+    sweeping.draft("Summarise this", 48, "list")
+    read = [numbers for numbers in sweeping.shown if len(numbers) <= window]
+    assert [n for numbers in read for n in numbers] == list(range(1, 49))
+
+
+def test_one_part_that_does_not_fit_is_told(hashed: Library) -> None:
+    with pytest.raises(ContextOverflow):
+        Sweeping(hashed, window=0).draft("Summarise this", 4)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kept"),
+    [
+        ([8, 2, 2, 5], [2, 5, 8]),
+        ([99, 0, -1, 3], [3]),
+        ([], list(range(1, SWEEP_SENTENCES + 1))),
+        ([99], list(range(1, SWEEP_SENTENCES + 1))),
+        (list(range(20, 0, -1)), list(range(20 - SWEEP_SENTENCES + 1, 21))),
+    ],
+    ids=repr,
+)
+def test_the_sentences_that_matter_most_are_chosen(
+    hashed: Library, numbers: list[int], kept: list[int]
+) -> None:
+    sweeping = Sweeping(hashed, chosen={"numbers": numbers})
+    claims = sweeping.draft("Summarise this", 20)
+    assert len(claims) == len(kept) <= SWEEP_SENTENCES
+    written = [
+        line for line in str(sweeping.chat.history[-1][-1].text).splitlines() if re.match(r"S\d", line)
+    ]
+    assert [claim["text"] for claim in claims] == [
+        line.split(": ", 1)[1] for n, line in enumerate(written, 1) if n in kept
+    ]
+
+
+def test_a_short_sweep_is_not_chosen_from(hashed: Library) -> None:
+    sweeping = Sweeping(hashed, chosen=ModelError("not asked"))
+    assert len(sweeping.draft("Summarise this", SWEEP_SENTENCES)) == SWEEP_SENTENCES
+    with pytest.raises(ModelError):
+        sweeping.draft("Summarise this", SWEEP_SENTENCES + 8)
+
+
 # --- prompts --------------------------------------------------------------------------------------------
 
 HOSTILE = [
@@ -338,6 +471,15 @@ VALUES: dict[str, dict[str, str]] = {
     "condense": {"turns": "- When?\n  In 1958.", "question": "And who?"},
     "draft": {"evidence": fenced(PASSAGES), "question": "Who?", "sentences": "4"},
     "judge": {"evidence": fenced(PASSAGES), "question": "Who?", "claims": "S1: Ada.\nS2: 何佳。"},
+    "repair": {
+        "evidence": fenced(PASSAGES),
+        "question": "Who?",
+        "kept": "- It was signed.",
+        "failed": "- Ada signed it.\n- 何佳签署。",
+        "sentences": "4",
+    },
+    "sweep": {"evidence": fenced(PASSAGES), "question": "Summarise this.", "sentences": "4"},
+    "choose": {"question": "Summarise this.", "claims": "S1: Ada.\nS2: 何佳。", "count": "1"},
     "reformulate": {
         "evidence": fenced(PASSAGES),
         "question": "Who?",

@@ -25,7 +25,7 @@ from tools.numbers import find_numbers
 @cache
 def made(lang: str) -> list[Case]:
     return list(
-        cases(read_rows(SMALL_DATA / f"qa_{lang}.jsonl"), read_rows(SMALL_DATA / f"corpus_{lang}.jsonl"))
+        cases(read_rows(SMALL_DATA / f"qa_{lang}.jsonl")[:30], read_rows(SMALL_DATA / f"corpus_{lang}.jsonl"))
     )
 
 
@@ -69,7 +69,7 @@ def test_a_changed_number_or_name_is_nowhere_in_the_document(lang: str) -> None:
 
 
 def test_the_same_seed_gives_the_same_cases() -> None:
-    rows = read_rows(SMALL_DATA / "qa_zh.jsonl")[:12], read_rows(SMALL_DATA / "corpus_zh.jsonl")
+    rows = read_rows(SMALL_DATA / "qa_zh.jsonl")[:4], read_rows(SMALL_DATA / "corpus_zh.jsonl")
     assert list(cases(*rows, seed=3)) == list(cases(*rows, seed=3)) != list(cases(*rows, seed=4))
 
 
@@ -148,21 +148,23 @@ def test_the_script_cites_the_passage_that_holds_the_sentence() -> None:
     assert Script(made("en")[0]).drafts == 0
 
 
+@pytest.mark.parametrize("limit", [2, pytest.param(11, marks=pytest.mark.slow)])
 def test_the_suite_reports_each_kind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache_folder: Path
+    limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache_folder: Path
 ) -> None:
     home = tmp_path / "evals"
     home.mkdir()
     (home / "cache").symlink_to(cache_folder)
     monkeypatch.setenv("AGENT_HOME", str(home))
     out = tmp_path / "repair.json"
-    monkeypatch.setattr("sys.argv", ["evals", "repair", "--limit", "11", "--json", str(out)])
+    monkeypatch.setattr("sys.argv", ["evals", "repair", "--limit", str(limit), "--json", str(out)])
     command.main()
     result = json.loads(out.read_text(encoding="utf-8"))
     metrics = result["metrics"]
     once = Counter(row["lang"] for row in result["rows"] if row["pass"] == "one round")
-    assert once == {"en": 11, "zh": 11}
-    assert set(metrics["caught"]) == set(KINDS) - {"none"}
-    assert metrics["deterministic_caught"][0] + metrics["not retrieved"] >= 14
+    assert once == {"en": limit, "zh": limit}
+    if limit >= len(KINDS):
+        assert set(metrics["caught"]) == set(KINDS) - {"none"}
+        assert metrics["deterministic_caught"][0] + metrics["not retrieved"] >= 14
     assert {"removed", "sound_removed", "second round"} <= set(metrics)
     assert all(re.match(r"\w+", row["id"]) for row in result["rows"])

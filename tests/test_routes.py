@@ -163,7 +163,8 @@ def test_evidence_keeps_within_its_limit_and_its_numbers(
     best: dict[int, float] = {}
     for n, pairs in enumerate(found):
         items: Any = [
-            {"chunk_id": i, "start": 0, "text": str(i), "number": 0, "relevance": r} for i, r in pairs
+            {"document_id": 1, "chunk_id": i, "start": 0, "text": str(i), "number": 0, "relevance": r}
+            for i, r in pairs
         ]
         before, at_most = deepcopy(held), limit if n % 2 else later
         after = merge_evidence(held, {"items": items, "limit": at_most})

@@ -25,6 +25,10 @@ def test_defaults() -> None:
         ("AGENT_HOME", "/srv/图书", "home", Path("/srv/图书")),
         ("AGENT_HOME", "~/t", "home", Path("~/t").expanduser()),
         ("AGENT_MODEL", "模型.gguf", "model", "模型.gguf"),
+        ("AGENT_JUDGE_MODEL", "评审.gguf", "judge_model", "评审.gguf"),
+        ("AGENT_PATHS", "3", "paths", 3),
+        ("AGENT_STRICTNESS", "strict", "strictness", "strict"),
+        ("AGENT_CRITIC_TIMEOUT_S", "9.5", "critic_timeout_s", 9.5),
         ("AGENT_MAX_ROUNDS", "0", "max_rounds", 0),
         ("AGENT_TIMEOUT_S", "1.5", "timeout_s", 1.5),
         ("AGENT_PASSAGES", "20", "passages", 20),
@@ -75,6 +79,9 @@ def test_what_cannot_be_read_is_named(name: str, text: str) -> None:
     [
         ("max_rounds", -1),
         ("max_rounds", 11),
+        ("paths", 0),
+        ("paths", 9),
+        ("critic_timeout_s", 0.0),
         ("timeout_s", -0.1),
         ("timeout_s", float("nan")),
         ("timeout_s", float("inf")),
@@ -96,6 +103,12 @@ def test_out_of_range(field: str, value: Any) -> None:
         Settings(**{field: value})
     with pytest.raises(SettingsError, match=f"{field} must be between"):
         read_settings({f"AGENT_{field.upper()}": str(value)})
+
+
+@pytest.mark.parametrize("value", ["", "STRICT", "severe", "严格"])
+def test_strictness_is_one_of_three(value: str) -> None:
+    with pytest.raises(SettingsError, match='strictness must be "strict", "default" or "lenient"'):
+        Settings(strictness=value)
 
 
 @given(st.text(max_size=12).filter(bool))

@@ -87,7 +87,8 @@ def _prose(text: str) -> Iterator[str]:
     for block in _INLINE_ITEM.split(text):
         for start, end in _whole(block, sentences(block)):
             part = _MARKER.sub("", block[start:end]).strip()
-            if part and not (_BARE_NUMBER.match(part) and len(part) < 5):
+            stray = _BARE_NUMBER.match(part) and len(part) < 5 and not parse_marks(part)[1]
+            if part and not stray:
                 yield part
 
 
