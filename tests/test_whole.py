@@ -257,7 +257,8 @@ def test_this_document_is_the_one_cited_last(tmp_path: Path, question: str, foll
 )
 def test_a_model_writes_and_the_critic_checks(library: Library, question: str, sentence: str) -> None:
     answer = asked(library, question, drafted(sentence, "The rent is $9,999."), paths=3)
-    assert (answer.outcome, answer.text) == ("verified", sentence), "one draft, whatever the paths"
+    # Half of what the model wrote did not stand: what is left is part of an answer.
+    assert (answer.outcome, answer.text) == ("partial", sentence), "one draft, whatever the paths"
 
 
 @pytest.mark.parametrize(
