@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agent.critic.entail import Entailer
     from agent.critic.sufficiency import Thresholds
     from agent.reasoners import Reasoner
+    from agent.reasoners.features import Asked
     from retrieval.embed import Embedder
     from retrieval.library import Library
 
@@ -46,6 +47,8 @@ class Deps:
     writers: tuple[Reasoner, ...]
     """Who drafts: one in turn for each path."""
     thresholds: Thresholds
+    asked: Callable[[str], Asked]
+    """Reads a question, once in a run."""
     entailer: Entailer | None = None
     today: Callable[[], date] = date.today
     spent: Callable[[], Spent] = field(default_factory=Meter)
@@ -153,5 +156,6 @@ def build_deps(
         judge,
         (reasoner, judge) if judge_model else (reasoner,),
         thresholds(settings.strictness),
+        extractive.asked,
         today=today,
     )

@@ -28,7 +28,7 @@ from agent.listing import MOST_ITEMS
 from agent.moves import question_query
 from agent.operands import fill_operands
 from agent.paths import best_of, rank, turned
-from agent.reasoners.features import Asked, ask
+from agent.reasoners.features import Asked
 from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.routes import stop_of
 from agent.state import Claim, Draft, Evidence, Outcome, Plan, Search, State, merge_evidence
@@ -84,7 +84,7 @@ def plan(state: State, runtime: Run) -> Changed:
 def retrieve(search: Search, runtime: Run) -> Changed:
     """One hybrid search for each query of a move; runs once for each move, in parallel."""
     deps, queries = runtime.context, search["queries"]
-    asked = ask(search["question"], deps.idf)
+    asked = deps.asked(search["question"])
     limit = BRIDGED if queries[0]["move"] == "bridge" else deps.settings.passages
     rarities = name_rarities(asked, queries, deps.idf)
     found: list[Evidence] = []
@@ -164,7 +164,7 @@ def critique(state: State, runtime: Run) -> Changed:
         answered: Draft = {**state["draft"], "sufficiency": 1.0}
         return {"draft": answered, "best": answered, "passed": True}
     sources = _sources(deps, evidence)
-    asked = ask(state["standalone"], deps.idf)
+    asked = deps.asked(state["standalone"])
     drafts: list[Draft] = []
     for claims in (state["draft"]["claims"], *state.get("others", [])):
         checked = critique_claims(
@@ -261,7 +261,7 @@ def joined(claims: list[Claim], planned: Plan) -> str:
 def disagreement(state: State, answered: Changed, deps: Deps) -> Changed:
     """What other passages say against the answer: claims that quote them, and a line that says so."""
     evidence = shown_evidence(state)
-    asked, sources = ask(state["standalone"], deps.idf), _sources(deps, evidence)
+    asked, sources = deps.asked(state["standalone"]), _sources(deps, evidence)
     found = contradicting(asked, answered["claims"], evidence, sources)
     if not found:
         return {}

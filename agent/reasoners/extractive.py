@@ -37,6 +37,7 @@ class Extractive:
     def __init__(self, library: Library, moves: Sequence[str] = tuple(MOVES)) -> None:
         self._library = library
         self._moves = moves
+        self._asked: dict[str, Asked] = {}
 
     def condense(self, question: str, turns: Sequence[Turn]) -> str:
         return standalone(question, turns)
@@ -77,7 +78,7 @@ class Extractive:
         results = [item for item in evidence if item["kind"] == "tool"]
         if results:
             return [new_claim(item["text"], [item["number"]], item["rests_on"]) for item in results[-1:]]
-        asked = ask(question, self.idf)
+        asked = self.asked(question)
         return [
             new_claim(plain(chosen.text), [chosen.evidence], [span_of(chosen)])
             for chosen in choose(asked, candidates(asked, evidence))
@@ -94,7 +95,7 @@ class Extractive:
     def reformulate(
         self, question: str, plan: Plan, evidence: Sequence[Evidence], draft: Draft, tried: Sequence[str]
     ) -> list[Query]:
-        asked = ask(question, self.idf)
+        asked = self.asked(question)
         failure = Failure(
             asked,
             [item for item in evidence if item["kind"] == "passage"],
@@ -104,6 +105,12 @@ class Extractive:
             self._library.store.terms_with,
         )
         return propose(failure, self._moves, tried)
+
+    def asked(self, question: str) -> Asked:
+        """A question, read once in a run."""
+        if question not in self._asked:
+            self._asked[question] = ask(question, self.idf)
+        return self._asked[question]
 
     def idf(self, terms: Iterable[str]) -> Mapping[str, float]:
         return idf(self._library, terms)

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
@@ -57,6 +57,8 @@ class Asked:
     pairs: frozenset[tuple[str, str]]
     names: tuple[tuple[str, ...], ...]
     """Tokens, in order, of each name and number that the question mentions."""
+    read: dict[tuple[int, int, int], list[Candidate]] = field(default_factory=dict, compare=False, repr=False)
+    """What was read of each passage already, by its number and span: draft and critic read the same."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,10 @@ def candidates(asked: Asked, evidence: Sequence[Evidence]) -> list[Candidate]:
     found: list[Candidate] = []
     for item in evidence:
         if item["kind"] == "passage":
-            found += _of_passage(asked, item)
+            key = (item["number"], item["start"], item["end"])
+            if key not in asked.read:
+                asked.read[key] = _of_passage(asked, item)
+            found += asked.read[key]
     return found
 
 
