@@ -13,9 +13,7 @@ from langgraph.runtime import Runtime
 from agent import memory
 from agent.critic import critique_claims
 from agent.critic.sufficiency import (
-    NO_VALUE,
     Thresholds,
-    lacks_value,
     missing_terms,
     sufficiency,
     swept_enough,
@@ -196,8 +194,6 @@ def _judged(claims: list[Claim], asked: Asked, evidence: list[Evidence], state: 
         enough = 0.0  # a quotation does not stand in for a computation that could not be done
     elif state["plan"]["need"] == "sweep":
         enough, missing = swept_enough(claims, state.get("whole", False)), []
-    elif lacks_value(asked, supported):
-        enough = min(sufficiency(asked, supported, evidence), NO_VALUE)
     else:
         enough = sufficiency(asked, supported, evidence)
     return {"claims": claims, "sufficiency": enough, "missing": missing, "round": state["round"]}

@@ -22,12 +22,10 @@ from agent.reasoners.features import (
     stems,
     uncovered,
 )
-from agent.reasoners.language import has_answer_of_type
 from agent.state import Claim, Evidence
 from retrieval.tokens import words_of
 
-NO_VALUE = 0.42  # at most, where the number or date asked for is not there: `partial` at any strictness
-SWEPT_IN_PART = 0.42
+SWEPT_IN_PART = 0.42  # `partial` at any strictness
 MOST_CLAIMS = 0.7
 
 
@@ -62,13 +60,6 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
         return 0.0
     best = max(cited, key=lambda c: rank_score(asked.lang, c.features))
     return answer_probability(asked, found, best)
-
-
-def lacks_value(asked: Asked, claims: Sequence[Claim]) -> bool:
-    """Whether a number or a date is asked for and no claim holds one that the question does not."""
-    if asked.answer_type not in ("number", "date"):
-        return False
-    return not any(has_answer_of_type(asked.answer_type, claim["text"], asked.text) for claim in claims)
 
 
 def swept_enough(claims: Sequence[Claim], whole: bool) -> float:
