@@ -126,7 +126,9 @@ def test_nothing_is_pickled_and_no_class_comes_back(store: Store) -> None:
     saver = Checkpoints(store)
     with pytest.raises(TypeError):
         saver.serde.dumps_typed(Foreign())
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(
+        NotImplementedError
+    ):  # how the serializer refuses a form it does not read, pickle here
         saver.serde.loads_typed(("pickle", b"cos\nsystem\n"))
 
 

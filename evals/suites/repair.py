@@ -127,13 +127,7 @@ def run(arguments: argparse.Namespace) -> Result:
 
 def judged(case: Case, script: Script, critiques: list[dict[str, Any]], answer: Answer) -> dict[str, Any]:
     """What became of the sentences of a case in one round."""
-    row = {
-        "pass": "one round",
-        "id": case.id,
-        "lang": case.lang,
-        "kind": case.kind,
-        "retrieved": script.drafts > 0,
-    }
+    row = _row("one round", case, script)
     if not script.drafts:
         return row
     written = ([case.faulty] if case.faulty else []) + [case.sound[n] for n in script.sound]
@@ -164,6 +158,17 @@ def judged(case: Case, script: Script, critiques: list[dict[str, Any]], answer: 
     return row
 
 
+def _row(rounds: str, case: Case, script: Script) -> dict[str, Any]:
+    """What every row says of its case; `retrieved` is false where the gold passage was never shown."""
+    return {
+        "pass": rounds,
+        "id": case.id,
+        "lang": case.lang,
+        "kind": case.kind,
+        "retrieved": script.drafts > 0,
+    }
+
+
 def by_sentence(written: Sequence[str], verdicts: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """The verdicts of each sentence that was written: the critic may cut one into several claims, in order.
 
@@ -191,13 +196,7 @@ def _letters(text: str) -> str:
 
 def repaired(case: Case, script: Script, critiques: list[dict[str, Any]], answer: Answer) -> dict[str, Any]:
     """What became of a case whose second draft is sound."""
-    row = {
-        "pass": "two rounds",
-        "id": case.id,
-        "lang": case.lang,
-        "kind": case.kind,
-        "retrieved": script.drafts > 0,
-    }
+    row = _row("two rounds", case, script)
     if not script.drafts:
         return row
     # The passage may have been found, and the first sentence written, in the second round only.
