@@ -22,7 +22,7 @@ from agent import Agent, Settings
 from agent.critic.sufficiency import thresholds
 from agent.driver import STOPPED_EARLY, cut_short
 from agent.errors import InputError
-from agent.nodes import settled
+from agent.nodes import REFUSALS, settled
 from agent.reasoners.scripted import ScriptedChat
 from retrieval.store import UNFINISHED
 from tests.conftest import SAMPLE
@@ -187,6 +187,8 @@ def test_stop_after_any_event_gives_an_answer(home: Path, after: str) -> None:
     assert answer["outcome"] == "abstained"
     assert answer["stopped"] == "interrupted" or after == "settle"
     assert (STOPPED_EARLY in answer["notes"]) is (after not in ("critique", "settle"))
+    # A search that was cut short says nothing of what the files hold.
+    assert after == "settle" or answer["answer"] == REFUSALS["en"]["interrupted"]
 
 
 def test_interrupted_small_talk_is_no_verified_answer() -> None:
