@@ -21,16 +21,20 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class Mark:
-    """A heading or a page that begins at a character offset of the source text.
+    """A heading, a page or a message that begins at a character offset of the source text.
 
-    `start` counts characters from 0. `label` is the heading's text, or the page number as a
-    string, counted from 1 through the file. `level` is 1 to 6 for headings and 0 for pages.
+    `start` counts characters from 0. `label` is the heading's text (for a message its subject or
+    speaker), or the page number as a string, counted from 1 through the file; a slide is a page.
+    `level` is 1 to 6 for headings and messages and 0 for pages. `who` and `when` are for
+    messages: the sender or speaker as written, and the time in ISO 8601, as far as it is known.
     """
 
     start: int
-    kind: Literal["heading", "page"]
+    kind: Literal["heading", "page", "message"]
     label: str
     level: int
+    who: str = ""
+    when: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Source:
     `marks` are in order of `start`, every start inside `text`. `lines` maps text to file lines
     for HTML: pairs (offset in text, line from 1), offsets ascending; it is None where text lines
     are file lines (plain text, Markdown) and where there are no lines (PDF). `notes` say what
-    was left out, one short sentence each.
+    was left out, one short sentence each. `date` is the day the document itself gives for itself,
+    in ISO 8601, or ""; `tags` are its own, without their #.
     """
 
     text: str
@@ -50,6 +55,8 @@ class Source:
     lines: tuple[tuple[int, int], ...] | None
     encoding: str
     notes: tuple[str, ...] = ()
+    date: str = ""
+    tags: tuple[str, ...] = ()
 
 
 Loader = Callable[[bytes, Path], Source]
