@@ -32,6 +32,7 @@ def of_chunk(
         "cosine": round(cosine, 4),
         "query": query,
         "relevance": relevance,
+        "link": None,
         "round": round_,
         "rests_on": [],
     }
@@ -45,6 +46,7 @@ def of_passages(
     for rank, passage in enumerate(passages):
         item = of_chunk(passage.chunk, query["text"], passage.score, passage.cosine or 0.0, round_)
         item["relevance"] = round(relevance(features(asked, item, query, rank, rarity)), 4)
+        item["link"] = query["link"]
         found.append(item)
     return found
 
@@ -69,6 +71,7 @@ def of_part(
         "cosine": 0.0,
         "query": "",
         "relevance": 1.0,
+        "link": None,
         "round": 0,
         "rests_on": [],
     }
@@ -92,6 +95,7 @@ def of_tool(call: Call, text: str, rests_on: list[Span], round_: int) -> Evidenc
         "cosine": 0.0,
         "query": "",
         "relevance": 1.0,
+        "link": None,
         "round": round_,
         "rests_on": rests_on,
     }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from agent.critic.facts import chinese_names
 from agent.reasoners.features import Asked, Idf, cover, stems, uncovered
 from agent.reasoners.language import names_in
-from agent.state import Evidence, Query
+from agent.state import Evidence, Query, Span
 from retrieval.split import sentences
 from retrieval.tokens import CJK, STOP_WORDS, fold, is_chinese, lexical_tokens, query_terms, stem, words_of
 
@@ -58,7 +58,7 @@ def question_query(text: str) -> Query:
 
 
 def new_query(text: str, move: str) -> Query:
-    return {"text": text, "move": move, "name": "", "rank": 0, "cover": 0.0, "open": []}
+    return {"text": text, "move": move, "name": "", "rank": 0, "cover": 0.0, "open": [], "link": None}
 
 
 def propose(failure: Failure, moves: Sequence[str], tried: Sequence[str]) -> list[Query]:
@@ -109,10 +109,19 @@ def bridge(failure: Failure) -> list[Query]:
         own = frozenset(stems(f"{item['title']} {item['heading']} {item['text']}"))
         open_terms = uncovered(failure.asked, own)
         words = words_of(failure.asked.text, open_terms)[:OPEN_WORDS]
-        for name in _bridging_names(failure.asked, item)[:BRIDGE_NAMES]:
-            query = new_query(" ".join([name, *words]), "bridge")
-            covered = round(cover(failure.asked, own), 4)
-            found.append({**query, "name": name, "rank": rank, "cover": covered, "open": open_terms})
+        covered = round(cover(failure.asked, own), 4)
+        rows = _rows(item)
+        for name in _bridging_names(failure.asked, item, rows)[:BRIDGE_NAMES]:
+            found.append(
+                {
+                    **new_query(" ".join([name, *words]), "bridge"),
+                    "name": name,
+                    "rank": rank,
+                    "cover": covered,
+                    "open": open_terms,
+                    "link": _link(failure.asked, item, rows, name),
+                }
+            )
     return found
 
 
@@ -174,7 +183,24 @@ MOVES: dict[str, Move] = {
 }
 
 
-def _bridging_names(asked: Asked, item: Evidence) -> list[str]:
+Row = tuple[int, int, frozenset[str]]  # a sentence's span in a passage, and its tokens
+
+
+def _rows(item: Evidence) -> list[Row]:
+    return [(start, end, frozenset(stems(item["text"][start:end]))) for start, end in sentences(item["text"])]
+
+
+def _link(asked: Asked, item: Evidence, rows: Sequence[Row], name: str) -> Span | None:
+    """The sentence that says the name, the one nearest to the question; any where only the title does."""
+    said = [row for row in rows if frozenset(stems(name)) <= row[2]] or list(rows)
+    if not said:
+        return None
+    start, end, _ = max(said, key=lambda row: cover(asked, row[2]))
+    place = item["start"]
+    return {"evidence": item["number"], "start": place + start, "end": place + end}
+
+
+def _bridging_names(asked: Asked, item: Evidence, rows: Sequence[Row]) -> list[str]:
     """Names of a passage that the question lacks: its title, then those beside the question's words."""
     names: dict[str, str] = {}
     text = item["text"]
@@ -182,12 +208,11 @@ def _bridging_names(asked: Asked, item: Evidence) -> list[str]:
     for name in [item["title"], *names_in(text), *chinese]:
         if query_terms(name) and not _stands_in(name, asked.text):
             names.setdefault(name.lower(), name)
-    rows = [frozenset(stems(item["text"][start:end])) for start, end in sentences(item["text"])]
 
     def nearness(place_and_name: tuple[int, str]) -> float:
         place, name = place_and_name
         own = frozenset(stems(name))
-        return max((cover(asked, row) for row in rows if own <= row), default=0.0) + 1 / (1 + place)
+        return max((cover(asked, row) for _, _, row in rows if own <= row), default=0.0) + 1 / (1 + place)
 
     return [name for _, name in sorted(enumerate(names.values()), key=lambda pair: -nearness(pair))]
 

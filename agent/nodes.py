@@ -13,8 +13,10 @@ from langgraph.runtime import Runtime
 from agent import memory
 from agent.critic import critique_claims
 from agent.critic.sufficiency import (
+    OPEN_SHARE,
     Thresholds,
     missing_terms,
+    open_share,
     sufficiency,
     swept_enough,
 )
@@ -28,7 +30,7 @@ from agent.operands import fill_operands
 from agent.paths import best_of, rank, turned
 from agent.reasoners.features import Asked
 from agent.relevance import by_relevance, most_relevant, name_rarities
-from agent.routes import stop_of
+from agent.routes import searchable, stop_of
 from agent.state import Claim, Draft, Evidence, Outcome, Plan, Search, State, merge_evidence
 from agent.whole import aim, parts_of, quoted
 from retrieval.store import StoreError
@@ -183,6 +185,9 @@ def critique(state: State, runtime: Run) -> Changed:
         best = state["best"]  # a later failure never costs an earlier success
     sound = all(claim["verdict"] == "supported" for claim in judged["claims"])
     passed = judged["sufficiency"] >= deps.thresholds["verified"] and sound
+    if passed and not state["round"] and searchable(state):
+        supported = [claim for claim in judged["claims"] if claim["verdict"] == "supported"]
+        passed = open_share(asked, supported, evidence) <= OPEN_SHARE
     return {"draft": judged, "best": best, "passed": passed}
 
 

@@ -45,6 +45,7 @@ class Evidence(TypedDict):
     cosine: float  # of that query, [-1, 1]; 0 where the dense part did not find it
     query: str
     relevance: float  # probability that the answer needs it, by the query that speaks best for it, [0, 1]
+    link: Span | None  # where other evidence names what that query bridged to; else None
     round: int
     rests_on: list[Span]  # where the values that a tool result was computed from stand
 
@@ -91,6 +92,7 @@ class Query(TypedDict):
     rank: int  # bridge: rank of the passage that holds the name, from 0
     cover: float  # bridge: share of the question's terms that passage covers, [0, 1]
     open: list[str]  # bridge: terms of the question that it does not
+    link: Span | None  # bridge: the sentence of that passage which says the name
 
 
 class Sweep(TypedDict):
@@ -153,7 +155,7 @@ class Found(TypedDict):
 def merge_evidence(old: list[Evidence], new: Found) -> list[Evidence]:
     """Append what is new, numbered on, up to the limit; what is there keeps its number and text.
 
-    What is found again takes the better relevance.
+    What is found again takes the better relevance, and the link of that find.
     """
     merged = list(old)
     known = {_place(item): n for n, item in enumerate(old)}
@@ -161,8 +163,8 @@ def merge_evidence(old: list[Evidence], new: Found) -> list[Evidence]:
         key = _place(item)
         if key in known:
             place = known[key]
-            best = max(merged[place]["relevance"], item["relevance"])
-            merged[place] = {**merged[place], "relevance": best}
+            if item["relevance"] > merged[place]["relevance"]:
+                merged[place] = {**merged[place], "relevance": item["relevance"], "link": item["link"]}
         elif len(merged) < new["limit"]:
             known[key] = len(merged)
             merged.append({**item, "number": len(merged) + 1})

@@ -460,6 +460,7 @@ def passage(number: int, text: str) -> Evidence:
         "cosine": 0.5,
         "query": "q",
         "relevance": 1.0,
+        "link": None,
         "round": 0,
         "rests_on": [],
     }

@@ -36,6 +36,7 @@ def passage(source: str, start: int, number: int = 1, document_id: int = 1) -> E
         "cosine": 0.5,
         "query": "q",
         "relevance": 1.0,
+        "link": None,
         "round": 0,
         "rests_on": [],
     }

@@ -30,6 +30,7 @@ def passage(text: str, number: int, title: str = "", heading: str = "") -> Evide
         "cosine": 0.5,
         "query": "q",
         "relevance": 1.0,
+        "link": None,
         "round": 0,
         "rests_on": [],
     }

@@ -64,6 +64,7 @@ def passage(text: str, number: int = 1, title: str = "") -> Evidence:
         "cosine": 0.5,
         "query": "q",
         "relevance": 1.0,
+        "link": None,
         "round": 0,
         "rests_on": [],
     }

@@ -51,6 +51,7 @@ def passage(text: str, number: int = 1, title: str = "", cosine: float = 0.4) ->
         "cosine": cosine,
         "query": "q",
         "relevance": 1.0,
+        "link": None,
         "round": 0,
         "rests_on": [],
     }

@@ -14,7 +14,7 @@ def passage(text: str, number: int = 1, title: str = "") -> Evidence:
     return {
         "number": number, "kind": "passage", "chunk_id": number, "document_id": number, "path": f"{number}.txt",
         "title": title, "heading": "", "page": None, "start": 0, "end": len(text), "text": text, "score": 1.0,
-        "cosine": 0.0, "query": "", "relevance": 1.0, "round": 0, "rests_on": [],
+        "cosine": 0.0, "query": "", "relevance": 1.0, "link": None, "round": 0, "rests_on": [],
     }  # fmt: skip
 
 

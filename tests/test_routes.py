@@ -163,14 +163,23 @@ def test_evidence_keeps_within_its_limit_and_its_numbers(
     best: dict[int, float] = {}
     for n, pairs in enumerate(found):
         items: Any = [
-            {"document_id": 1, "chunk_id": i, "start": 0, "text": str(i), "number": 0, "relevance": r}
+            {
+                "document_id": 1,
+                "chunk_id": i,
+                "start": 0,
+                "text": str(i),
+                "number": 0,
+                "relevance": r,
+                "link": r,
+            }
             for i, r in pairs
         ]
         before, at_most = deepcopy(held), limit if n % 2 else later
         after = merge_evidence(held, {"items": items, "limit": at_most})
         assert held == before, "what was held is not changed in place"
-        same = [{**item, "relevance": None} for item in after[: len(before)]]
-        assert same == [{**item, "relevance": None} for item in before]
+        same = [{**item, "relevance": None, "link": None} for item in after[: len(before)]]
+        assert same == [{**item, "relevance": None, "link": None} for item in before]
+        assert all(item["link"] == item["relevance"] for item in after), "the link of the best find"
         assert len(after) <= max(len(before), at_most)
         held = after
         for i, r in pairs:

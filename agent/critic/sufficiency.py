@@ -18,6 +18,7 @@ from agent.reasoners.features import (
     Candidate,
     answer_probability,
     candidates,
+    cover,
     rank_score,
     stems,
     uncovered,
@@ -26,6 +27,7 @@ from agent.state import Claim, Evidence
 from retrieval.tokens import words_of
 
 SWEPT_IN_PART = 0.42  # `partial` at any strictness
+OPEN_SHARE = 0.1  # of the question: with more of it open, a passing draft gets one round (evals/LOG.md)
 MOST_CLAIMS = 0.7
 
 
@@ -51,8 +53,7 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
     """
     if not claims:
         return 0.0
-    tools = {item["number"] for item in evidence if item["kind"] == "tool"}
-    if any(tools & set(claim["evidence"]) for claim in claims):
+    if _computed(claims, evidence):
         return 1.0
     found = candidates(asked, evidence)
     cited = [c for c in found if any(_covers(claim, c) for claim in claims)]
@@ -75,11 +76,28 @@ def missing_terms(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evid
 
     For people to read: in Chinese, words in place of character bigrams.
     """
+    return words_of(asked.text, uncovered(asked, _said(claims, evidence)))
+
+
+def open_share(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> float:
+    """How much of the question's terms, weighted by idf, `missing_terms` are, in [0, 1]; 0 for a tool's result."""
+    if not asked.terms or _computed(claims, evidence):
+        return 0.0
+    return 1.0 - cover(asked, _said(claims, evidence))
+
+
+def _computed(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
+    """Whether a claim rests on a tool's result."""
+    tools = {item["number"] for item in evidence if item["kind"] == "tool"}
+    return any(tools & set(claim["evidence"]) for claim in claims)
+
+
+def _said(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> frozenset[str]:
+    """Tokens of the claims and of the passages that they cite."""
     cited = {c["evidence"] for claim in claims for c in claim["citations"]}
     texts = [claim["text"] for claim in claims]
     texts += [f"{e['title']} {e['heading']} {e['text']}" for e in evidence if e["number"] in cited]
-    terms = uncovered(asked, frozenset(token for text in texts for token in stems(text)))
-    return words_of(asked.text, terms)
+    return frozenset(token for text in texts for token in stems(text))
 
 
 def _covers(claim: Claim, candidate: Candidate) -> bool:

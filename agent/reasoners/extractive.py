@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent.deps import idf
 from agent.moves import MOVES, Failure, propose
-from agent.reasoners.features import Asked, Candidate, ask, candidates, plain, rank_score
+from agent.reasoners.features import Asked, Candidate, ask, candidates, plain, rank_score, spanned
 from agent.reasoners.language import answer_type_of, is_small_talk, language_of, standalone
 from agent.state import Claim, Draft, Evidence, Lang, Need, Plan, Query, Span, Turn, Verdict
 from retrieval.tokens import query_terms
@@ -35,7 +35,7 @@ class Extractive:
     name = "extractive"
 
     def __init__(self, library: Library, moves: Sequence[str] = tuple(MOVES)) -> None:
-        self._library = library
+        self.library = library
         self._moves = moves
         self._asked: dict[str, Asked] = {}
 
@@ -79,9 +79,12 @@ class Extractive:
         if results:
             return [new_claim(item["text"], [item["number"]], item["rests_on"]) for item in results[-1:]]
         asked = self.asked(question)
+        chosen = choose(asked, candidates(asked, evidence))
+        spans = linked([(one.link, span_of(one)) for one in chosen])
+        numbered = {item["number"]: item for item in evidence}
         return [
-            new_claim(plain(chosen.text), [chosen.evidence], [span_of(chosen)])
-            for chosen in choose(asked, candidates(asked, evidence))
+            new_claim(plain(spanned(numbered[span["evidence"]], span)), [span["evidence"]], [span])
+            for span in spans
         ]
 
     def judge(
@@ -100,9 +103,9 @@ class Extractive:
             asked,
             [item for item in evidence if item["kind"] == "passage"],
             draft["missing"],
-            self._library.store.term_counts(query_terms(question)),
+            self.library.store.term_counts(query_terms(question)),
             self.idf,
-            self._library.store.terms_with,
+            self.library.store.terms_with,
         )
         return propose(failure, self._moves, tried)
 
@@ -113,7 +116,7 @@ class Extractive:
         return self._asked[question]
 
     def idf(self, terms: Iterable[str]) -> Mapping[str, float]:
-        return idf(self._library, terms)
+        return idf(self.library, terms)
 
 
 def _phrases(call: Call) -> list[str]:
@@ -136,6 +139,20 @@ def choose(asked: Asked, found: Sequence[Candidate]) -> list[Candidate]:
         if not any(_repeats(candidate, other) for other in chosen):
             chosen.append(candidate)
     return chosen
+
+
+def linked(chosen: Sequence[tuple[Span | None, Span]]) -> list[Span]:
+    """Each span after the one that leads to it; what overlaps one before it is left out."""
+    spans: list[Span] = []
+    for span in (span for pair in chosen for span in pair if span):
+        if not any(_overlap(span, other) for other in spans):
+            spans.append(span)
+    return spans
+
+
+def _overlap(left: Span, right: Span) -> bool:
+    apart = left["end"] <= right["start"] or right["end"] <= left["start"]
+    return left["evidence"] == right["evidence"] and not apart
 
 
 def _repeats(left: Candidate, right: Candidate) -> bool:

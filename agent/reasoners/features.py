@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 
 from agent.reasoners.language import answer_type_of, has_answer_of_type, language_of, names_in
-from agent.state import AnswerType, Evidence, Lang
+from agent.state import AnswerType, Evidence, Lang, Span
 from retrieval.split import sentences
 from retrieval.tokens import cjk_share, lexical_tokens, query_terms, stem
 
@@ -35,6 +35,9 @@ FEATURES = (
     "length",  # log of the sentence's tokens
     "missing_share",  # share of the question's terms, unweighted, that the window and the headings lack
     "lead",  # 1 / position of the sentence in its passage
+    "linked",  # the passage was found over a name that other evidence, read with it, gives
+    "asked",  # log of the question's terms
+    "relevance",  # probability that the answer needs the passage (agent.relevance)
 )
 CACHED_CHARS = 4000  # longer texts are not kept
 Vector = tuple[float, ...]
@@ -57,8 +60,8 @@ class Asked:
     pairs: frozenset[tuple[str, str]]
     names: tuple[tuple[str, ...], ...]
     """Tokens, in order, of each name and number that the question mentions."""
-    read: dict[tuple[int, int, int], list[Candidate]] = field(default_factory=dict, compare=False, repr=False)
-    """What was read of each passage already, by its number and span: draft and critic read the same."""
+    read: dict[Hashable, list[Candidate]] = field(default_factory=dict, compare=False, repr=False)
+    """What was read of each passage already, by its span and link: draft and critic read the same."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class Candidate:
     text: str
     tokens: frozenset[str]
     features: Vector
+    link: Span | None = None
+    """Where other evidence names what this passage is about, if it was found over that."""
 
 
 def ask(question: str, idf: Idf) -> Asked:
@@ -97,20 +102,29 @@ def ask(question: str, idf: Idf) -> Asked:
 def candidates(asked: Asked, evidence: Sequence[Evidence]) -> list[Candidate]:
     """Every sentence of the passages that could stand in an answer, with its features."""
     found: list[Candidate] = []
+    numbered = {item["number"]: item for item in evidence}
     for item in evidence:
         if item["kind"] == "passage":
-            key = (item["number"], item["start"], item["end"])
+            link = item["link"] if item["link"] and item["link"]["evidence"] in numbered else None
+            key = (item["number"], item["start"], item["end"], link and (link["evidence"], link["start"]))
             if key not in asked.read:
-                asked.read[key] = _of_passage(asked, item)
+                said = spanned(numbered[link["evidence"]], link) if link else ""
+                asked.read[key] = _of_passage(asked, item, link, said)
             found += asked.read[key]
     return found
 
 
-def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
+def spanned(item: Evidence, span: Span) -> str:
+    """The text of a span that lies in the evidence."""
+    return item["text"][span["start"] - item["start"] : span["end"] - item["start"]]
+
+
+def _of_passage(asked: Asked, item: Evidence, link: Span | None, said: str) -> list[Candidate]:
+    """`said`: what the link says; it is read with the passage, like a heading."""
     text = item["text"]
     spans = sentences(text)
     tokens = [stems(text[start:end]) for start, end in spans]
-    context_tokens = stems(f"{item['title']} {item['heading']}")
+    context_tokens = stems(f"{item['title']} {item['heading']} {said}")
     context = frozenset(context_tokens)
     passage = context.union(*tokens) if tokens else context
     shared = _passage_features(asked, item, passage, [*context_tokens, *(t for row in tokens for t in row)])
@@ -130,10 +144,12 @@ def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
             "length": math.log1p(len(tokens[n])),
             "missing_share": _missing_share(asked, near | context),
             "lead": 1 / (1 + n),
+            "linked": float(link is not None),
+            "asked": math.log1p(len(asked.terms)),
         }
         features = tuple(values[name] for name in FEATURES)
         place = item["start"]
-        found.append(Candidate(item["number"], place + start, place + end, sentence, own, features))
+        found.append(Candidate(item["number"], place + start, place + end, sentence, own, features, link))
     return found
 
 
@@ -150,6 +166,7 @@ def _passage_features(
         "cosine": max(item["cosine"], 0.0),
         "score": item["score"],
         "first": 1 / max(item["number"], 1),
+        "relevance": item["relevance"],
     }
 
 
