@@ -425,7 +425,7 @@ def test_a_second_writer_waits_and_readers_do_not(store: Store, tmp_path: Path) 
 
 
 def test_a_writer_that_waited_too_long_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.store.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("retrieval.database.BUSY_TIMEOUT_S", 0.05)
     file = tmp_path / "library.sqlite"
     with closing(Store(file)) as store, closing(sqlite3.connect(file, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
