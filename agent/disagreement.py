@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 
 from agent.conflicts import conflicts
+from agent.critic import critique_claims
 from agent.dated import document_date
+from agent.reasoners import Reasoner
 from agent.reasoners.extractive import new_claim
 from agent.reasoners.features import Asked, plain, stems
 from agent.state import Claim, Conflict, Evidence, Lang
@@ -26,6 +29,37 @@ class Said:
     name: str
     date: str  # ISO, or ""
     value: str
+
+
+def disagreement(
+    asked: Asked,
+    answer: str,
+    claims: Sequence[Claim],
+    evidence: Sequence[Evidence],
+    sources: Mapping[int, str],
+    judge: Reasoner,
+) -> dict[str, Any]:
+    """What other passages say against an answer: claims that quote them, and a line that says so."""
+    found = contradicting(asked, claims, evidence, sources)
+    if not found:
+        return {}
+    checked = critique_claims(asked.text, [claim for _, claim in found], evidence, sources, judge)
+    pairs = [
+        (conflict, claim)
+        for (conflict, _), claim in zip(found, checked, strict=True)
+        if claim["verdict"] == "supported"
+    ]
+    if not pairs:
+        return {}
+    said = {claim["text"] for claim in claims}
+    against = [conflict for conflict, _ in pairs]
+    lines = lines_of(asked, claims, against, evidence, sources)
+    return {
+        "conflicts": against,
+        "disagreements": lines,
+        "claims": [*claims, *(claim for _, claim in pairs if claim["text"] not in said)],
+        "answer": "\n".join([answer, *lines]),
+    }
 
 
 def contradicting(

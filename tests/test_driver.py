@@ -22,7 +22,7 @@ from agent import Agent, Settings
 from agent.critic.sufficiency import thresholds
 from agent.driver import STOPPED_EARLY, cut_short
 from agent.errors import InputError
-from agent.nodes import REFUSALS, settled
+from agent.outcome import REFUSALS, settled
 from agent.reasoners.scripted import ScriptedChat
 from retrieval.store import UNFINISHED
 from tests.conftest import SAMPLE
