@@ -8,13 +8,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from retrieval.database import Database, put_meta
 from retrieval.tokens import lexical_tokens
 
-Tier = Literal["short", "mid", "long"]
-TIERS: tuple[Tier, ...] = ("short", "mid", "long")
 # Each tier owns a range of chunk ids, so that one range test selects it in FTS5 and in FAISS alike.
 TIER_BASE: dict[str, int] = {"long": 0, "mid": 1 << 40, "short": 2 << 40}
 TIER_SPAN = 1 << 40

@@ -5,7 +5,7 @@ Each public method that writes is one short transaction. It does not embed, rank
 
 from __future__ import annotations
 
-from retrieval.chunks import TIER_BASE, TIER_SPAN, TIERS, Chunks, NewChunk, StoredChunk
+from retrieval.chunks import TIER_BASE, TIER_SPAN, Chunks, NewChunk, StoredChunk
 from retrieval.database import StoreError
 from retrieval.documents import Document, Documents
 from retrieval.records import Record, Records
@@ -15,7 +15,6 @@ from retrieval.vectors import Vectors
 
 __all__ = [
     "SCHEMA_VERSION",
-    "TIERS",
     "TIER_BASE",
     "TIER_SPAN",
     "UNFINISHED",
