@@ -28,7 +28,7 @@ from agent.state import Claim
 from retrieval.embed import HashEmbedder
 from retrieval.library import Library
 from tests.conftest import ask_in, assert_cited
-from tests.test_chat_reasoner import drafted
+from tests.sample import drafted
 from tests.test_conflicts import passage
 
 FILES = {
