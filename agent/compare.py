@@ -62,6 +62,8 @@ _FROM_AFTER, _TO_AFTER = re.compile(r"\s*(?:起|[以之]?[后後]|开始|開始)
 
 @dataclass(frozen=True)
 class Value:
+    """A value where it stands. A number is anything from `low` to `high`; None: it has no bound there."""
+
     kind: Literal["number", "date", "label"]
     start: int
     end: int
@@ -142,20 +144,16 @@ def _below(low: Decimal | None, high: Decimal | None) -> bool:
 
 
 def comparable(left: Value, right: Value) -> bool:
-    return (
-        isinstance(left.read, DateSpan)
-        and isinstance(right.read, DateSpan)
-        and bool(_parts(left.read, right.read))
-    )
-
-
-def _parts(left: DateSpan, right: DateSpan) -> list[tuple[int, int]]:
-    """The parts that both dates have."""
-    pairs = ((left.year, right.year), (left.month, right.month), (left.day, right.day))
-    return [(a, b) for a, b in pairs if a is not None and b is not None]
+    """Whether both are dates that give the same part: a year, a month or a day."""
+    ours, theirs = left.read, right.read
+    if not isinstance(ours, DateSpan) or not isinstance(theirs, DateSpan):
+        return False
+    parts = ((ours.year, theirs.year), (ours.month, theirs.month), (ours.day, theirs.day))
+    return any(a is not None and b is not None for a, b in parts)
 
 
 def unit_of(value: Value) -> str:
+    """The unit that the bounds of a number are in, or ""."""
     unit = value.read.unit if isinstance(value.read, Number) else ""
     return _SCALES.get(unit, (unit,))[0]
 

@@ -18,8 +18,8 @@ from typing import Literal
 from agent.compare import Value, agree, comparable, end_of_span, unit_of, unmatched, values
 from agent.reasoners.features import Asked, says, stems
 from agent.reasoners.language import names_in
+from agent.sentences import Sentence, Word, aligned, read, words_of
 from agent.state import AnswerType, Claim, Conflict, Evidence
-from agent.statements import Statement, Word, aligned, read, words_of
 from retrieval.split import sentences
 from retrieval.tokens import STOP_WORDS, fold, is_chinese, stem
 
@@ -143,7 +143,7 @@ def _claims(text: str, value: str) -> bool:
 
 
 def _differ(
-    asked: Asked, ours: Statement, theirs: Statement, item: Evidence, other: Evidence
+    asked: Asked, ours: Sentence, theirs: Sentence, item: Evidence, other: Evidence
 ) -> tuple[What, str, str] | None:
     """What two sentences disagree on, with the two values as written; None where they may both be right."""
     if is_chinese(ours.text) != is_chinese(theirs.text) or not _same_time(ours.text, theirs.text):
@@ -163,7 +163,7 @@ def _differ(
 
 
 def _by_value(
-    asked: Asked, ours: Statement, theirs: Statement, leftover: tuple[list[Value], list[Value]]
+    asked: Asked, ours: Sentence, theirs: Sentence, leftover: tuple[list[Value], list[Value]]
 ) -> tuple[What, str, str] | None:
     """The one value in which sentences of the same words differ, or that one denies what the other says."""
     mine, yours = leftover
@@ -197,7 +197,7 @@ def _wanted(answer_type: AnswerType, kind: str) -> bool:
 
 
 def _same_subject(
-    asked: Asked, ours: Statement, theirs: Statement, item: Evidence, other: Evidence, shared: int
+    asked: Asked, ours: Sentence, theirs: Sentence, item: Evidence, other: Evidence, shared: int
 ) -> bool:
     """Whether both sentences speak of what the question asks about, and of the same thing.
 
@@ -260,7 +260,7 @@ def _same_time(ours: str, theirs: str) -> bool:
 
 
 def _names_apart(
-    ours: Statement, theirs: Statement, mine: list[Word], yours: list[Word], kind: AnswerType
+    ours: Sentence, theirs: Sentence, mine: list[Word], yours: list[Word], kind: AnswerType
 ) -> tuple[str, str] | None:
     """The two names in which sentences of otherwise the same words differ."""
     left, right = _run(ours, mine), _run(theirs, yours)
@@ -274,7 +274,7 @@ def _names_apart(
     return left, right
 
 
-def _run(sentence: Statement, words: list[Word]) -> str:
+def _run(sentence: Sentence, words: list[Word]) -> str:
     """The text of words that stand side by side; "" where others stand between them."""
     if not words:
         return ""

@@ -54,7 +54,6 @@ _NEUTRAL = frozenset(
     达 達 等 所 而 又
     """.split()
 )
-# Which end of a span a value is: "from 2024" and "until 2025" agree.
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Statement:
+class Sentence:
     """A sentence taken apart: what it says, but for its values and negations."""
 
     text: str
@@ -77,7 +76,7 @@ class Statement:
 
 
 @lru_cache(maxsize=1024)
-def read(text: str) -> Statement | None:
+def read(text: str) -> Sentence | None:
     """A sentence taken apart; None where nothing can be held against it: doubt, a question, too long."""
     text = _shown(text)
     if not text or len(text) > MAX_CHARS or text.endswith(("?", "？")) or UNREAL.search(text):
@@ -88,7 +87,7 @@ def read(text: str) -> Statement | None:
     words = tuple(words_of(masked))
     edges = [0, *(m.end() for m in _CLAUSE.finditer(text)), len(text)]
     clauses = tuple((a, b) for a, b in pairwise(edges) if a < b)
-    return Statement(text, words, tuple(found), _denials(text), clauses, _letters(masked))
+    return Sentence(text, words, tuple(found), _denials(text), clauses, _letters(masked))
 
 
 def _shown(text: str) -> str:
@@ -136,8 +135,8 @@ def words_of(text: str) -> Iterator[Word]:
 
 
 def aligned(
-    ours: Statement, theirs: Statement
-) -> tuple[Statement | None, Statement | None, list[Word], list[Word]]:
+    ours: Sentence, theirs: Sentence
+) -> tuple[Sentence | None, Sentence | None, list[Word], list[Word]]:
     """Both sentences without clauses that only one of them has, and the words that remain to one alone."""
     left, right = _without_added(ours, theirs), _without_added(theirs, ours)
     if left is None or right is None:
@@ -145,17 +144,17 @@ def aligned(
     return left, right, _alone(left, right), _alone(right, left)
 
 
-def _alone(sentence: Statement, other: Statement) -> list[Word]:
+def _alone(sentence: Sentence, other: Sentence) -> list[Word]:
     return [w for w in sentence.words if not _holds(other, w) and w.text not in _NEUTRAL]
 
 
-def _holds(sentence: Statement, word: Word) -> bool:
+def _holds(sentence: Sentence, word: Word) -> bool:
     if _CJK.match(word.text):
         return word.text in sentence.letters
     return any(word.text == own.text for own in sentence.words)
 
 
-def _without_added(sentence: Statement, other: Statement) -> Statement | None:
+def _without_added(sentence: Sentence, other: Sentence) -> Sentence | None:
     """A sentence without its clauses that share no word with the other one; None where nothing is left.
 
     The first clause, and one that may be a condition ("if ...", "for students"), are never left out.
@@ -174,7 +173,7 @@ def _without_added(sentence: Statement, other: Statement) -> Statement | None:
         return any(start <= thing.start < end for start, end in kept)
 
     denials = sum(_denials(sentence.text[start:end]) for start, end in kept)
-    return Statement(
+    return Sentence(
         sentence.text,
         tuple(w for w in sentence.words if inside(w)),
         tuple(v for v in sentence.values if inside(v)),
