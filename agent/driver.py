@@ -208,7 +208,8 @@ class Driver:
         """Settle with what is verified so far."""
         from langgraph.runtime import Runtime
 
-        from agent.nodes import REFUSALS, remember, settle
+        from agent.nodes import remember, settle
+        from agent.outcome import REFUSALS
 
         runtime = Runtime(context=self._deps)
         self._state = cut_short(self._state)

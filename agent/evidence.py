@@ -1,4 +1,7 @@
-"""Makes evidence of what was found or computed. It is numbered when it is merged into the state."""
+"""Makes evidence of what was found or computed, and looks up what it stands in.
+
+It is numbered when it is merged into the state.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from agent.reasoners.features import Asked
 from agent.relevance import features, relevance
 from agent.state import Evidence, Query, Span, State
 from retrieval.search import Passage
-from retrieval.store import Document, StoredChunk
+from retrieval.store import Document, Store, StoredChunk
 from tools import Call
 
 
@@ -105,3 +108,13 @@ def shown_evidence(state: State) -> list[Evidence]:
     """The evidence that the draft was given, in the order of its numbers."""
     shown = set(state.get("shown", []))
     return [item for item in state.get("evidence", []) if item["number"] in shown]
+
+
+def sources_of(evidence: Sequence[Evidence], store: Store) -> dict[int, str]:
+    """The source texts that the evidence names, as they are in the library now."""
+    sources = {}
+    for document_id in {item["document_id"] for item in evidence if item["kind"] == "passage"}:
+        source = store.source(document_id)
+        if source is not None:
+            sources[document_id] = source.text
+    return sources

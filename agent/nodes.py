@@ -6,32 +6,28 @@ What a node needs comes through `runtime.context`. Nodes put things together; wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from agent import memory
 from agent.critic import critique_claims
-from agent.critic.sufficiency import (
-    OPEN_SHARE,
-    Thresholds,
-    missing_terms,
-    open_share,
-    sufficiency,
-    swept_enough,
-)
+from agent.critic.sufficiency import OPEN_SHARE, missing_terms, open_share, sufficiency, swept_enough
 from agent.deps import Deps
-from agent.disagreement import contradicting, lines_of
+from agent.disagreement import disagreement
 from agent.errors import ModelError
-from agent.evidence import of_passages, of_tool, shown_evidence
+from agent.evidence import of_passages, of_tool, shown_evidence, sources_of
 from agent.listing import MOST_ITEMS
 from agent.moves import question_query
 from agent.operands import fill_operands
-from agent.paths import best_of, rank, turned
+from agent.outcome import settled
+from agent.paths import best_of, rank, run_paths, turned
+from agent.reasoners import Reasoner
 from agent.reasoners.features import Asked
 from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.routes import searchable, stop_of
-from agent.state import Claim, Draft, Evidence, Outcome, Plan, Search, State, merge_evidence
+from agent.state import Claim, Draft, Evidence, Search, State, merge_evidence, supported_of
 from agent.whole import aim, parts_of, quoted
 from retrieval.store import StoreError
 from tools import ToolError, run_call
@@ -130,28 +126,19 @@ def sweep(state: State, runtime: Run) -> Changed:
 
 def draft(state: State, runtime: Run) -> Changed:
     """Sentences, each with the evidence numbers it rests on. Unverified until `critique` has seen them."""
-    deps, sweeping = runtime.context, state["plan"]["need"] == "sweep"
-    kept = [claim for claim in _best_claims(state) if claim["verdict"] == "supported"]
+    deps, planned, sweeping = runtime.context, state["plan"], state["plan"]["need"] == "sweep"
+    kept = supported_of(_best_claims(state))
     last = state["draft"]["claims"] if "draft" in state else []
     failed = [claim for claim in last if claim["verdict"] != "supported"]
     cited = {number for claim in kept for number in claim["evidence"]}
     found = state.get("evidence", [])
     shown = shown_evidence(state) if sweeping else most_relevant(found, deps.settings.max_evidence, cited)
-    paths, notes = [], []
-    for n in range(1 if sweeping else deps.settings.paths):
-        writer = deps.writers[n % len(deps.writers)]
-        given = (
-            state["standalone"],
-            state["plan"],
-            turned(shown, n),
-            state["quoted"] if sweeping else kept,
-            failed,
-        )
-        try:
-            paths.append(writer.draft(*given))
-        except ModelError as error:
-            paths.append(deps.fallback.draft(*given))
-            notes.append(f"draft: {error}")
+    given = state["quoted"] if sweeping else kept
+
+    def write(writer: Reasoner, path: int) -> list[Claim]:
+        return writer.draft(state["standalone"], planned, turned(shown, path), given, failed)
+
+    paths, notes = run_paths(1 if sweeping else deps.settings.paths, deps.writers, deps.fallback, write)
     written: Draft = {"claims": paths[0], "sufficiency": 0.0, "missing": [], "round": state["round"]}
     numbers = [item["number"] for item in shown]
     return {"draft": written, "others": paths[1:], "shown": numbers, "notes": notes}
@@ -163,37 +150,35 @@ def critique(state: State, runtime: Run) -> Changed:
     if state["plan"]["need"] == "conversation":
         answered: Draft = {**state["draft"], "sufficiency": 1.0}
         return {"draft": answered, "best": answered, "passed": True}
-    sources = _sources(deps, evidence)
     asked = deps.asked(state["standalone"])
-    drafts: list[Draft] = []
-    for claims in (state["draft"]["claims"], *state.get("others", [])):
-        checked = critique_claims(
-            state["standalone"],
-            claims,
-            evidence,
-            sources,
-            deps.judge,
-            deps.entailer,
-            deps.settings.critic_timeout_s,
-        )
-        drafts.append(_judged(checked, asked, evidence, state))
-    judged = drafts[0]
-    if len(drafts) > 1:  # mended claims are worth what they say, not what the draft before them did
-        judged = _judged(best_of(drafts)["claims"], asked, evidence, state)
-    best = judged
-    if "best" in state and rank(state["best"]) >= rank(judged):
-        best = state["best"]  # a later failure never costs an earlier success
-    sound = all(claim["verdict"] == "supported" for claim in judged["claims"])
-    passed = judged["sufficiency"] >= deps.thresholds["verified"] and sound
-    if passed and not state["round"] and searchable(state):
-        supported = [claim for claim in judged["claims"] if claim["verdict"] == "supported"]
-        passed = open_share(asked, supported, evidence) <= OPEN_SHARE
+    written = (state["draft"]["claims"], *state.get("others", []))
+    checked = [_judged(claims, asked, evidence, state) for claims in _checked(written, evidence, asked, deps)]
+    judged = checked[0]
+    if len(checked) > 1:  # mended claims are worth what they say, not what the draft before them did
+        judged = _judged(best_of(checked)["claims"], asked, evidence, state)
+    best = max(state.get("best", judged), judged, key=rank)  # a later failure never costs an earlier success
+    passed = judged["sufficiency"] >= deps.thresholds["verified"] and judged["claims"] == supported_of(
+        judged["claims"]
+    )
+    if passed and not state["round"] and searchable(state):  # a round is worth it where much is left open
+        passed = open_share(asked, judged["claims"], evidence) <= OPEN_SHARE
     return {"draft": judged, "best": best, "passed": passed}
+
+
+def _checked(
+    drafts: Sequence[list[Claim]], evidence: list[Evidence], asked: Asked, deps: Deps
+) -> list[list[Claim]]:
+    """The claims of each draft with their verdicts."""
+    sources, timeout_s = sources_of(evidence, deps.library.store), deps.settings.critic_timeout_s
+    return [
+        critique_claims(asked.text, claims, evidence, sources, deps.judge, deps.entailer, timeout_s)
+        for claims in drafts
+    ]
 
 
 def _judged(claims: list[Claim], asked: Asked, evidence: list[Evidence], state: State) -> Draft:
     """A draft with what its supported claims are worth as an answer."""
-    supported = [claim for claim in claims if claim["verdict"] == "supported"]
+    supported = supported_of(claims)
     missing = missing_terms(asked, supported, evidence)
     if state["tool_failure"]:
         enough = 0.0  # a quotation does not stand in for a computation that could not be done
@@ -229,61 +214,14 @@ def settle(state: State, runtime: Run) -> Changed:
     notes: list[str] = []
     if answered["outcome"] == "verified" and answered["claims"] and state["plan"]["need"] != "sweep":
         try:
-            answered |= disagreement(state, answered, deps)
+            asked, evidence = deps.asked(state["standalone"]), shown_evidence(state)
+            sources = sources_of(evidence, deps.library.store)
+            answered |= disagreement(
+                asked, answered["answer"], answered["claims"], evidence, sources, deps.fallback
+            )
         except Exception as error:  # a finished answer stands without it
             notes = [f"settle: the files were not compared: {type(error).__name__}: {error}"]
     return {**answered, "stopped": stopped, "notes": notes}
-
-
-def settled(state: State, thresholds: Thresholds) -> Changed:
-    """The answer that the best draft gives, and its outcome. Pure."""
-    best, lang = state["best"], state["plan"]["lang"]
-    nothing: Changed = {"claims": [], "missing": [], "conflicts": [], "disagreements": []}
-    if state["plan"]["need"] == "conversation":
-        answer = " ".join(claim["text"] for claim in best["claims"])
-        return {**nothing, "outcome": "verified", "answer": answer}
-    if state.get("unclear"):
-        return {**nothing, "outcome": "abstained", "answer": state["unclear"]}
-    supported = [claim for claim in best["claims"] if claim["verdict"] == "supported"]
-    outcome = outcome_of(best, supported, thresholds)
-    claims = supported if outcome in ("verified", "partial") else []
-    refusal = "computation" if state["tool_failure"] else outcome
-    answer = joined(claims, state["plan"]) or REFUSALS[lang][refusal]
-    return {**nothing, "outcome": outcome, "answer": answer, "claims": claims, "missing": best["missing"]}
-
-
-def joined(claims: list[Claim], planned: Plan) -> str:
-    """Claims as a text: a line each where they are items, else running."""
-    if planned["need"] == "sweep" and len(claims) > 1:
-        return "\n".join(f"- {claim['text']}" for claim in claims)
-    return ("" if planned["lang"] == "zh" else " ").join(claim["text"] for claim in claims)
-
-
-def disagreement(state: State, answered: Changed, deps: Deps) -> Changed:
-    """What other passages say against the answer: claims that quote them, and a line that says so."""
-    evidence = shown_evidence(state)
-    asked, sources = deps.asked(state["standalone"]), _sources(deps, evidence)
-    found = contradicting(asked, answered["claims"], evidence, sources)
-    if not found:
-        return {}
-    quoting = [claim for _, claim in found]
-    checked = critique_claims(state["standalone"], quoting, evidence, sources, deps.fallback)
-    pairs = [
-        (conflict, claim)
-        for (conflict, _), claim in zip(found, checked, strict=True)
-        if claim["verdict"] == "supported"
-    ]
-    if not pairs:
-        return {}
-    said = {claim["text"] for claim in answered["claims"]}
-    against = [conflict for conflict, _ in pairs]
-    lines = lines_of(asked, answered["claims"], against, evidence, sources)
-    return {
-        "conflicts": against,
-        "disagreements": lines,
-        "claims": [*answered["claims"], *(claim for _, claim in pairs if claim["text"] not in said)],
-        "answer": "\n".join([answered["answer"], *lines]),
-    }
 
 
 def remember(state: State, runtime: Run) -> Changed:
@@ -295,41 +233,5 @@ def remember(state: State, runtime: Run) -> Changed:
     return {}
 
 
-REFUSALS: dict[str, dict[str, str]] = {
-    "en": {
-        "abstained": "Your files do not answer this, as far as I can find.",
-        "unverified": "I could not verify an answer, so I give none.",
-        "computation": "I could not compute this from your files.",
-        "interrupted": "Stopped before an answer was verified.",
-    },
-    "zh": {
-        "abstained": "在你的文件中没有找到这个问题的答案。",
-        "unverified": "答案无法核实，所以不作回答。",
-        "computation": "根据你的文件无法算出这个结果。",
-        "interrupted": "在核实答案之前就已中止。",
-    },
-}
-
-
-def outcome_of(best: Draft, supported: list[Claim], thresholds: Thresholds) -> Outcome:
-    """The outcome of the best draft: by its sufficiency, and `unverified` where the critic itself failed."""
-    if not supported:
-        failed = any(claim["verdict"] == "unverified" for claim in best["claims"])
-        return "unverified" if failed else "abstained"
-    if best["sufficiency"] >= thresholds["verified"]:
-        return "verified"
-    return "partial" if best["sufficiency"] >= thresholds["partial"] else "abstained"
-
-
 def _best_claims(state: State) -> list[Claim]:
     return state["best"]["claims"] if "best" in state else []
-
-
-def _sources(deps: Deps, evidence: list[Evidence]) -> dict[int, str]:
-    """The source texts that the evidence names, as they are in the library now."""
-    sources = {}
-    for document_id in {item["document_id"] for item in evidence if item["kind"] == "passage"}:
-        source = deps.library.store.source(document_id)
-        if source is not None:
-            sources[document_id] = source.text
-    return sources

@@ -1,17 +1,36 @@
-"""Several drafts of one answer: what each path is given, and what is kept of them all. Pure functions.
+"""Several drafts of one answer: what each path is given, and what is kept of them all.
 
 Claims of different drafts are compared by their words and numbers; which is true is for the critic to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from agent.errors import ModelError
+from agent.reasoners import Reasoner
 from agent.reasoners.features import stems
-from agent.state import Claim, Draft, Evidence
+from agent.state import Claim, Draft, Evidence, supported_of
 from retrieval.tokens import STOP_WORDS
 
 SAME_CLAIM = 0.6  # share of the words of the shorter of two claims above which they say the same
+
+
+def run_paths(
+    number: int,
+    writers: Sequence[Reasoner],
+    fallback: Reasoner,
+    write: Callable[[Reasoner, int], list[Claim]],
+) -> tuple[list[list[Claim]], list[str]]:
+    """What `write` makes with a writer for each path; the fallback, and a note, where one fails."""
+    paths, notes = [], []
+    for path in range(number):
+        try:
+            paths.append(write(writers[path % len(writers)], path))
+        except ModelError as error:
+            paths.append(write(fallback, path))
+            notes.append(f"draft: {error}")
+    return paths, notes
 
 
 def turned(evidence: Sequence[Evidence], path: int) -> list[Evidence]:
@@ -41,8 +60,8 @@ def best_of(drafts: Sequence[Draft]) -> Draft:
     """
     best = max(drafts, key=rank)
     others = [draft for draft in drafts if draft is not best]
-    supported = [[c for c in draft["claims"] if c["verdict"] == "supported"] for draft in others]
-    own = [claim for claim in best["claims"] if claim["verdict"] == "supported"]
+    supported = [supported_of(draft["claims"]) for draft in others]
+    own = supported_of(best["claims"])
     claims: list[Claim] = []
     for claim in best["claims"]:
         if claim in own:

@@ -175,6 +175,10 @@ def _place(item: Evidence) -> tuple[int, int, int, str]:
     return item["document_id"], item["chunk_id"], item["start"], item["text"]
 
 
+def supported_of(claims: list[Claim]) -> list[Claim]:
+    return [claim for claim in claims if claim["verdict"] == "supported"]
+
+
 def append(old: list[Any], new: list[Any]) -> list[Any]:
     """Append without repeats, in order."""
     return old + [item for item in dict.fromkeys(new) if item not in old]

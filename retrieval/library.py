@@ -270,14 +270,6 @@ class Library:
         self.blind_reason = ""
         return [vector if vector.any() else None for vector in vectors]
 
-    def similarity(self, texts: Sequence[str], query: str) -> list[float]:
-        """Cosine of each text with a query, [-1, 1]; 0 where the embedder is missing or blind."""
-        vector = self._query_vector(query)
-        if vector is None or not texts:
-            return [0.0] * len(texts)
-        scores: list[float] = (self.embedder().embed(texts) @ vector).tolist()
-        return scores
-
     def put_record(self, record: Record) -> None:
         """Store an item of memory, found by its text."""
         try:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agent import Agent
 from agent.answer import Answer
 from agent.budget import Brake
 from agent.deps import build_deps
@@ -55,6 +56,16 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def minilm(cache_folder: Path) -> OnnxEmbedder:
     return load_minilm(cache_folder)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
+    """A home whose library holds the sample documents, for the tests of one file."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "cache").symlink_to(cache_folder)
+    with Agent(Settings(home=folder)) as agent:
+        assert len(agent.add(SAMPLE).indexed) == 4
+    return folder
 
 
 @pytest.fixture

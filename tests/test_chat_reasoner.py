@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,25 +21,7 @@ from agent.reasoners.scripted import ScriptedChat
 from agent.state import Evidence
 from retrieval.library import Library
 from tests.conftest import SAMPLE
-
-CONTRACT = "When was the contract signed?"
-SIGNED = "The contract was signed on 1 March 2026 by Ada Fischer, the landlord."
-FEE = "会费每人每年多少钱？"
-PAID = "会费每人每年120元，由何佳收取。"
-# In other words than the source's: the checks leave it to the judge.
-REWORDED = {
-    CONTRACT: "On 1 March 2026 Ada Fischer put her name to it, making the contract binding.",
-    FEE: "何佳负责收会费，每人每年要交120元。",
-}
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
-    folder = tmp_path_factory.mktemp("chat")
-    (folder / "cache").symlink_to(cache_folder)
-    with Agent(Settings(home=folder)) as agent:
-        agent.add(SAMPLE)
-    return folder
+from tests.sample import CONTRACT, FEE, PAID, REWORDED, SIGNED, WRONG, drafted
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +53,6 @@ class Asking:
 @pytest.fixture
 def asking(shared: tuple[Agent, ScriptedChat]) -> Asking:
     return Asking(*shared)
-
-
-def drafted(*sentences: str, passages: Sequence[int] = (1,)) -> dict[str, Any]:
-    return {"sentences": [{"text": text, "passages": list(passages)} for text in sentences]}
 
 
 # --- what passes and what does not ----------------------------------------------------------------------
@@ -268,7 +246,6 @@ def test_useless_rewriting_falls_back_to_the_rule(settings: Settings, reply: Any
 
 # --- repair ---------------------------------------------------------------------------------------------
 
-BAD = {CONTRACT: "The contract was signed on 2 March 2026.", FEE: "会费每人每年130元。"}
 MORE = {CONTRACT: "Notice must be given in writing.", FEE: "下一次读第三章。"}
 AGAIN = {"queries": ["rent 租金"]}
 
@@ -280,26 +257,26 @@ AGAIN = {"queries": ["rent 租金"]}
 def test_a_second_round_keeps_what_was_verified_and_drops_what_failed(
     home: Path, question: str, good: str, second: Any
 ) -> None:
-    chat = ScriptedChat(replies=[drafted(good, BAD[question]), AGAIN, second])
+    chat = ScriptedChat(replies=[drafted(good, WRONG[question]), AGAIN, second])
     with Agent(Settings(home=home, remember=False, max_rounds=1, passages=2), chat_model=chat) as agent:
         answer = agent.ask(question)
-    assert answer.outcome == "verified" and BAD[question] not in answer.text
+    assert answer.outcome == "verified" and WRONG[question] not in answer.text
     if second == drafted():
         assert answer.text == good
     else:  # a quotation of the same stands in
         assert answer.text.startswith(good[:-1]) and answer.notes
     shown = str(chat.history[2][-1].text)
-    verified, failed = (shown.index(f"- {text}\n") for text in (good, BAD[question]))
+    verified, failed = (shown.index(f"- {text}\n") for text in (good, WRONG[question]))
     assert shown.rindex("</passage>") < shown.index(question) < verified < failed
 
 
 def test_a_failed_sentence_is_replaced(home: Path) -> None:
     for question, good in ((CONTRACT, SIGNED), (FEE, PAID)):
-        chat = ScriptedChat(replies=[drafted(BAD[question]), AGAIN, drafted(good)])
+        chat = ScriptedChat(replies=[drafted(WRONG[question]), AGAIN, drafted(good)])
         with Agent(Settings(home=home, remember=False, max_rounds=1, passages=2), chat_model=chat) as agent:
             answer = agent.ask(question)
         assert (answer.outcome, answer.text, answer.rounds) == ("verified", good, 1)
-        assert f"- {BAD[question]}\n" in str(chat.history[2][-1].text)
+        assert f"- {WRONG[question]}\n" in str(chat.history[2][-1].text)
 
 
 @pytest.mark.parametrize(("question", "good"), [(CONTRACT, SIGNED), (FEE, PAID)])
@@ -308,7 +285,7 @@ def test_repair_gives_kept_claims_as_they_are_and_once(hashed: Library, question
     reasoner = ChatReasoner(chat, Extractive(hashed))
     plan = reasoner.plan(question, date(2026, 4, 1))
     kept = [{**new_claim(good, [1]), "verdict": "supported"}]
-    claims = reasoner.draft(question, plan, PASSAGES, kept, [new_claim(BAD[question], [1])])  # type: ignore[arg-type]
+    claims = reasoner.draft(question, plan, PASSAGES, kept, [new_claim(WRONG[question], [1])])  # type: ignore[arg-type]
     assert claims[0] is kept[0] and [claim["text"] for claim in claims] == [good, MORE[question]]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.citations import cite
-from agent.conflicts import Conflict, Said, conflict_sentence, conflicts, newer, newest_first
+from agent.conflicts import Conflict, conflicts
 from agent.reasoners.extractive import new_claim
 from agent.reasoners.features import ask
 from agent.state import Evidence
@@ -181,42 +181,3 @@ def test_altered_copies_contradict_and_agreeing_ones_do_not(
 def test_spans_stand_in_the_source(question: str, ours: str, theirs: str) -> None:
     for conflict in found(question, ours or "x", theirs or "x"):
         assert 100 <= conflict["start"] < conflict["end"] <= 100 + len(theirs)
-
-
-@pytest.mark.parametrize(
-    ("left", "right", "expected"),
-    [
-        ("2024-05-01", "2023", 1),
-        ("2023", "2024-05-01", -1),
-        ("2024", "2024-05-01", 0),
-        ("2024-04", "2024-05-01", -1),
-        ("", "2024", 0),
-        ("2024", "2024", 0),
-    ],
-)
-def test_newer(left: str, right: str, expected: int) -> None:
-    assert newer(left, right) == expected
-    assert newer(right, left) == -expected
-
-
-def test_newest_first_only_where_known() -> None:
-    old, new, unknown = Said("a.md", "2023", "1"), Said("b.md", "2024-05", "2"), Said("c.md", "", "3")
-    assert newest_first([old, new]) == [new, old]
-    assert newest_first([old, unknown, new]) == [old, unknown, new]
-    assert newest_first([Said("d.md", "2024", "1"), new]) == [Said("d.md", "2024", "1"), new]
-
-
-def test_the_sentence() -> None:
-    said = [
-        Said("prices-2023.md", "2023-04-01", "200 euros"),
-        Said("prices-2024.md", "2024-05-01", "250 euros"),
-    ]
-    assert conflict_sentence("en", said) == (
-        "Your files disagree: prices-2024.md (2024-05-01) says 250 euros, prices-2023.md (2023-04-01) says 200 euros."
-    )
-    assert conflict_sentence("zh", said) == (
-        "你的文件说法不一：prices-2024.md（2024-05-01）写的是250 euros，prices-2023.md（2023-04-01）写的是200 euros。"
-    )
-    assert conflict_sentence(
-        "en", [Said("a.md", "", "The pool is never open on any Sunday."), Said("b.md", "", "5")]
-    ) == ("Your files disagree: a.md says “The pool is never open on any Sunday”, b.md says 5.")

@@ -454,6 +454,11 @@ def hang(count: int) -> None:
     threading.Event().wait(5)
 
 
+def named(said: Any) -> str:
+    """The same in every process, as a function's address is not."""
+    return said.__name__ if said is hang else repr(said)
+
+
 BAD: list[Any] = [RuntimeError("broken"), TimeoutError(), None, [], 42, "supported", {}, [None, None], hang]
 BAD_SCORES = [
     *BAD,
@@ -483,7 +488,7 @@ BAD_VERDICTS = [
 YES = [("supported", "yes")] * 2
 
 
-@pytest.mark.parametrize("said", BAD_SCORES, ids=repr)
+@pytest.mark.parametrize("said", BAD_SCORES, ids=named)
 def test_a_failing_entailer_supports_nothing(judging: MakeJudge, said: Any) -> None:
     critiqued = critique_claims("q", OPEN, EVIDENCE, SOURCES, judging(YES), Scorer(said), timeout_s=0.1)
     assert verdicts(critiqued) == ["unverified"] * 2
@@ -492,7 +497,7 @@ def test_a_failing_entailer_supports_nothing(judging: MakeJudge, said: Any) -> N
     )
 
 
-@pytest.mark.parametrize("said", BAD_VERDICTS, ids=repr)
+@pytest.mark.parametrize("said", BAD_VERDICTS, ids=named)
 def test_a_judge_that_hangs_or_babbles_supports_nothing(hashed: Library, said: Any) -> None:
     judge = Judge(hashed, lambda claims: _said(said, len(claims)))
     assert verdicts(critique_claims("q", OPEN, EVIDENCE, SOURCES, judge, timeout_s=0.1)) == ["unverified"] * 2

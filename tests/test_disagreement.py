@@ -13,7 +13,14 @@ import pytest
 from agent.answer import Answer
 from agent.citations import cite
 from agent.cli.render import console, print_answer
-from agent.disagreement import contradicting, lines_of
+from agent.disagreement import (
+    Said,
+    conflict_sentence,
+    contradicting,
+    lines_of,
+    newer,
+    newest_first,
+)
 from agent.reasoners.extractive import new_claim
 from agent.reasoners.features import ask
 from agent.reasoners.scripted import ScriptedChat
@@ -21,7 +28,7 @@ from agent.state import Claim
 from retrieval.embed import HashEmbedder
 from retrieval.library import Library
 from tests.conftest import ask_in, assert_cited
-from tests.test_chat_reasoner import drafted
+from tests.sample import drafted
 from tests.test_conflicts import passage
 
 FILES = {
@@ -162,3 +169,42 @@ def test_each_value_has_a_line_of_its_own() -> None:
         "Your files disagree: 1.txt says 1990, 2.txt says 1991.",
         "Your files disagree: 1.txt says 20, 3.txt says 30.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        ("2024-05-01", "2023", 1),
+        ("2023", "2024-05-01", -1),
+        ("2024", "2024-05-01", 0),
+        ("2024-04", "2024-05-01", -1),
+        ("", "2024", 0),
+        ("2024", "2024", 0),
+    ],
+)
+def test_newer(left: str, right: str, expected: int) -> None:
+    assert newer(left, right) == expected
+    assert newer(right, left) == -expected
+
+
+def test_newest_first_only_where_known() -> None:
+    old, new, unknown = Said("a.md", "2023", "1"), Said("b.md", "2024-05", "2"), Said("c.md", "", "3")
+    assert newest_first([old, new]) == [new, old]
+    assert newest_first([old, unknown, new]) == [old, unknown, new]
+    assert newest_first([Said("d.md", "2024", "1"), new]) == [Said("d.md", "2024", "1"), new]
+
+
+def test_the_sentence() -> None:
+    said = [
+        Said("prices-2023.md", "2023-04-01", "200 euros"),
+        Said("prices-2024.md", "2024-05-01", "250 euros"),
+    ]
+    assert conflict_sentence("en", said) == (
+        "Your files disagree: prices-2024.md (2024-05-01) says 250 euros, prices-2023.md (2023-04-01) says 200 euros."
+    )
+    assert conflict_sentence("zh", said) == (
+        "你的文件说法不一：prices-2024.md（2024-05-01）写的是250 euros，prices-2023.md（2023-04-01）写的是200 euros。"
+    )
+    assert conflict_sentence(
+        "en", [Said("a.md", "", "The pool is never open on any Sunday."), Said("b.md", "", "5")]
+    ) == ("Your files disagree: a.md says “The pool is never open on any Sunday”, b.md says 5.")

@@ -22,26 +22,15 @@ from agent import Agent, Settings
 from agent.critic.sufficiency import thresholds
 from agent.driver import STOPPED_EARLY, cut_short
 from agent.errors import InputError
-from agent.nodes import REFUSALS, settled
+from agent.outcome import REFUSALS, settled
 from agent.reasoners.scripted import ScriptedChat
 from retrieval.store import UNFINISHED
 from tests.conftest import SAMPLE
-from tests.test_chat_reasoner import CONTRACT, FEE, PAID, SIGNED, drafted
+from tests.sample import CONTRACT, FALSE, FEE, GOOD, PAID, SIGNED, drafted
 from tests.test_cli import ROOT, Terminal, environment
 
-FALSE = {CONTRACT: "The monthly rent is $3,500.", FEE: "会费每人每年130元。"}
 SLOW_S = 60.0
-CASES = [(CONTRACT, SIGNED), (FEE, PAID)]
 FRESH = {"queries": ["rent 租金"]}
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
-    folder = tmp_path_factory.mktemp("driver")
-    (folder / "cache").symlink_to(cache_folder)
-    with Agent(Settings(home=folder)) as agent:
-        agent.add(SAMPLE)
-    return folder
 
 
 @pytest.fixture
@@ -83,7 +72,7 @@ def begin(home: Path, script: list[Any], *arguments: str) -> subprocess.Popen[st
 # --- Ctrl-C ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("question", "good"), CASES)
+@pytest.mark.parametrize(("question", "good"), GOOD)
 def test_ctrl_c_settles_with_what_is_verified(clean: Path, question: str, good: str) -> None:
     script = [[drafted(good, FALSE[question]), 0], [FRESH, SLOW_S]]
     child = begin(clean, script, "ask", "--json", question)
@@ -155,7 +144,7 @@ def test_ctrl_c_in_the_chat_settles_the_answer_and_the_chat_goes_on(clean: Path)
 # --- the library face -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("question", "good"), CASES)
+@pytest.mark.parametrize(("question", "good"), GOOD)
 def test_stop_from_another_thread_is_heeded_between_tokens(clean: Path, question: str, good: str) -> None:
     called = threading.Event()
 
@@ -265,7 +254,7 @@ def test_passages_are_a_budget(home: Path) -> None:
 # --- kill and resume ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("question", "good"), CASES)
+@pytest.mark.parametrize(("question", "good"), GOOD)
 def test_a_killed_run_goes_on_where_it_was(clean: Path, question: str, good: str) -> None:
     first = [[drafted(good, FALSE[question]), 0], [FRESH, 0], [drafted(good), SLOW_S]]
     child = begin(clean, first, "ask", "-t", "kill", question, "--max-rounds", "1")

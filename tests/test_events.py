@@ -12,20 +12,9 @@ import pytest
 from agent import Agent, Settings, events
 from agent.events import Event, event_of
 from agent.reasoners.scripted import ScriptedChat
-from tests.conftest import SAMPLE
-from tests.test_chat_reasoner import CONTRACT, FEE, PAID, SIGNED, drafted
+from tests.sample import CONTRACT, FALSE, FEE, GOOD, drafted
 
 KEYS = {get_args(get_type_hints(kind)["event"])[0]: set(get_type_hints(kind)) for kind in get_args(Event)}
-MODEL = {CONTRACT: (SIGNED, "The monthly rent is $3,500."), FEE: (PAID, "会费每人每年130元。")}
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
-    folder = tmp_path_factory.mktemp("events")
-    (folder / "cache").symlink_to(cache_folder)
-    with Agent(Settings(home=folder)) as agent:
-        agent.add(SAMPLE)
-    return folder
 
 
 @pytest.fixture
@@ -58,9 +47,9 @@ def test_every_run_tells_sound_events(reader: Agent, question: str) -> None:
     assert (settle["outcome"], settle["stopped"]) == (last["answer"]["outcome"], last["answer"]["stopped"])
 
 
-@pytest.mark.parametrize("question", [CONTRACT, FEE])
-def test_what_is_not_verified_is_never_the_answer(home: Path, question: str) -> None:
-    good, bad = MODEL[question]
+@pytest.mark.parametrize(("question", "good"), GOOD)
+def test_what_is_not_verified_is_never_the_answer(home: Path, question: str, good: str) -> None:
+    bad = FALSE[question]
     chat = ScriptedChat(replies=[drafted(good, bad)])
     with Agent(Settings(home=home, remember=False, max_rounds=0), chat_model=chat) as agent:
         stream = list(agent.stream(question))

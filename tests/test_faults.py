@@ -16,9 +16,12 @@ from hypothesis import strategies as st
 
 from evals import __main__ as command
 from evals import faults, rewrites
+from evals.cases import KINDS, Case, cases
 from evals.data import SMALL_DATA, read_rows
-from evals.faults import KINDS, Case, cases, find_names, in_one_list
+from evals.names import find_names
+from evals.places import Corpus, Place
 from evals.suites.repair import Script, holding
+from evals.value_faults import in_one_list
 from tools.numbers import find_numbers
 
 
@@ -127,8 +130,8 @@ def test_rewriting_takes_any_text(text: str) -> None:
 )
 def test_doubtful_faults_are_refused(kind: str, text: str) -> None:
     row = {"doc_id": "d", "title": "", "text": text}
-    corpus = faults.Corpus(any(c > "\u3400" for c in text), frozenset())
-    place = faults.Place({}, row, [(0, len(text))], 0, corpus)
+    corpus = Corpus(any(c > "\u3400" for c in text), frozenset())
+    place = Place({}, row, [(0, len(text))], 0, corpus)
     assert [said for fault in faults.FAULTS[kind] for said in fault(text, place, Random(0))] == []
 
 

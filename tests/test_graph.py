@@ -64,17 +64,6 @@ graph TD;
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
-    """A home with the sample library, indexed once."""
-    folder = tmp_path_factory.mktemp("graph") / "home"
-    folder.mkdir()
-    (folder / "cache").symlink_to(cache_folder)
-    with Agent(Settings(home=folder)) as agent:
-        assert len(agent.add(SAMPLE).indexed) == 4
-    return folder
-
-
-@pytest.fixture(scope="module")
 def reader(home: Path) -> Iterator[Agent]:
     """An agent over the sample library that remembers nothing."""
     with Agent(Settings(home=home, remember=False), today=lambda: date(2026, 4, 1)) as agent:

@@ -14,7 +14,7 @@ import pytest
 
 from retrieval.index import VectorIndex
 from retrieval.load import Source
-from retrieval.store import TIERS, NewChunk, Record, Store
+from retrieval.store import TIER_BASE, NewChunk, Record, Store
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -79,7 +79,7 @@ def test_tiers_are_kept_apart(index: VectorIndex, store: Store) -> None:
     for seed in range(30, 35):
         put_record(store, "mid", seed)
         put_record(store, "short", seed)
-    found = {tier: {chunk_id for chunk_id, _ in index.search(QUERY, 100, tier)} for tier in TIERS}
+    found = {tier: {chunk_id for chunk_id, _ in index.search(QUERY, 100, tier)} for tier in TIER_BASE}
     assert {tier: len(ids) for tier, ids in found.items()} == {"long": 30, "mid": 5, "short": 5}
     for tier, ids in found.items():
         assert {bool(chunk.record_id) for chunk in store.chunks(sorted(ids))} == {tier != "long"}

@@ -20,10 +20,10 @@ from agent.state import Claim, Draft, Evidence
 from retrieval.embed import HashEmbedder
 from retrieval.library import Library
 from tests.conftest import SAMPLE, ask_in, assert_cited
-from tests.test_chat_reasoner import CONTRACT, FEE, PAID, REWORDED, SIGNED, drafted, passage
+from tests.sample import CONTRACT, FEE, PAID, REWORDED, SIGNED, WRONG, drafted
+from tests.test_chat_reasoner import passage
 
 RENT = "The monthly rent is $3,400."
-WRONG = {CONTRACT: "The contract was signed on 2 March 2026.", FEE: "会费每人每年130元。"}
 SAID = {CONTRACT: SIGNED, FEE: PAID}
 
 

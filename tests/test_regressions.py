@@ -22,15 +22,6 @@ from tests.test_critic import passage, say
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
-    folder = tmp_path_factory.mktemp("bugs")
-    (folder / "cache").symlink_to(cache_folder)
-    with Agent(Settings(home=folder)) as agent:
-        agent.add(SAMPLE)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def reader(home: Path) -> Iterator[Agent]:
     with Agent(Settings(home=home, remember=False)) as agent:
         yield agent

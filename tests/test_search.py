@@ -127,7 +127,6 @@ def test_chinese_is_found_by_words(sample: Library, query: str) -> None:
     assert Path(best.chunk.path).name == "meeting.zh.md"
     assert best.cosine is None and best.bm25 is not None and best.bm25 > 0
     assert sample.dense(query, 5) == []  # the embedder is blind to it and must not guess
-    assert sample.similarity(["会费每年收取"], query) == [0.0]
 
 
 @pytest.mark.parametrize("query", ["deadline for giving notice", "会费", "Toulmin 论证", "x"])
@@ -148,12 +147,6 @@ def test_passages_are_spans_with_scores(sample: Library, query: str) -> None:
 def test_queries_without_words_do_no_harm(sample: Library, query: str) -> None:
     assert isinstance(sample.search(query, 3), list)
     assert sample.search(query, 0) == []
-
-
-def test_similarity_orders_texts(sample: Library) -> None:
-    near, far = sample.similarity(["The rent is due monthly.", "A comet was found."], "How much is the rent?")
-    assert near > far
-    assert sample.similarity([], "rent") == []
 
 
 @pytest.mark.parametrize(
@@ -186,6 +179,5 @@ def test_without_an_embedder_search_is_lexical_and_says_so(tmp_path: Path) -> No
             assert best.cosine is None and best.score == 1
         assert "agent setup" in library.blind_reason
         assert library.dense("rent", 5) == []
-        assert library.similarity(["a", "b"], "a") == [0.0, 0.0]
         with pytest.raises(EmbedderError, match="agent setup"):
             library.add(files)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retrieval.load import Mark, Source
-from retrieval.store import SCHEMA_VERSION, TIERS, NewChunk, Record, Store, StoreError
+from retrieval.store import SCHEMA_VERSION, TIER_BASE, NewChunk, Record, Store, StoreError
 from retrieval.tokens import query_terms
 
 DIM = 4
@@ -211,9 +211,9 @@ def test_each_tier_has_its_own_range(store: Store) -> None:
     store.put_document("/a", "h", source(text), whole(text))
     for tier in ("short", "mid"):
         store.put_record(record(tier, tier, text=text), one(1))
-    chunk_ids = {tier: [i for i, _ in store.lexical(["rent", "租金"], 10, tier)] for tier in TIERS}
-    assert {tier: len(ids) for tier, ids in chunk_ids.items()} == dict.fromkeys(TIERS, 1)
-    assert {tier: store.chunk_count(tier) for tier in TIERS} == dict.fromkeys(TIERS, 1)
+    chunk_ids = {tier: [i for i, _ in store.lexical(["rent", "租金"], 10, tier)] for tier in TIER_BASE}
+    assert {tier: len(ids) for tier, ids in chunk_ids.items()} == dict.fromkeys(TIER_BASE, 1)
+    assert {tier: store.chunk_count(tier) for tier in TIER_BASE} == dict.fromkeys(TIER_BASE, 1)
     for tier in ("short", "mid"):
         [chunk] = store.chunks(chunk_ids[tier])
         assert (chunk.record_id, chunk.document_id, chunk.text) == (tier, None, text)
@@ -425,7 +425,7 @@ def test_a_second_writer_waits_and_readers_do_not(store: Store, tmp_path: Path) 
 
 
 def test_a_writer_that_waited_too_long_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.store.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("retrieval.database.BUSY_TIMEOUT_S", 0.05)
     file = tmp_path / "library.sqlite"
     with closing(Store(file)) as store, closing(sqlite3.connect(file, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")

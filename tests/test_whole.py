@@ -16,7 +16,7 @@ from agent.whole import PARTS, aim, parts_of, quoted
 from retrieval.embed import HashEmbedder
 from retrieval.library import Library
 from tests.conftest import SAMPLE, ask_in, assert_cited
-from tests.test_chat_reasoner import CONTRACT, FEE, PAID, SIGNED, drafted
+from tests.sample import CONTRACT, FEE, PAID, SIGNED, drafted
 
 INTERVIEW = """\
 # Water for the town

@@ -13,6 +13,8 @@ from .numbers import fold
 Kind = Literal["number", "date"]
 Lang = Literal["en", "zh"]
 
+MAX_QUESTION_CHARS = 300
+
 
 class ToolError(Exception):
     """A call that cannot be run; the message says what to try instead."""
@@ -53,6 +55,14 @@ def known(kind: Kind, value: str) -> Operand:
 def wanted(kind: Kind, phrase: str) -> Operand:
     """An operand that has to be looked up first."""
     return {"kind": kind, "value": None, "phrase": phrase}
+
+
+def call_of(tool: str, operation: str, *operands: Operand | None) -> Call | None:
+    """The call, or None where one of its operands could not be read."""
+    given = [operand for operand in operands if operand is not None]
+    if len(given) < len(operands):
+        return None
+    return {"tool": tool, "operation": operation, "operands": given}
 
 
 def value_of(operand: Operand) -> str:

@@ -16,14 +16,17 @@ import re
 from datetime import date
 from decimal import Context, Decimal
 from fractions import Fraction
+from functools import partial
 
 from .arithmetic import MAX_CHARS, divide, evaluate, limited, mixes_percent, tokens
 from .base import (
+    MAX_QUESTION_CHARS,
     Call,
     Lang,
     Operand,
     ToolError,
     ToolResult,
+    call_of,
     known,
     tidy,
     value_of,
@@ -36,7 +39,7 @@ from .patterns import compiled
 
 # --- reading -------------------------------------------------------------------------------
 
-_MAX_QUESTION_CHARS = 300
+_call = partial(call_of, "calculator")
 _LEAD = (
     r"(?:please |can you |could you |tell me |so,? )*"
     r"(?:what(?:'s| is| are|s)|how much (?:is|are)|calculate|compute|work out|evaluate)[ :]+"
@@ -99,7 +102,7 @@ _SUMS = {"sum": "add", "difference": "difference", "product": "multiply"}
 
 def read(question: str, today: date) -> Call | None:
     """The calculation that question asks for, or None. today is not used. Never raises."""
-    if len(question) > _MAX_QUESTION_CHARS:
+    if len(question) > MAX_QUESTION_CHARS:
         return None
     line = tidy(question)
     text = fold(line)
@@ -115,13 +118,6 @@ def read(question: str, today: date) -> Call | None:
         call, core = _read_english(body, lead), body
     call = call or _read_expression(core, lead or text.endswith("="))
     return with_case(call, line) if call else None
-
-
-def _call(operation: str, *operands: Operand | None) -> Call | None:
-    given = [operand for operand in operands if operand is not None]
-    if len(given) < len(operands):
-        return None
-    return {"tool": "calculator", "operation": operation, "operands": given}
 
 
 def _read_english(body: str, lead: bool) -> Call | None:

@@ -27,13 +27,16 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from datetime import date, timedelta
+from functools import partial
 
 from .base import (
+    MAX_QUESTION_CHARS,
     Call,
     Lang,
     Operand,
     ToolError,
     ToolResult,
+    call_of,
     known,
     tidy,
     value_of,
@@ -46,7 +49,7 @@ from .patterns import compiled
 
 # --- reading -------------------------------------------------------------------------------
 
-_MAX_QUESTION_CHARS = 300
+_call = partial(call_of, "calendar")
 _WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _ZH_WEEKDAYS = {char: number for number, char in enumerate("一二三四五六日", 1)} | {"天": 7}
 _RELATIVE = {
@@ -107,7 +110,7 @@ def read(question: str, today: date) -> Call | None:
 
     today is what relative dates count from; it is written into the operands.
     """
-    if len(question) > _MAX_QUESTION_CHARS:
+    if len(question) > MAX_QUESTION_CHARS:
         return None
     line = tidy(question)
     body = fold(line).rstrip("?？。. ")
@@ -116,13 +119,6 @@ def read(question: str, today: date) -> Call | None:
     else:
         call = _read_english(body, today)
     return with_case(call, line) if call else None
-
-
-def _call(operation: str, *operands: Operand | None) -> Call | None:
-    given = [operand for operand in operands if operand is not None]
-    if len(given) < len(operands):
-        return None
-    return {"tool": "calendar", "operation": operation, "operands": given}
 
 
 def _read_english(body: str, today: date) -> Call | None:

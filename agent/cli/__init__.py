@@ -7,12 +7,15 @@ stdout carries the answer, stderr everything else. Exit codes: 0 verified, 1 err
 from __future__ import annotations
 
 import errno
+import inspect
 import io
 import os
 import sys
 import traceback
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,29 +34,6 @@ docs_app = typer.Typer(help="List or remove the documents of the library.", invo
 app.add_typer(docs_app, name="docs")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Model = Annotated[
-    str | None,
-    typer.Option(help="A GGUF file for the chat model, or 'extractive' for none.", metavar="FILE.gguf"),
-]
-JudgeModel = Annotated[
-    str | None,
-    typer.Option(help="Another chat model that judges what the first writes.", metavar="FILE.gguf"),
-]
-Paths = Annotated[int | None, typer.Option(help="Drafts of each answer, cross-checked, 1 to 8.")]
-Strict = Annotated[
-    bool | None, typer.Option("--strict/--lenient", help="How sure an answer must be to be given.")
-]
-GpuLayers = Annotated[int | None, typer.Option(help="Model layers to put on the GPU: -1 all, 0 none.")]
-
-
-MaxRounds = Annotated[int | None, typer.Option(help="Rounds of reformulation, 0 to 10.")]
-MaxTokens = Annotated[
-    int | None, typer.Option(help="Begin no round once the chat model used so many tokens; 0: no limit.")
-]
-Timeout = Annotated[float | None, typer.Option(help="Begin no round after this many seconds.")]
-MaxPassages = Annotated[int | None, typer.Option(help="Passages that a run may find, 1 to 1000.")]
-
-
 STRICTNESS: dict[bool | None, str | None] = {True: "strict", False: "lenient", None: None}
 
 
@@ -116,7 +96,62 @@ def _expected(error: Exception) -> str | None:
     return " ".join(str(error).split()) if isinstance(error, known) else None
 
 
+def _settings(
+    model: Annotated[
+        str | None,
+        typer.Option(help="A GGUF file for the chat model, or 'extractive' for none.", metavar="FILE.gguf"),
+    ] = None,
+    judge_model: Annotated[
+        str | None,
+        typer.Option(help="Another chat model that judges what the first writes.", metavar="FILE.gguf"),
+    ] = None,
+    paths: Annotated[int | None, typer.Option(help="Drafts of each answer, cross-checked, 1 to 8.")] = None,
+    strict: Annotated[
+        bool | None, typer.Option("--strict/--lenient", help="How sure an answer must be to be given.")
+    ] = None,
+    gpu_layers: Annotated[
+        int | None, typer.Option(help="Model layers to put on the GPU: -1 all, 0 none.")
+    ] = None,
+    max_rounds: Annotated[int | None, typer.Option(help="Rounds of reformulation, 0 to 10.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(help="Begin no round once the chat model used so many tokens; 0: no limit.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(help="Begin no round after this many seconds.")] = None,
+    max_passages: Annotated[int | None, typer.Option(help="Passages that a run may find, 1 to 1000.")] = None,
+    no_memory: Annotated[bool, typer.Option("--no-memory", help="Leave no trace of what is asked.")] = False,
+) -> dict[str, Any]:
+    """The flags that `ask` and `chat` share, by the names of the settings; None where one is not given."""
+    return {
+        "model": model,
+        "judge_model": judge_model,
+        "paths": paths,
+        "strictness": STRICTNESS[strict],
+        "gpu_layers": gpu_layers,
+        "max_rounds": max_rounds,
+        "max_tokens": max_tokens,
+        "timeout_s": timeout,
+        "max_passages": max_passages,
+        "remember": False if no_memory else None,
+    }
+
+
+def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the flags of `_settings` in place of its parameter `flags`."""
+    shared, own = (inspect.signature(f, eval_str=True).parameters for f in (_settings, command))
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        flags = _settings(**{name: given.pop(name) for name in shared})
+        command(flags=flags, **given)
+
+    taken = [p for one in own.values() for p in (shared.values() if one.name == "flags" else [one])]
+    run.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]  # what typer reads
+    run.__annotations__ = {p.name: p.annotation for p in taken}
+    return run
+
+
 @app.command()
+@_with_settings
 def ask(
     question: Annotated[str, typer.Argument(help="The question; '-' or nothing reads it from stdin.")] = "-",
     thread: Annotated[
@@ -125,19 +160,11 @@ def ask(
     docs: Annotated[
         list[Path] | None, typer.Option("--docs", help="Answer from these files without adding them.")
     ] = None,
-    model: Model = None,
-    judge_model: JudgeModel = None,
-    paths: Paths = None,
-    strict: Strict = None,
-    gpu_layers: GpuLayers = None,
-    max_rounds: MaxRounds = None,
-    max_tokens: MaxTokens = None,
-    timeout: Timeout = None,
-    max_passages: MaxPassages = None,
+    *,
+    flags: dict[str, Any],
     resume: Annotated[
         str, typer.Option(help="Go on with a run that was killed, in place of a question.", metavar="RUN")
     ] = "",
-    no_memory: Annotated[bool, typer.Option("--no-memory", help="Leave no trace of the question.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Show the rounds on stderr.")] = False,
     json: Json = False,
 ) -> None:
@@ -147,39 +174,20 @@ def ask(
     """
     from agent.cli.asking import ask_once
 
-    flags = {
-        "model": model,
-        "judge_model": judge_model,
-        "paths": paths,
-        "strictness": STRICTNESS[strict],
-        "gpu_layers": gpu_layers,
-        "max_rounds": max_rounds,
-        "max_tokens": max_tokens,
-        "timeout_s": timeout,
-        "max_passages": max_passages,
-        "remember": False if no_memory else None,
-    }
-    if resume and (question != "-" or docs or no_memory or thread):
+    if resume and (question != "-" or docs or thread or flags["remember"] is False):
         raise typer.BadParameter("goes alone: the run has its question, its thread and its library")
     outcome = ask_once(question, thread, docs or [], flags, resume=resume, show_trace=trace, as_json=json)
     raise typer.Exit(EXIT_CODES[outcome])
 
 
 @app.command()
+@_with_settings
 def chat(
     thread: Annotated[
         str, typer.Option("--thread", "-t", help="A name, to continue it later; without one, a new one.")
     ] = "",
-    model: Model = None,
-    judge_model: JudgeModel = None,
-    paths: Paths = None,
-    strict: Strict = None,
-    gpu_layers: GpuLayers = None,
-    max_rounds: MaxRounds = None,
-    max_tokens: MaxTokens = None,
-    timeout: Timeout = None,
-    max_passages: MaxPassages = None,
-    no_memory: Annotated[bool, typer.Option("--no-memory", help="Leave no trace of the chat.")] = False,
+    *,
+    flags: dict[str, Any],
 ) -> None:
     """Ask one question after another; later ones may lean on earlier ones.
 
@@ -187,18 +195,6 @@ def chat(
     """
     from agent.cli.chatting import chat_loop
 
-    flags = {
-        "model": model,
-        "judge_model": judge_model,
-        "paths": paths,
-        "strictness": STRICTNESS[strict],
-        "gpu_layers": gpu_layers,
-        "max_rounds": max_rounds,
-        "max_tokens": max_tokens,
-        "timeout_s": timeout,
-        "max_passages": max_passages,
-        "remember": False if no_memory else None,
-    }
     chat_loop(thread, flags)
 
 

@@ -10,13 +10,29 @@ NEGATION = re.compile(
     r"没有?|沒有?|未(?![来來成])|无法|無法|并非|並非|从未|從未|毫无|毫無|绝非|絕非|尚未|禁止|从不|從不)",
     re.I,
 )
+# Narrower than NEGATION: two sources of which only one says "without", "failed to" or "not only" may both be
+# right; of which only one says "not", they are not.
+DENIAL_EN = re.compile(
+    r"\b(?:not(?! only| just| merely)|no(?! doubt)|never|cannot|neither|nor|none)\b|n['’]t\b", re.I
+)
+DENIAL_ZH = re.compile(
+    r"(?<![特分个各级区差无不])(?:并不|並不|不(?![仅僅但过過同断斷少久管论論只禁光得变變足锈鏽良利])|没有?|沒有?|未(?![来來])|无法|無法|并非|並非|尚未)"
+)
 HEDGE = re.compile(
     r"\b(?-i:may)\b(?! not\b)|\b(?:might|could|possibly|perhaps|probably|likely|suggests?|allegedly|reportedly|estimated|appears?|seems?)\b"
     r"|可能|也许|也許|或许|或許|大概|据说|據說|似乎|估计|估計|疑似|据称|據稱",
     re.I,
 )
-FALSE = re.compile(
-    r"\b(?:false|untrue|wrong|incorrect|mistaken(?:ly)?)\b|错误|錯誤|不实|不實|有误|有誤", re.I
+_FALSE_EN = "false|untrue|wrong|incorrect|mistaken(?:ly)?"
+_FALSE_ZH = "错误|錯誤|不实|不實|有误|有誤"
+FALSE = re.compile(rf"\b(?:{_FALSE_EN})\b|{_FALSE_ZH}", re.I)
+# What a source does not state as a fact: false, hearsay, supposed, or an example.
+UNREAL = re.compile(
+    rf"\b(?:{_FALSE_EN}|myth|rumou?red|allegedly|supposedly|if|whether|might|could"
+    r"|would|should have|hypothe\w+|suppose|assum\w+|for example|e\.g\.)\b"
+    rf"|{_FALSE_ZH}|谣传|謠傳"
+    r"|误传|誤傳|假如|假设|假設|如果|倘若|若是|例如|比如|可能|也许|也許|据说|據說|传说|傳說",
+    re.I,
 )
 _LEAD_IN = re.compile(
     r"^\s*(?:(?:according to|based on|as (?:stated|described|noted|mentioned) in|in) (?:the|this|these|your) "

@@ -1,6 +1,6 @@
 """Whether the false sentences of a chat model reach the answer, and what sound ones are lost on the way.
 
-A scripted chat model writes the drafts of `evals.faults` and a gullible judge believes them all: what stands
+A scripted chat model writes the drafts of `evals.cases` and a gullible judge believes them all: what stands
 between a fault and the answer is the deterministic part alone. Reached: the faulty sentence was judged
 supported, answered or not. Removed: a sound sentence was not. One round for the bulk; then a pass with a
 second round, in which the model writes the repaired sentence. Cases whose passage was not retrieved are
@@ -26,8 +26,8 @@ from agent.deps import prepare
 from agent.reasoners.chat import quoted
 from agent.reasoners.scripted import ScriptedChat
 from agent.settings import read_settings
+from evals.cases import DETERMINISTIC, KINDS, Case, cases
 from evals.data import add_corpus, corpora, read_rows
-from evals.faults import DETERMINISTIC, KINDS, Case, cases
 from evals.metrics import mean_ci
 from evals.report import Result
 

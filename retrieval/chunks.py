@@ -1,0 +1,166 @@
+"""The chunks of documents and records in the library's file, and the words that they are found by.
+
+Each tier owns a range of chunk ids. It ranks by BM25 alone and does not embed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from retrieval.database import Database, put_meta
+from retrieval.tokens import lexical_tokens
+
+# Each tier owns a range of chunk ids, so that one range test selects it in FTS5 and in FAISS alike.
+TIER_BASE: dict[str, int] = {"long": 0, "mid": 1 << 40, "short": 2 << 40}
+TIER_SPAN = 1 << 40
+
+
+@dataclass(frozen=True)
+class StoredChunk:
+    """A chunk with the document or the record that it belongs to."""
+
+    id: int
+    document_id: int | None
+    record_id: str | None
+    path: str
+    title: str
+    start: int
+    end: int
+    heading: str
+    page: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class NewChunk:
+    """A chunk to be stored. `vector` is float32 bytes, or None where the embedder is blind."""
+
+    start: int
+    end: int
+    heading: str
+    page: int | None
+    text: str
+    vector: bytes | None
+
+
+class Chunks(Database):
+    """The chunks, by id, by place and by word."""
+
+    def chunks(self, chunk_ids: Sequence[int]) -> list[StoredChunk]:
+        """The chunks of these ids, in that order; those that are gone are left out."""
+        found = {}
+        for group in groups(chunk_ids):
+            rows = self._db.execute(
+                "SELECT c.id, c.document_id, c.record_id, coalesce(d.path, '') AS path,"
+                " coalesce(d.title, '') AS title,"
+                ' c.start, c."end", c.heading, c.page, c.text'
+                " FROM chunks c LEFT JOIN documents d ON d.id = c.document_id"
+                f" WHERE c.id IN ({placeholders(group)})",
+                group,
+            )
+            found.update({row["id"]: StoredChunk(**dict(row)) for row in rows})
+        return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
+
+    def chunks_over(self, document_id: int, start: int, end: int) -> list[int]:
+        """Ids of the chunks of a document that overlap a span."""
+        rows = self._db.execute(
+            'SELECT id FROM chunks WHERE document_id = ? AND start < ? AND "end" > ? ORDER BY start',
+            (document_id, end, start),
+        )
+        return [row["id"] for row in rows]
+
+    def lexical(self, terms: Sequence[str], limit: int, tier: str) -> list[tuple[int, float]]:
+        """BM25 over any of the terms: (chunk id, score), best first; higher is better."""
+        if not terms:
+            return []
+        query = " OR ".join(f'"{term}"' for term in terms)
+        rows = self._db.execute(
+            "SELECT rowid, rank FROM lexicon WHERE lexicon MATCH ? AND rowid BETWEEN ? AND ?"
+            " ORDER BY rank LIMIT ?",
+            (query, TIER_BASE[tier] + 1, TIER_BASE[tier] + TIER_SPAN - 1, limit),
+        )
+        return [(row["rowid"], -row["rank"]) for row in rows]
+
+    def term_counts(self, terms: Sequence[str]) -> dict[str, int]:
+        """In how many chunks of documents each term occurs: what was asked before makes no word less rare."""
+        counts = {}
+        low = TIER_BASE["long"]
+        for term in terms:
+            row = self._db.execute(
+                "SELECT count(*) FROM lexicon WHERE lexicon MATCH ? AND rowid > ? AND rowid < ?",
+                (f'"{term}"', low, low + TIER_SPAN),
+            ).fetchone()
+            counts[term] = int(row[0])
+        return counts
+
+    def terms_with(self, prefix: str) -> dict[str, int]:
+        """The terms that begin with a prefix, with the number of chunks they occur in, all tiers together."""
+        db = self._db
+        db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab(main, lexicon, row)")
+        rows = db.execute(
+            "SELECT term, doc FROM temp.vocabulary WHERE term >= ? AND term < ?",
+            (prefix, prefix + "\U0010ffff"),
+        )
+        return {row["term"]: row["doc"] for row in rows}
+
+    def chunk_count(self, tier: str = "long") -> int:
+        low = TIER_BASE[tier]
+        row = self._db.execute(
+            "SELECT count(*) FROM chunks WHERE id > ? AND id < ?", (low, low + TIER_SPAN)
+        ).fetchone()
+        return int(row[0])
+
+
+def insert_chunk(
+    db: sqlite3.Connection,
+    tier: str,
+    chunk: NewChunk,
+    heading_tokens_of: str,
+    document_id: int | None = None,
+    record_id: str | None = None,
+) -> None:
+    """Store a chunk with its words and its vector, inside a transaction of its document's or record's."""
+    chunk_id = _next_chunk_id(db, tier)
+    db.execute(
+        'INSERT INTO chunks (id, document_id, record_id, start, "end", heading, page, text)'
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (chunk_id, document_id, record_id, chunk.start, chunk.end, chunk.heading, chunk.page, chunk.text),
+    )
+    db.execute(
+        "INSERT INTO lexicon (rowid, heading, body) VALUES (?, ?, ?)",
+        (chunk_id, " ".join(lexical_tokens(heading_tokens_of)), " ".join(lexical_tokens(chunk.text))),
+    )
+    if chunk.vector is not None:
+        db.execute("INSERT INTO vectors VALUES (?, ?)", (chunk_id, chunk.vector))
+        db.execute("INSERT INTO changes (chunk_id, removed) VALUES (?, 0)", (chunk_id,))
+
+
+def delete_chunks(db: sqlite3.Connection, chunk_ids: Sequence[int]) -> None:
+    """Delete chunks with their words; an index learns of it by their changes."""
+    rows = [(chunk_id,) for chunk_id in chunk_ids]
+    db.executemany(
+        "INSERT INTO changes (chunk_id, removed) SELECT chunk_id, 1 FROM vectors WHERE chunk_id = ?", rows
+    )
+    db.executemany("DELETE FROM lexicon WHERE rowid = ?", rows)
+    db.executemany("DELETE FROM chunks WHERE id = ?", rows)
+
+
+def _next_chunk_id(db: sqlite3.Connection, tier: str) -> int:
+    """An id never used before: a counter, as the largest id may have been deleted."""
+    key = f"last_chunk_{tier}"
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    chunk_id = int(row["value"]) + 1 if row else TIER_BASE[tier] + 1
+    put_meta(db, key, str(chunk_id))
+    return chunk_id
+
+
+def groups(ids: Sequence[int], size: int = 500) -> Iterator[list[int]]:
+    """Ids in groups that fit SQLite's limit on bound values."""
+    for start in range(0, len(ids), size):
+        yield list(ids[start : start + size])
+
+
+def placeholders(group: Sequence[int]) -> str:
+    return ",".join("?" * len(group))

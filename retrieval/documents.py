@@ -1,0 +1,157 @@
+"""The documents in the library's file: their source text, their marks, and the files that failed.
+
+It reads no files and splits nothing: `retrieval.load` and `retrieval.split` do.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from retrieval.chunks import NewChunk, delete_chunks, insert_chunk
+from retrieval.database import Database
+from retrieval.load import Mark, Source
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document without its text."""
+
+    id: int
+    path: str
+    sha256: str
+    size_bytes: int
+    modified_s: float
+    added_s: float
+    format: str
+    title: str
+    chunks: int
+    notes: tuple[str, ...]
+
+
+class Documents(Database):
+    """The documents, by path and by id."""
+
+    def put_document(
+        self,
+        path: str,
+        sha256: str,
+        source: Source,
+        chunks: Sequence[NewChunk],
+        size_bytes: int = 0,
+        modified_s: float = 0.0,
+    ) -> int:
+        """Store a document in place of the one at the same path, if any; its id."""
+        for chunk in chunks:  # the promise that citations rest on
+            if source.text[chunk.start : chunk.end] != chunk.text:
+                raise ValueError(f"chunk {chunk.start}-{chunk.end} of {path} is not a span of its source")
+        with self._write() as db:
+            _delete_document(db, path)
+            cursor = db.execute(
+                "INSERT INTO documents (path, sha256, size_bytes, modified_s, added_s, format, title,"
+                " source, marks, lines, notes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    path,
+                    sha256,
+                    size_bytes,
+                    modified_s,
+                    time.time(),
+                    source.format,
+                    source.title,
+                    source.text,
+                    json.dumps([asdict(mark) for mark in source.marks], ensure_ascii=False),
+                    json.dumps(source.lines),
+                    json.dumps(source.notes, ensure_ascii=False),
+                ),
+            )
+            document_id = int(cursor.lastrowid or 0)
+            for chunk in chunks:
+                heading = f"{source.title} {chunk.heading}"
+                insert_chunk(db, "long", chunk, heading, document_id=document_id)
+            db.execute("DELETE FROM failures WHERE path = ?", (path,))
+        return document_id
+
+    def put_failure(self, path: str, reason: str) -> None:
+        """Remember that a file could not be read, until it can or is removed."""
+        with self._write() as db:
+            db.execute("INSERT OR REPLACE INTO failures VALUES (?, ?, ?)", (path, reason, time.time()))
+
+    def failures(self) -> list[tuple[str, str]]:
+        """(path, reason) of the files that could not be read when they were last tried."""
+        rows = self._db.execute("SELECT path, reason FROM failures ORDER BY path")
+        return [(row["path"], row["reason"]) for row in rows]
+
+    def documents(self) -> list[Document]:
+        """All documents by path, without their text."""
+        rows = self._db.execute(
+            "SELECT id, path, sha256, size_bytes, modified_s, added_s, format, title, notes,"
+            " (SELECT count(*) FROM chunks WHERE document_id = documents.id) AS chunks"
+            " FROM documents ORDER BY path"
+        )
+        return [Document(**{**dict(row), "notes": tuple(json.loads(row["notes"]))}) for row in rows]
+
+    def document_hash(self, path: str) -> str | None:
+        """SHA-256 of the file as it was indexed, or None when it is not in the library."""
+        row = self._db.execute("SELECT sha256 FROM documents WHERE path = ?", (path,)).fetchone()
+        return row["sha256"] if row else None
+
+    def document_id(self, path: str) -> int | None:
+        row = self._db.execute("SELECT id FROM documents WHERE path = ?", (path,)).fetchone()
+        return int(row["id"]) if row else None
+
+    def touch_document(self, path: str, size_bytes: int, modified_s: float) -> None:
+        """Note the new time of a file whose content did not change."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE documents SET size_bytes = ?, modified_s = ? WHERE path = ?",
+                (size_bytes, modified_s, path),
+            )
+            db.execute("DELETE FROM failures WHERE path = ?", (path,))
+
+    def source(self, document_id: int) -> Source | None:
+        """The source text of a document with its marks."""
+        row = self._db.execute("SELECT * FROM documents WHERE id = ?", (document_id,)).fetchone()
+        if row is None:
+            return None
+        lines = json.loads(row["lines"])
+        return Source(
+            text=row["source"],
+            title=row["title"],
+            marks=tuple(Mark(**mark) for mark in json.loads(row["marks"])),
+            format=row["format"],
+            lines=tuple((offset, line) for offset, line in lines) if lines is not None else None,
+            encoding="utf-8",
+            notes=tuple(json.loads(row["notes"])),
+        )
+
+    def source_chars(self, document_id: int) -> int:
+        """Length of a document's source text, in characters; 0 for an unknown one."""
+        row = self._db.execute("SELECT length(source) FROM documents WHERE id = ?", (document_id,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def file_state(self, document_id: int) -> tuple[str, int, float, str] | None:
+        """(path, size_bytes, modified_s, sha256) of a document's file as it was read."""
+        row = self._db.execute(
+            "SELECT path, size_bytes, modified_s, sha256 FROM documents WHERE id = ?", (document_id,)
+        ).fetchone()
+        return tuple(row) if row else None
+
+    def remove_documents(self, paths: Iterable[str]) -> int:
+        """Remove documents, and failures, by path; how many documents there were."""
+        removed = 0
+        for path in paths:
+            with self._write() as db:
+                removed += _delete_document(db, path)
+                db.execute("DELETE FROM failures WHERE path = ?", (path,))
+        return removed
+
+
+def _delete_document(db: sqlite3.Connection, path: str) -> int:
+    rows = db.execute(
+        "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.path = ?", (path,)
+    )
+    delete_chunks(db, [row["id"] for row in rows])
+    return db.execute("DELETE FROM documents WHERE path = ?", (path,)).rowcount

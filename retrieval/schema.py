@@ -1,0 +1,74 @@
+"""The tables of the library's file, and what each version of the file added to the one before.
+
+It opens no file: `retrieval.database` does.
+"""
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    path TEXT NOT NULL UNIQUE,       -- absolute, as the user's system writes it
+    sha256 TEXT NOT NULL,            -- of the file's bytes
+    size_bytes INTEGER NOT NULL,
+    modified_s REAL NOT NULL,        -- the file's mtime when it was read
+    added_s REAL NOT NULL,
+    format TEXT NOT NULL,
+    title TEXT NOT NULL,
+    source TEXT NOT NULL,            -- the source text: citations are spans of it
+    marks TEXT NOT NULL,             -- JSON: headings and pages
+    lines TEXT NOT NULL,             -- JSON: offset-to-line map, or null where text lines are file lines
+    notes TEXT NOT NULL              -- JSON: what could not be read
+);
+CREATE TABLE failures (path TEXT PRIMARY KEY, reason TEXT NOT NULL, at_s REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE records (
+    id TEXT PRIMARY KEY,
+    tier TEXT NOT NULL,
+    kind TEXT NOT NULL,              -- turn or episode
+    thread TEXT NOT NULL,
+    text TEXT NOT NULL,              -- what it is found by: a user's words
+    payload TEXT NOT NULL,           -- JSON: the rest of it
+    created_s REAL NOT NULL,
+    used_s REAL NOT NULL,
+    uses INTEGER NOT NULL            -- verified uses
+) WITHOUT ROWID;
+CREATE INDEX records_by_thread ON records (thread, kind, created_s);
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY,          -- within the range of its tier
+    document_id INTEGER REFERENCES documents ON DELETE CASCADE,
+    record_id TEXT REFERENCES records ON DELETE CASCADE,
+    start INTEGER NOT NULL,
+    "end" INTEGER NOT NULL,
+    heading TEXT NOT NULL,
+    page INTEGER,
+    text TEXT NOT NULL
+);
+CREATE INDEX chunks_by_document ON chunks (document_id, start);
+CREATE INDEX chunks_by_record ON chunks (record_id);
+CREATE TABLE vectors (chunk_id INTEGER PRIMARY KEY REFERENCES chunks ON DELETE CASCADE, vector BLOB NOT NULL);
+CREATE TABLE changes (               -- what an index written at an earlier generation has to catch up with
+    generation INTEGER PRIMARY KEY AUTOINCREMENT, chunk_id INTEGER NOT NULL, removed INTEGER NOT NULL
+);
+CREATE TABLE threads (id TEXT PRIMARY KEY, created_s REAL NOT NULL, used_s REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, thread TEXT NOT NULL, question TEXT NOT NULL, outcome TEXT NOT NULL,
+    created_s REAL NOT NULL, payload TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX runs_by_time ON runs (created_s);
+CREATE VIRTUAL TABLE lexicon USING fts5(heading, body, tokenize="ascii tokenchars '._'");
+"""
+_CHECKPOINTS = """
+CREATE TABLE checkpoints (           -- of unfinished runs; serialised by whoever writes them
+    run_id TEXT NOT NULL, space TEXT NOT NULL, id TEXT NOT NULL, parent TEXT,
+    kind TEXT NOT NULL, checkpoint BLOB NOT NULL, metadata_kind TEXT NOT NULL, metadata BLOB NOT NULL,
+    PRIMARY KEY (run_id, space, id)
+) WITHOUT ROWID;
+CREATE TABLE checkpoint_writes (     -- what tasks wrote after a checkpoint
+    run_id TEXT NOT NULL, space TEXT NOT NULL, checkpoint_id TEXT NOT NULL, task_id TEXT NOT NULL,
+    place INTEGER NOT NULL, task_path TEXT NOT NULL, channel TEXT NOT NULL,
+    kind TEXT NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (run_id, space, checkpoint_id, task_id, place)
+) WITHOUT ROWID;
+"""
+
+VERSIONS = (_SCHEMA, _CHECKPOINTS)  # what each version of the file added to the one before
+SCHEMA_VERSION = len(VERSIONS)
