@@ -21,7 +21,7 @@ from agent.reasoners.features import Asked, plain, says, stems
 from agent.reasoners.language import names_in
 from agent.state import AnswerType, Claim, Conflict, Evidence, Lang
 from retrieval.split import sentences
-from retrieval.tokens import CJK, STOP_WORDS, fold, is_chinese, stem
+from retrieval.tokens import CJK, STOP_WORDS, fold, is_chinese, segments, simplified, stem
 from tools.dates import DateSpan, find_dates
 from tools.numbers import Number, find_numbers
 
@@ -391,7 +391,7 @@ def _is_name(text: str, run: str, kind: AnswerType) -> bool:
         return bool(whole)
     import rjieba
 
-    tags = [tag for _, tag in rjieba.tag(run)]
+    tags = [tag for _, tag in rjieba.tag(simplified(run))]
     wanted = ("nr",) if kind == "person" else ("ns", "nt")
     return bool(tags) and all(tag.startswith(wanted) for tag in tags)
 
@@ -651,12 +651,10 @@ def _words(text: str) -> Iterator[_Word]:
             if token not in STOP_WORDS:
                 yield _Word(start, match.end(), stem(token))
             continue
-        import rjieba
-
-        for word in rjieba.cut(piece):
+        for first, last in segments(piece):
+            word = fold(piece[first:last])
             if word not in STOP_WORDS:
-                yield _Word(start, start + len(word), fold(word))
-            start += len(word)
+                yield _Word(start + first, start + last, word)
 
 
 # --- saying -------------------------------------------------------------------------------------------------

@@ -16,7 +16,17 @@ from agent.reasoners.features import Asked, Idf, cover, stems, uncovered
 from agent.reasoners.language import names_in
 from agent.state import Evidence, Query
 from retrieval.split import sentences
-from retrieval.tokens import CJK, STOP_WORDS, fold, is_chinese, lexical_tokens, query_terms, stem, words_of
+from retrieval.tokens import (
+    CJK,
+    STOP_WORDS,
+    fold,
+    is_chinese,
+    lexical_tokens,
+    query_terms,
+    simplified,
+    stem,
+    words_of,
+)
 
 MAX_QUERIES = 40  # in one round
 BRIDGE_PASSAGES = 4  # as many best passages ...
@@ -155,10 +165,12 @@ def widen(failure: Failure) -> list[Query]:
 
 def gloss(failure: Failure) -> list[Query]:
     """The question's words in the other language, where a passage glosses them: 图尔敏（Toulmin）."""
+    question = simplified(failure.asked.text)
     texts = [f"{item['title']}\n{item['text']}" for item in failure.passages]
-    words = [*names_in(failure.asked.text), *words_of(failure.asked.text, list(failure.counts))]
-    words += [word for text in texts for word in _bracketed(failure.asked.text, text)]
-    found = [other for word in dict.fromkeys(words) for other in _glosses(word, texts)]
+    words = [*names_in(question), *words_of(question, list(failure.counts))]
+    both = [(text, simplified(text)) for text in texts]
+    words += [word for _, plain in both for word in _bracketed(question, plain)]
+    found = [other for word in dict.fromkeys(words) for other in _glosses(word, both)]
     return [new_query(" ".join(dict.fromkeys(found)), "gloss")] if found else []
 
 
@@ -248,14 +260,16 @@ def _misspelt(term: str, counts: Mapping[str, int]) -> bool:
 
 def _replaced(text: str, term: str, known: str) -> str:
     if is_chinese(term):
-        return text.replace(term, known)
+        for match in re.finditer(re.escape(term), simplified(text)):
+            text = text[: match.start()] + known + text[match.end() :]  # as long as the term
+        return text
     return _WORD.sub(lambda match: known if fold(match.group()) == term else match.group(), text)
 
 
 def _stands_in(name: str, text: str) -> bool:
     """Whether a text says a name: "Stanford" does not say "Ford"; Chinese has no word boundaries."""
     if is_chinese(name):
-        return name in text
+        return simplified(name) in simplified(text)
     return (
         re.search(rf"(?<![{_LETTER}0-9]){re.escape(name)}(?![{_LETTER}0-9])", text, re.IGNORECASE) is not None
     )
@@ -272,11 +286,18 @@ def _bracketed(question: str, text: str) -> Iterator[str]:
             yield within.group()
 
 
-def _glosses(word: str, texts: Sequence[str]) -> list[str]:
-    """What stands in brackets after a word, or before the brackets that hold it, in the other language."""
+def _glosses(word: str, texts: Sequence[tuple[str, str]]) -> list[str]:
+    """What stands in brackets after a word, or before the brackets that hold it, in the other language.
+
+    `texts`: each as written, and in simplified characters, in which it is searched.
+    """
     other = _GLOSS if is_chinese(word) else f"[{CJK}·]{{2,20}}"
     whole = re.escape(word) if is_chinese(word) else rf"(?<![{_LETTER}]){re.escape(word)}"
     inside = re.compile(rf"{whole}[”」》]?\s*[（(]({other})[）),，;；]", re.IGNORECASE)
     outside = re.compile(rf"({other})[”」》]?\s*[（(]{re.escape(word)}[）),，;；]", re.IGNORECASE)
-    holding = [text for text in texts if word.lower() in text.lower()]  # the patterns are slow
-    return [m.group(1).strip() for text in holding for p in (inside, outside) for m in [p.search(text)] if m]
+    found = []
+    for text, plain in texts:
+        if word.lower() in plain.lower():  # the patterns are slow
+            matches = [match for pattern in (inside, outside) if (match := pattern.search(plain))]
+            found += [text[slice(*match.span(1))].strip() for match in matches]
+    return found

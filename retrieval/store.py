@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from retrieval.load import Mark, Source
-from retrieval.tokens import lexical_tokens
+from retrieval.tokens import TOKENS_VERSION, lexical_tokens, simplified
 
 if TYPE_CHECKING:
     import numpy as np
@@ -233,7 +233,7 @@ class Store:
 
     def _migrate(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == SCHEMA_VERSION:
+        if version == SCHEMA_VERSION and self.get_meta("tokens") == TOKENS_VERSION:
             return
         if version > SCHEMA_VERSION:
             raise StoreError(f"the library {self.file} was made by a newer Toulmin: upgrade to open it")
@@ -245,6 +245,21 @@ class Store:
                 for statement in schema.split(";\n"):
                     self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._tokenise_again()
+
+    def _tokenise_again(self) -> None:
+        """Bring the full-text index to the tokens of now: only traditional Chinese has others than before."""
+        rows = self._db.execute(
+            "SELECT c.id, c.text, coalesce(d.title || ' ' || c.heading, '') AS heading"
+            " FROM chunks c LEFT JOIN documents d ON d.id = c.document_id"
+        )
+        for row in rows:
+            if simplified(row["text"]) != row["text"] or simplified(row["heading"]) != row["heading"]:
+                self._db.execute(
+                    "UPDATE lexicon SET heading = ?, body = ? WHERE rowid = ?",
+                    (*(" ".join(lexical_tokens(row[name])) for name in ("heading", "text")), row["id"]),
+                )
+        _set_meta(self._db, "tokens", TOKENS_VERSION)
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:

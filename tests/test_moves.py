@@ -81,7 +81,7 @@ def texts(move: str, left: Failure) -> list[str]:
         ("谁造了这台Refarctor望远镜？", "refarctor", VOCABULARY, "谁造了这台refractor望远镜？"),
         ("Where is Façede street?", "facede", {"facade": 1}, "Where is facade street?"),
         ("马格利特画了什么？", "马格利", {"马格丽": 2, "马格": 9}, "马格丽特画了什么？"),
-        ("《羅米歐與朱麗葉》是誰寫的？", "羅米歐", {"羅密歐": 2}, "《羅密歐與朱麗葉》是誰寫的？"),
+        ("《羅米歐與朱麗葉》是誰寫的？", "罗米欧", {"罗密欧": 2}, "《罗密欧與朱麗葉》是誰寫的？"),
     ],
 )
 def test_spelling_takes_the_nearest_known_word(

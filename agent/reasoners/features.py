@@ -19,7 +19,7 @@ from itertools import pairwise
 from agent.reasoners.language import answer_type_of, has_answer_of_type, language_of, names_in
 from agent.state import AnswerType, Evidence, Lang
 from retrieval.split import sentences
-from retrieval.tokens import cjk_share, lexical_tokens, query_terms, stem
+from retrieval.tokens import cjk_share, lexical_tokens, query_terms, simplified, stem
 
 FEATURES = (
     "cover_sentence",  # idf-weighted share of the question's terms in the sentence
@@ -165,7 +165,7 @@ def _could_answer(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
 def _repeats(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
     """Whether a sentence only says the question again, in Chinese perhaps without its question words."""
     if asked.lang == "zh":
-        return not {c for c in sentence if c.isalnum()} - set(asked.text)
+        return not {c for c in simplified(sentence) if c.isalnum()} - set(simplified(asked.text))
     return not set(tokens) - asked.tokens
 
 
