@@ -172,6 +172,48 @@ def _word(piece: str) -> Iterator[str]:
         yield from (part for part in parts if part != whole)
 
 
+def telling_tokens(text: str) -> frozenset[str]:
+    """The tokens of a text that may state a fact by themselves: numbers, negations, dates, names.
+
+    A Latin word is taken for a name where it begins with a capital. A Chinese word is taken for one unless
+    the dictionary has it as a common word, as names are what it lacks.
+    """
+    found: set[str] = set()
+    text = unicodedata.normalize("NFKC", text)
+    for match in _PIECE.finditer(text):
+        piece = match.group()
+        if match.lastgroup == "cjk":
+            found.update(_chinese_facts(fold(piece)))
+        elif piece[0].isupper():
+            found.update(token for token in _word(piece) if token not in ENGLISH_STOP_WORDS)
+    return frozenset(found | {token for token in _tokens(text) if _NUMBER_OR_NOT.search(token)})
+
+
+_NUMBER_OR_NOT = re.compile(r"\d|^(?:not?|never|none|nor|without|cannot|\w+n't)$|[不没未无非]")
+# Tags of the segmenter for names, numerals, times, foreign words and what it does not know.
+_FACT_TAGS = ("nr", "ns", "nt", "nz", "m", "t", "eng", "x")
+_FUNCTION_TAGS = ("p", "u", "c", "f", "y")  # of single characters; any other may be part of a name
+
+
+def _chinese_facts(run: str) -> Iterator[str]:
+    """The tokens of a run that hold a character of a name, a number or a date."""
+    import rjieba
+
+    facts: set[int] = set()
+    start = 0
+    for word, tag in rjieba.tag(run):
+        known = len(word) > 1 and rjieba.has_word(word) and not tag.startswith(_FACT_TAGS)
+        common = known or (len(word) == 1 and tag.startswith(_FUNCTION_TAGS))
+        if not common and word not in STOP_WORDS:
+            facts.update(range(start, start + len(word)))
+        start += len(word)
+    for place in facts:
+        yield run[place] if len(run) == 1 else run[place : place + 2]
+        yield run[max(0, place - 1) : place + 1]
+    telling = {run[place] for place in facts}
+    yield from (word for word in _chinese(run) if len(word) > 2 and telling & set(word))
+
+
 def stem(word: str) -> str:
     """Porter2 stem of a folded English word; stop words, short words and those with digits stay whole."""
     if len(word) < 4 or word in ENGLISH_STOP_WORDS or not (word.isascii() and word.isalpha()):
