@@ -40,9 +40,8 @@ JudgeModel = Annotated[
     typer.Option(help="Another chat model that judges what the first writes.", metavar="FILE.gguf"),
 ]
 Paths = Annotated[int | None, typer.Option(help="Drafts of each answer, cross-checked, 1 to 8.")]
-Strict = Annotated[
-    bool | None, typer.Option("--strict/--lenient", help="How sure an answer must be to be given.")
-]
+Strict = Annotated[bool, typer.Option("--strict", help="Give only the surest answers.")]
+Lenient = Annotated[bool, typer.Option("--lenient", help="Give less sure answers, too.")]
 GpuLayers = Annotated[int | None, typer.Option(help="Model layers to put on the GPU: -1 all, 0 none.")]
 
 
@@ -54,7 +53,10 @@ Timeout = Annotated[float | None, typer.Option(help="Begin no round after this m
 MaxPassages = Annotated[int | None, typer.Option(help="Passages that a run may find, 1 to 1000.")]
 
 
-STRICTNESS: dict[bool | None, str | None] = {True: "strict", False: "lenient", None: None}
+def _strictness(*, strict: bool, lenient: bool) -> str | None:
+    if strict and lenient:
+        raise typer.BadParameter("--strict and --lenient exclude each other: give one of them")
+    return "strict" if strict else "lenient" if lenient else None
 
 
 def main() -> None:
@@ -128,15 +130,17 @@ def ask(
     model: Model = None,
     judge_model: JudgeModel = None,
     paths: Paths = None,
-    strict: Strict = None,
+    strict: Strict = False,
+    lenient: Lenient = False,
     gpu_layers: GpuLayers = None,
     max_rounds: MaxRounds = None,
     max_tokens: MaxTokens = None,
     timeout: Timeout = None,
     max_passages: MaxPassages = None,
     resume: Annotated[
-        str, typer.Option(help="Go on with a run that was killed, in place of a question.", metavar="RUN")
-    ] = "",
+        str | None,
+        typer.Option(help="Go on with a run that was killed, in place of a question.", metavar="RUN"),
+    ] = None,
     no_memory: Annotated[bool, typer.Option("--no-memory", help="Leave no trace of the question.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Show the rounds on stderr.")] = False,
     json: Json = False,
@@ -151,7 +155,7 @@ def ask(
         "model": model,
         "judge_model": judge_model,
         "paths": paths,
-        "strictness": STRICTNESS[strict],
+        "strictness": _strictness(strict=strict, lenient=lenient),
         "gpu_layers": gpu_layers,
         "max_rounds": max_rounds,
         "max_tokens": max_tokens,
@@ -159,9 +163,13 @@ def ask(
         "max_passages": max_passages,
         "remember": False if no_memory else None,
     }
+    if resume is not None and not resume.strip():
+        raise typer.BadParameter("--resume: the run id is empty: `agent runs` lists the runs")
     if resume and (question != "-" or docs or no_memory or thread):
         raise typer.BadParameter("goes alone: the run has its question, its thread and its library")
-    outcome = ask_once(question, thread, docs or [], flags, resume=resume, show_trace=trace, as_json=json)
+    outcome = ask_once(
+        question, thread, docs or [], flags, resume=resume or "", show_trace=trace, as_json=json
+    )
     raise typer.Exit(EXIT_CODES[outcome])
 
 
@@ -173,7 +181,8 @@ def chat(
     model: Model = None,
     judge_model: JudgeModel = None,
     paths: Paths = None,
-    strict: Strict = None,
+    strict: Strict = False,
+    lenient: Lenient = False,
     gpu_layers: GpuLayers = None,
     max_rounds: MaxRounds = None,
     max_tokens: MaxTokens = None,
@@ -191,7 +200,7 @@ def chat(
         "model": model,
         "judge_model": judge_model,
         "paths": paths,
-        "strictness": STRICTNESS[strict],
+        "strictness": _strictness(strict=strict, lenient=lenient),
         "gpu_layers": gpu_layers,
         "max_rounds": max_rounds,
         "max_tokens": max_tokens,
