@@ -180,7 +180,13 @@ def _stems(text: str) -> tuple[str, ...]:
 
 
 def says(tokens: Sequence[str], name: Sequence[str]) -> bool:
-    """Whether a name stands in a text, its tokens side by side: "GPT-4 ... 5000" does not say "GPT-5"."""
+    """Whether a name stands in a text, its tokens side by side: "GPT-4 ... 5000" does not say "GPT-5".
+
+    Chinese words longer than a pair of characters follow the pairs of their run, so the pairs alone tell.
+    """
+    if len(name) == 1 and cjk_share(name[0]) and len(name[0]) == 1:
+        return any(name[0] in token for token in tokens)
+    name = [token for token in name if len(token) <= 2 or not cjk_share(token)] or name
     n = len(name)
     first = name[0]
     return any(
