@@ -278,6 +278,13 @@ class Library:
         scores: list[float] = (self.embedder().embed(texts) @ vector).tolist()
         return scores
 
+    def is_word(self, word: str) -> bool:
+        """Whether the embedder's vocabulary has a lower-case word whole; False without an embedder."""
+        try:
+            return self.embedder().is_word(word)
+        except EmbedderError:
+            return False
+
     def put_record(self, record: Record) -> None:
         """Store an item of memory, found by its text."""
         try:

@@ -172,6 +172,14 @@ def _word(piece: str) -> Iterator[str]:
         yield from (part for part in parts if part != whole)
 
 
+def is_common_word(text: str) -> bool:
+    """Whether the segmenter's dictionary of Chinese has a text as a word that is no name."""
+    import rjieba
+
+    text = simplified(text)
+    return bool(rjieba.has_word(text)) and not rjieba.tag(text)[0][1].startswith(_NAME_TAGS)
+
+
 def telling_tokens(text: str) -> frozenset[str]:
     """The tokens of a text that may state a fact by themselves: numbers, negations, dates, names.
 
@@ -191,7 +199,8 @@ def telling_tokens(text: str) -> frozenset[str]:
 
 _NUMBER_OR_NOT = re.compile(r"\d|^(?:not?|never|none|nor|without|cannot|\w+n't)$|[不没未无非]")
 # Tags of the segmenter for names, numerals, times, foreign words and what it does not know.
-_FACT_TAGS = ("nr", "ns", "nt", "nz", "m", "t", "eng", "x")
+_NAME_TAGS = ("nr", "ns", "nt", "nz")
+_FACT_TAGS = (*_NAME_TAGS, "m", "t", "eng", "x")
 _FUNCTION_TAGS = ("p", "u", "c", "f", "y")  # of single characters; any other may be part of a name
 
 

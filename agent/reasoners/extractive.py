@@ -103,6 +103,9 @@ class Extractive:
             self._library.store.term_counts(query_terms(question)),
             self.idf,
             self._library.store.terms_with,
+            self._library.store.pairs_ending_in,
+            self._library.store.term_counts,
+            self._library.is_word,
         )
         return propose(failure, self._moves, tried)
 
