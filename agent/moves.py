@@ -338,6 +338,7 @@ def _better(run: str, place: int, failure: Failure) -> str:
     before, after = run[max(0, place - 1) : place], run[place + 1 : place + 2]
     pairs = failure.near(before) if before else failure.ending(after)
     found = {pair[1] if before else pair[0]: n for pair, n in pairs.items() if len(pair) == 2}
+    found = {char: n for char, n in found.items() if char not in _OWN_WORDS}
     chars = sorted(found, key=lambda char: -found[char])[:MAX_CHARACTERS]
     for a, b in _windows(len(run), place):
         written = {" ".join(_pairs(run[a:place] + char + run[place + 1 : b])): char for char in chars}
@@ -345,16 +346,16 @@ def _better(run: str, place: int, failure: Failure) -> str:
         best = max(written, key=lambda phrase: counts[phrase], default="")
         if best and counts[best]:
             char = written[best]
-            return char if _in_a_word(run[a:place] + char + run[place + 1 : b], place - a) else ""
+            mended = run[a:place] + char + run[place + 1 : b]
+            enough = b - a > 3 or _in_a_word(mended, place - a, 2 if a < place < b - 1 else 3)
+            return char if enough else ""
     return ""
 
 
-def _in_a_word(run: str, place: int) -> bool:
-    """Whether the character at a place is part of a word: of the dictionary, or of three and more."""
-    for start, end in segments(run):
-        if start <= place < end:
-            return end - start > 2 or is_common_word(run[start:end])
-    return False
+def _in_a_word(run: str, place: int, least: int) -> bool:
+    """Whether the character at a place is part of a known word of `least` characters or more, or of three."""
+    start, end = next(span for span in segments(run) if span[0] <= place < span[1])
+    return end - start > 2 or (end - start >= least and is_common_word(run[start:end]))
 
 
 def _windows(length: int, place: int) -> list[tuple[int, int]]:

@@ -100,7 +100,7 @@ CREATE TABLE checkpoint_writes (     -- what tasks wrote after a checkpoint
 """
 _VERSIONS = (_SCHEMA, _CHECKPOINTS)  # what each version of the file added to the one before
 SCHEMA_VERSION = len(_VERSIONS)
-MAX_SCANNED_CHUNKS = 20_000  # of a library whose whole vocabulary is read
+MAX_SCANNED_CHUNKS = 2_000  # of a library whose whole vocabulary is read
 UNFINISHED = "unfinished"  # outcome of a run that may be resumed
 
 
@@ -517,7 +517,7 @@ class Store:
     def pairs_ending_in(self, char: str) -> dict[str, int]:
         """As `terms_with`, the Chinese pairs that end in a character; none where the library is large.
 
-        They are in no order that helps: the whole vocabulary is read, 0.1 s for 4 MB of Chinese.
+        They are in no order that helps: the whole vocabulary is read, about 0.3 s for 48,000 terms.
         """
         if self.chunk_count() > MAX_SCANNED_CHUNKS:
             return {}

@@ -488,6 +488,7 @@ def test_chinese_terms_of_a_prefix(store: Store) -> None:
     assert store.terms_with("租") == {"租金": 2, "租约": 1}
     assert store.terms_with("租金") == {"租金": 2}
     assert store.terms_with("約") == {}
+    assert store.pairs_ending_in("金") == {"租金": 2} and store.pairs_ending_in("約") == {}
 
 
 def test_terms_of_a_prefix_follow_the_documents_in_every_thread(store: Store) -> None:
