@@ -21,7 +21,7 @@ from agent.reasoners.language import names_in
 from agent.sentences import Sentence, Word, aligned, read, words_of
 from agent.state import AnswerType, Claim, Conflict, Evidence
 from retrieval.split import sentences
-from retrieval.tokens import STOP_WORDS, fold, is_chinese, stem
+from retrieval.tokens import STOP_WORDS, fold, is_chinese, simplified, stem
 
 _MONTHS = frozenset(
     stem(month)
@@ -289,7 +289,7 @@ def _is_name(text: str, run: str, kind: AnswerType) -> bool:
         return bool(whole)
     import rjieba
 
-    tags = [tag for _, tag in rjieba.tag(run)]
+    tags = [tag for _, tag in rjieba.tag(simplified(run))]
     wanted = ("nr",) if kind == "person" else ("ns", "nt")
     return bool(tags) and all(tag.startswith(wanted) for tag in tags)
 

@@ -13,7 +13,7 @@ from agent.reasoners.language import names_in
 from agent.speakers import prose, turns
 from agent.state import Lang
 from retrieval.split import Span, sentences, weight
-from retrieval.tokens import STOP_WORDS, fold, is_chinese, lexical_tokens, stem
+from retrieval.tokens import STOP_WORDS, fold, is_chinese, lexical_tokens, segments, stem
 from tools.dates import find_dates
 from tools.numbers import find_numbers
 
@@ -107,9 +107,7 @@ def _names(sentence: str) -> Iterator[str]:
 def _wanted(subject: str) -> list[str]:
     """What must be said: stems, and the words of Chinese."""
     if is_chinese(subject):
-        import rjieba
-
-        words = [fold(word) for word in rjieba.cut(subject) if word.strip()]
+        words = [fold(subject[a:b]) for a, b in segments(subject) if subject[a:b].strip()]
     else:
         words = [stem(token) for token in lexical_tokens(subject)]
     kept = [word for word in words if word not in STOP_WORDS]

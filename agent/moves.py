@@ -10,13 +10,26 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from agent.critic.facts import chinese_names
 from agent.reasoners.features import Asked, Idf, cover, stems, uncovered
 from agent.reasoners.language import names_in
 from agent.state import Evidence, Query, Span
 from retrieval.split import sentences
-from retrieval.tokens import CJK, STOP_WORDS, fold, is_chinese, lexical_tokens, query_terms, stem, words_of
+from retrieval.tokens import (
+    CJK,
+    STOP_WORDS,
+    fold,
+    is_chinese,
+    is_common_word,
+    lexical_tokens,
+    query_terms,
+    segments,
+    simplified,
+    stem,
+    words_of,
+)
 
 MAX_QUERIES = 40  # in one round
 BRIDGE_PASSAGES = 4  # as many best passages ...
@@ -24,12 +37,18 @@ BRIDGE_NAMES = 8  # ... and as many names of each are bridged from: chosen on de
 OPEN_WORDS = 8  # words of the question joined to a name
 FEEDBACK_PASSAGES = 3
 FEEDBACK_TERMS = 6
+MAX_CHARACTERS = 300  # tried in place of a wrong one, the commonest
 VARIANTS = 4  # near words put in place of one
 
 _LATIN = re.compile(r"[a-z]{4,}")
 _LETTER = "A-Za-zÀ-ɏ"
 _WORD = re.compile(f"[{_LETTER}]+")
 _CHINESE = re.compile(f"[{CJK}·]{{2,20}}")
+_PARTICLES = frozenset("的了是在和与及或也都而之其这那被把对于以为从到就将并且所则但由又着还曾已即该向")
+# Characters that are words of their own, so that what stands beside them tells nothing.
+_OWN_WORDS = _PARTICLES | frozenset(
+    "有等地得过自因让给比用每各某此个次种名位座条项年月日时天人者家上下中内外前后里不没无未很最更只再才能会可要想应须当使令做来去说看住问答叫称名几多少大小"
+)
 _BRACKET = re.compile("[（(]")
 _GLOSS = f"(?<![{_LETTER}])[{_LETTER}][{_LETTER}0-9 .&'’-]{{1,60}}"
 
@@ -48,6 +67,12 @@ class Failure:
     idf: Idf
     near: Callable[[str], Mapping[str, int]]
     """Terms of the library that begin with a prefix, with the number of chunks they occur in."""
+    ending: Callable[[str], Mapping[str, int]]
+    """Pairs of Chinese characters that end in one, likewise."""
+    phrases: Callable[[Sequence[str]], Mapping[str, int]]
+    """In how many chunks terms, joined by spaces, stand side by side."""
+    is_word: Callable[[str], bool]
+    """Whether a lower-case word is known to be one, though the library lacks it."""
 
 
 Move = Callable[[Failure], list[Query]]
@@ -77,15 +102,16 @@ def propose(failure: Failure, moves: Sequence[str], tried: Sequence[str]) -> lis
 def spelling(failure: Failure) -> list[Query]:
     """The question with each word that the library does not know replaced by the nearest that it does.
 
-    Nearest by optimal string alignment (Damerau 1964): one edit, two in a word of eight letters or more;
-    among equals the commonest.
+    Nearest by optimal string alignment (Damerau 1964) with the first letter kept: one edit, two in a word of
+    eight letters or more; among equals the commonest. Of Chinese, a character that is part of no known word.
     """
     repaired = failure.asked.text
     for term, count in failure.counts.items():
-        if count == 0 and _misspelt(term, failure.counts):
+        if count == 0 and _misspelt(term, failure):
             known = _nearest_term(term, failure.near(term[:1]))
-            if known:
+            if known and (not is_chinese(term) or _wrong_where_they_differ(term, known, failure.counts)):
                 repaired = _replaced(repaired, term, known)
+    repaired = _characters_mended(repaired, failure)
     return [new_query(repaired, "spelling")] if repaired != failure.asked.text else []
 
 
@@ -164,10 +190,12 @@ def widen(failure: Failure) -> list[Query]:
 
 def gloss(failure: Failure) -> list[Query]:
     """The question's words in the other language, where a passage glosses them: 图尔敏（Toulmin）."""
+    question = simplified(failure.asked.text)
     texts = [f"{item['title']}\n{item['text']}" for item in failure.passages]
-    words = [*names_in(failure.asked.text), *words_of(failure.asked.text, list(failure.counts))]
-    words += [word for text in texts for word in _bracketed(failure.asked.text, text)]
-    found = [other for word in dict.fromkeys(words) for other in _glosses(word, texts)]
+    words = [*names_in(question), *words_of(question, list(failure.counts))]
+    both = [(text, simplified(text)) for text in texts]
+    words += [word for _, plain in both for word in _bracketed(question, plain)]
+    found = [other for word in dict.fromkeys(words) for other in _glosses(word, both)]
     return [new_query(" ".join(dict.fromkeys(found)), "gloss")] if found else []
 
 
@@ -227,7 +255,9 @@ def _nearest_term(term: str, known: Mapping[str, int]) -> str:
         return ""
     allowed = 2 if len(term) >= 8 else 1
     longer = 0 if chinese else allowed
-    letters = set(term)
+    letters, own = set(term), stem(term)
+    if term != own and any(other != term and stem(other) == own for other in known):
+        return ""  # another form of a word that is there, for `near_words`
     best = ("", allowed + 1, 0)
     for other, count in known.items():
         if other == term:  # known from an earlier question alone, in which it was misspelt as well
@@ -235,7 +265,7 @@ def _nearest_term(term: str, known: Mapping[str, int]) -> str:
         # Each letter that only one of them has costs an edit, and the distance is slow.
         if abs(len(other) - len(term)) <= longer and len(letters - set(other)) <= allowed and other.isalpha():
             distance = edits(term, other)
-            if (distance, -count) < (best[1], -best[2]):
+            if distance <= allowed and (distance, -count) < (best[1], -best[2]):
                 best = (other, distance, count)
     return best[0]
 
@@ -265,22 +295,119 @@ def _variants(term: str, known: Mapping[str, int]) -> list[str]:
     return sorted(forms, key=lambda other: -known[other])[:VARIANTS]
 
 
-def _misspelt(term: str, counts: Mapping[str, int]) -> bool:
+def _misspelt(term: str, failure: Failure) -> bool:
     """Whether a term of the question may be misspelt; not a Chinese word that is only segmented otherwise."""
-    pairs = [term[i : i + 2] for i in range(len(term) - 1)]
-    return not is_chinese(term) or any(counts.get(pair) == 0 for pair in pairs)
+    if not is_chinese(term):
+        return not _is_real(term, failure.is_word)
+    return not is_common_word(term) and any(failure.counts.get(pair) == 0 for pair in _pairs(term))
+
+
+def _is_real(word: str, is_word: Callable[[str], bool]) -> bool:
+    """Whether a word or what it is a form of is known: "listens", "carried", "hoping"."""
+    own = stem(word)
+    bases = [own, f"{own}e", f"{own[:-1]}y"]
+    if is_word(word) or word == own:  # "telescop" is no form of "telescope"
+        return is_word(word)
+    return any(len(base) > 3 and stem(base) == own and is_word(base) for base in bases)
+
+
+def _pairs(term: str) -> list[str]:
+    return [term[i : i + 2] for i in range(len(term) - 1)]
+
+
+def _characters_mended(text: str, failure: Failure) -> str:
+    """A text with each wrong Chinese character replaced, where the library has its neighbours with another.
+
+    Wrong is one that makes no word with its neighbours, neither in the dictionary nor in the library. No
+    table of sounds or shapes is asked: what stands around it must agree.
+    """
+    for start, end in _stretches(text):
+        for place in range(start, end):
+            run = simplified(text)[start:end]
+            if _is_wrong(run, place - start, failure.counts):
+                better = _better(run, place - start, failure)
+                text = text[:place] + (better or text[place]) + text[place + 1 :]
+    return text
+
+
+def _stretches(text: str) -> Iterator[tuple[int, int]]:
+    """Spans of at least three Chinese characters without a stop word or a particle among them."""
+    plain = simplified(text)
+    parting = {n for n, char in enumerate(plain) if char in _PARTICLES or not _CHINESE.fullmatch(char + "·")}
+    parting.update(n for a, b in segments(text) if plain[a:b] in STOP_WORDS for n in range(a, b))
+    edges = [-1, *sorted(parting), len(text)]
+    yield from ((a + 1, b) for a, b in pairwise(edges) if b - a > 3)
+
+
+def _is_wrong(run: str, place: int, counts: Mapping[str, int]) -> bool:
+    """Whether neither the library nor the dictionary knows a character together with a neighbour."""
+    if run[place] in _OWN_WORDS:
+        return False
+    own = [run[a : a + 2] for a in (place - 1, place) if 0 <= a < len(run) - 1]
+    if any(counts.get(pair) != 0 for pair in own):
+        return False
+    return not any(
+        is_common_word(run[a:b])
+        for a in range(max(0, place - 3), place + 1)
+        for b in range(max(place + 1, a + 2), min(len(run), a + 4) + 1)
+    )
+
+
+def _wrong_where_they_differ(term: str, known: str, counts: Mapping[str, int]) -> bool:
+    differing = [place for place, (a, b) in enumerate(zip(term, known, strict=True)) if a != b]
+    return all(_is_wrong(term, place, counts) for place in differing)
+
+
+def _better(run: str, place: int, failure: Failure) -> str:
+    """The character with which the library has the widest part of a run around a place, or ""."""
+    before, after = run[max(0, place - 1) : place], run[place + 1 : place + 2]
+    pairs = failure.near(before) if before else failure.ending(after)
+    found = {pair[1] if before else pair[0]: n for pair, n in pairs.items() if len(pair) == 2}
+    found = {char: n for char, n in found.items() if char not in _OWN_WORDS}
+    chars = sorted(found, key=lambda char: -found[char])[:MAX_CHARACTERS]
+    for a, b in _windows(len(run), place):
+        written = {" ".join(_pairs(run[a:place] + char + run[place + 1 : b])): char for char in chars}
+        counts = failure.phrases(list(written))
+        best = max(written, key=lambda phrase: counts[phrase], default="")
+        if best and counts[best]:
+            char = written[best]
+            mended = run[a:place] + char + run[place + 1 : b]
+            enough = b - a > 3 or _in_a_word(mended, place - a, 2 if a < place < b - 1 else 3)
+            return char if enough else ""
+    return ""
+
+
+def _in_a_word(run: str, place: int, least: int) -> bool:
+    """Whether the character at a place is part of a known word of `least` characters or more, or of three."""
+    start, end = next(span for span in segments(run) if span[0] <= place < span[1])
+    return end - start > 2 or (end - start >= least and is_common_word(run[start:end]))
+
+
+def _windows(length: int, place: int) -> list[tuple[int, int]]:
+    """Parts of a run that tell what a character should be, widest first.
+
+    A neighbour on either side, or three on one side; two where there are no more in the run.
+    """
+    found = []
+    for a in range(max(0, place - 3), place + 1):
+        for b in range(place + 1, min(length, place + 4) + 1):
+            if (a < place < b - 1) or b - a >= 4 or (b - a == 3 == length):
+                found.append((a, b))
+    return sorted(found, key=lambda span: span[0] - span[1])
 
 
 def _replaced(text: str, term: str, known: str) -> str:
     if is_chinese(term):
-        return text.replace(term, known)
+        for match in re.finditer(re.escape(term), simplified(text)):
+            text = text[: match.start()] + known + text[match.end() :]  # as long as the term
+        return text
     return _WORD.sub(lambda match: known if fold(match.group()) == term else match.group(), text)
 
 
 def _stands_in(name: str, text: str) -> bool:
     """Whether a text says a name: "Stanford" does not say "Ford"; Chinese has no word boundaries."""
     if is_chinese(name):
-        return name in text
+        return simplified(name) in simplified(text)
     return (
         re.search(rf"(?<![{_LETTER}0-9]){re.escape(name)}(?![{_LETTER}0-9])", text, re.IGNORECASE) is not None
     )
@@ -297,11 +424,18 @@ def _bracketed(question: str, text: str) -> Iterator[str]:
             yield within.group()
 
 
-def _glosses(word: str, texts: Sequence[str]) -> list[str]:
-    """What stands in brackets after a word, or before the brackets that hold it, in the other language."""
+def _glosses(word: str, texts: Sequence[tuple[str, str]]) -> list[str]:
+    """What stands in brackets after a word, or before the brackets that hold it, in the other language.
+
+    `texts`: each as written, and in simplified characters, in which it is searched.
+    """
     other = _GLOSS if is_chinese(word) else f"[{CJK}·]{{2,20}}"
     whole = re.escape(word) if is_chinese(word) else rf"(?<![{_LETTER}]){re.escape(word)}"
     inside = re.compile(rf"{whole}[”」》]?\s*[（(]({other})[）),，;；]", re.IGNORECASE)
     outside = re.compile(rf"({other})[”」》]?\s*[（(]{re.escape(word)}[）),，;；]", re.IGNORECASE)
-    holding = [text for text in texts if word.lower() in text.lower()]  # the patterns are slow
-    return [m.group(1).strip() for text in holding for p in (inside, outside) for m in [p.search(text)] if m]
+    found = []
+    for text, plain in texts:
+        if word.lower() in plain.lower():  # the patterns are slow
+            matches = [match for pattern in (inside, outside) if (match := pattern.search(plain))]
+            found += [text[slice(*match.span(1))].strip() for match in matches]
+    return found

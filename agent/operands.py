@@ -14,7 +14,7 @@ from agent.critic.checks import denies_or_doubts
 from agent.reasoners.features import says, stems
 from agent.state import Evidence, Span
 from retrieval.split import sentences
-from retrieval.tokens import STOP_WORDS, fold, is_chinese, lexical_tokens
+from retrieval.tokens import STOP_WORDS, fold, is_chinese, lexical_tokens, segments
 from tools import Call, Operand, ToolError
 from tools.dates import find_dates
 from tools.numbers import find_numbers
@@ -91,9 +91,7 @@ def _look_up(phrase: str, kind: str, evidence: Sequence[Evidence]) -> tuple[str,
 def _needed(phrase: str) -> frozenset[str]:
     """What must stand in a sentence or its headings: stems, Chinese words, and single capital letters."""
     if is_chinese(phrase):
-        import rjieba
-
-        words = {fold(word) for word in rjieba.cut(phrase) if word.strip()}
+        words = {fold(phrase[a:b]) for a, b in segments(phrase) if phrase[a:b].strip()}
     else:
         words = {stem for stem in stems(phrase) if stem not in STOP_WORDS} | set(_LETTER.findall(phrase))
     kept = {word for word in words if word not in KIND_WORDS and word not in STOP_WORDS}

@@ -15,7 +15,7 @@ from importlib.resources import files
 
 from agent.reasoners.features import Asked, Idf, cover, says, stems
 from agent.state import Evidence, Query
-from retrieval.tokens import STOP_WORDS, is_chinese, query_terms
+from retrieval.tokens import STOP_WORDS, is_chinese, query_terms, simplified
 
 FEATURES = (
     "bias",
@@ -89,7 +89,8 @@ def most_relevant(evidence: Sequence[Evidence], limit: int, keep: Collection[int
 def _says_name(item: Evidence, name: str, title: Sequence[str], body: Sequence[str]) -> bool:
     """Whether a passage says a name. A Chinese one is looked for as written: its tokens overlap."""
     if is_chinese(name):
-        return any(name in text for text in (item["title"], item["heading"], item["text"]))
+        wanted = simplified(name)
+        return any(wanted in simplified(text) for text in (item["title"], item["heading"], item["text"]))
     return says(title, stems(name)) or says(body, stems(name))
 
 

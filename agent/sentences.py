@@ -14,7 +14,7 @@ from itertools import pairwise
 from agent.compare import Value, values
 from agent.critic.wording import DENIAL_EN, DENIAL_ZH, UNREAL
 from agent.reasoners.features import plain
-from retrieval.tokens import CJK, STOP_WORDS, fold, is_chinese, stem
+from retrieval.tokens import CJK, STOP_WORDS, fold, is_chinese, segments, stem
 from tools.dates import find_dates
 
 MAX_CHARS = 600
@@ -126,12 +126,10 @@ def words_of(text: str) -> Iterator[Word]:
             if token not in STOP_WORDS:
                 yield Word(start, match.end(), stem(token))
             continue
-        import rjieba
-
-        for word in rjieba.cut(piece):
+        for first, last in segments(piece):
+            word = fold(piece[first:last])
             if word not in STOP_WORDS:
-                yield Word(start, start + len(word), fold(word))
-            start += len(word)
+                yield Word(start + first, start + last, word)
 
 
 def aligned(

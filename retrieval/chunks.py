@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from retrieval.database import Database, put_meta
-from retrieval.tokens import lexical_tokens
+from retrieval.tokens import TOKENS_VERSION, lexical_tokens, simplified
 
 # Each tier owns a range of chunk ids, so that one range test selects it in FTS5 and in FAISS alike.
 TIER_BASE: dict[str, int] = {"long": 0, "mid": 1 << 40, "short": 2 << 40}
 TIER_SPAN = 1 << 40
+MAX_SCANNED_CHUNKS = 2_000  # of a library whose whole vocabulary is read
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,30 @@ class Chunks(Database):
             (prefix, prefix + "\U0010ffff"),
         )
         return {row["term"]: row["doc"] for row in rows}
+
+    def pairs_ending_in(self, char: str) -> dict[str, int]:
+        """As `terms_with`, the Chinese pairs that end in a character; none where the library is large.
+
+        They are in no order that helps: the whole vocabulary is read, about 0.3 s for 48,000 terms.
+        """
+        if self.chunk_count() > MAX_SCANNED_CHUNKS:
+            return {}
+        return {term: n for term, n in self.terms_with("").items() if len(term) == 2 and term[1] == char}
+
+    def tokenise_again(self) -> None:
+        """Bring the full-text index to the tokens of now: only traditional Chinese has others than before."""
+        with self._write() as db:
+            rows = db.execute(
+                "SELECT c.id, c.text, coalesce(d.title || ' ' || c.heading, '') AS heading"
+                " FROM chunks c LEFT JOIN documents d ON d.id = c.document_id"
+            )
+            for row in rows:
+                if simplified(row["text"]) != row["text"] or simplified(row["heading"]) != row["heading"]:
+                    db.execute(
+                        "UPDATE lexicon SET heading = ?, body = ? WHERE rowid = ?",
+                        (*(" ".join(lexical_tokens(row[name])) for name in ("heading", "text")), row["id"]),
+                    )
+            put_meta(db, "tokens", TOKENS_VERSION)
 
     def chunk_count(self, tier: str = "long") -> int:
         low = TIER_BASE[tier]

@@ -50,6 +50,10 @@ class Embedder(Protocol):
         """Share of the tokens of `text` that the embedder knows, in [0, 1]; 1 for an empty text."""
         ...
 
+    def is_word(self, word: str) -> bool:
+        """Whether its vocabulary has a lower-case word whole; False where it has no vocabulary."""
+        ...
+
 
 class HashEmbedder:
     """Feature hashing of lexical tokens: no weights, any language, the same vectors everywhere.
@@ -76,6 +80,9 @@ class HashEmbedder:
 
     def coverage(self, text: str) -> float:
         return 1.0
+
+    def is_word(self, word: str) -> bool:
+        return False
 
 
 class OnnxEmbedder:
@@ -117,6 +124,9 @@ class OnnxEmbedder:
 
     def coverage(self, text: str) -> float:
         return self._known_share(self._tokenizer.encode(text).ids)
+
+    def is_word(self, word: str) -> bool:
+        return self._tokenizer.token_to_id(word) is not None
 
     def _known_share(self, ids: list[int]) -> float:
         inner = ids[1:-1]  # without [CLS] and [SEP]

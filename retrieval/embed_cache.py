@@ -33,6 +33,9 @@ class CachedEmbedder:
     def coverage(self, text: str) -> float:
         return self._embedder.coverage(text)
 
+    def is_word(self, word: str) -> bool:
+        return self._embedder.is_word(word)
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         import numpy as np
 

@@ -270,6 +270,13 @@ class Library:
         self.blind_reason = ""
         return [vector if vector.any() else None for vector in vectors]
 
+    def is_word(self, word: str) -> bool:
+        """Whether the embedder's vocabulary has a lower-case word whole; False without an embedder."""
+        try:
+            return self.embedder().is_word(word)
+        except EmbedderError:
+            return False
+
     def put_record(self, record: Record) -> None:
         """Store an item of memory, found by its text."""
         try:

@@ -6,13 +6,12 @@ it does not re-rank with a model.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from retrieval.tokens import lexical_tokens, query_terms
+from retrieval.tokens import lexical_tokens, query_terms, telling_tokens
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 POOL = 60  # candidates taken from each list before fusion
 DENSE_WEIGHT = 0.5  # chosen on the dev sets: evals/LOG.md, 2026-11-21
-_TELLING = re.compile(r"\d|^(?:not?|never|none|nor|without|cannot|\w+n't)$|[不没沒未无無非]")
 DUPLICATE_OVERLAP = 0.9  # Jaccard overlap of word sets above which two passages say the same
 
 Ranking = Sequence[tuple[int, float]]  # (id, score), best first
@@ -60,20 +58,28 @@ def fuse(dense: Ranking, lexical: Ranking, dense_weight: float) -> list[tuple[in
     return sorted(fused.items(), key=lambda pair: (-pair[1], -cosines.get(pair[0], -1.0), pair[0]))
 
 
-def same_words(left: frozenset[str], right: frozenset[str]) -> bool:
-    """Whether two token sets overlap so far that the passages say the same.
+def same_words(left: str, right: str) -> bool:
+    """Whether two texts share so many words that they say the same.
 
-    Not where they differ in a number or in a negation: those contradict each other, and both are wanted.
+    Not where they differ in a number, a negation, a date or a name: those may contradict each other, and
+    both are wanted.
     """
-    union = len(left | right)
-    if not union or len(left & right) / union < DUPLICATE_OVERLAP:
+    own, other = _words(left), _words(right)
+    union = len(own | other)
+    if not union or len(own & other) / union < DUPLICATE_OVERLAP:
         return False
-    return not any(_TELLING.search(token) for token in left ^ right)
+    # Of each side by its own text: "MAY" is no name where the other one has "may".
+    return not (own - other) & _telling(left) and not (other - own) & _telling(right)
 
 
 @lru_cache(1024)  # the queries of a run find the same chunks again
 def _words(text: str) -> frozenset[str]:
     return frozenset(lexical_tokens(text))
+
+
+@lru_cache(1024)
+def _telling(text: str) -> frozenset[str]:
+    return telling_tokens(text)
 
 
 def hybrid(
@@ -95,15 +101,15 @@ def hybrid(
     # A document removed since the lists were made is simply not there any more.
     chunks = {chunk.id: chunk for chunk in store.chunks([item for item, _ in fused[: 3 * limit + 10]])}
     passages: list[Passage] = []
-    seen: list[frozenset[str]] = []
+    seen: list[str] = []
     for item, score in fused:
         if len(passages) == limit:
             break
         if item not in chunks:
             continue
-        words = _words(chunks[item].text)
-        if any(same_words(words, other) for other in seen):
+        text = chunks[item].text
+        if any(same_words(text, other) for other in seen):
             continue
-        seen.append(words)
+        seen.append(text)
         passages.append(Passage(chunks[item], score, cosines.get(item), scores.get(item)))
     return passages

@@ -11,6 +11,7 @@ from retrieval.documents import Document, Documents
 from retrieval.records import Record, Records
 from retrieval.runs import UNFINISHED, Runs
 from retrieval.schema import SCHEMA_VERSION
+from retrieval.tokens import TOKENS_VERSION
 from retrieval.vectors import Vectors
 
 __all__ = [
@@ -29,3 +30,8 @@ __all__ = [
 
 class Store(Documents, Chunks, Vectors, Records, Runs):
     """One library file. Safe to use from several threads: each has a connection of its own."""
+
+    def _migrate(self) -> None:
+        super()._migrate()
+        if self.get_meta("tokens") != TOKENS_VERSION:
+            self.tokenise_again()

@@ -1,8 +1,9 @@
 """Bilingual lexical tokens: what the full-text index holds and what a query is turned into.
 
-Latin text becomes folded words, Chinese text becomes character bigrams and longer segmented words. The same
-function serves documents and queries. `stem` is for comparing words, not for the index (evals/LOG.md). Stop
-words stay in documents, and traditional characters are not mapped to simplified ones.
+Latin text becomes folded words, Chinese text becomes character bigrams and longer segmented words, of
+simplified characters whatever the script. The same function serves documents and queries. `stem` is for
+comparing words, not for the index (evals/LOG.md). Stop words stay in documents, and words that one region
+alone uses (軟體, 软件) stay different words.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
+TOKENS_VERSION = "2"  # of what `lexical_tokens` gives; a library with another one is tokenised again
+
 # Han ideographs (with extension A and compatibility forms), kana and bopomofo: scripts without spaces.
 CJK = "\u3005-\u3007\u3040-\u30ff\u3105-\u312f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _CJK_CHAR = re.compile(f"[{CJK}]")
+_HAN = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00))  # of these, what has a simplified form
 _PIECE = re.compile(
     f"(?P<cjk>[{CJK}]+)"
     # A number, unless a Latin letter follows ("3rd" is a word); a Chinese one may ("1958年").
@@ -69,13 +73,33 @@ def is_chinese(text: str) -> bool:
 
 
 def fold(text: str) -> str:
-    """Width, case and diacritics folded. Offsets are not kept."""
+    """Width, case, diacritics and Chinese script folded. Offsets are not kept."""
     text = unicodedata.normalize("NFKC", text).casefold()
     if text.isascii():
         return text
     decomposed = unicodedata.normalize("NFD", text)
     stripped = "".join(char for char in decomposed if not "\u0300" <= char <= "\u036f")
-    return unicodedata.normalize("NFC", stripped)
+    return simplified(unicodedata.normalize("NFC", stripped))
+
+
+def simplified(text: str) -> str:
+    """Traditional characters as simplified ones, each on its own: the length and all offsets stay."""
+    return text.translate(_simpler()) if _CJK_CHAR.search(text) else text
+
+
+@cache
+def _simpler() -> dict[int, str]:
+    """Simplified characters by code point of the traditional ones, from OpenCC's tables.
+
+    A character on a line of its own has no neighbours that its reading could depend on.
+    """
+    import opencc  # 0.02 s: only when there is Chinese
+
+    chars = [chr(code) for first, last in _HAN for code in range(first, last)]
+    found = opencc.OpenCC("t2s").convert("\n".join(chars)).split("\n")
+    pairs = zip(chars, found, strict=True)
+    simpler = {ord(a): b for a, b in pairs if a != b and _CJK_CHAR.fullmatch(b)}
+    return {code: char.translate(simpler) for code, char in simpler.items()}  # 薴 by way of 苧
 
 
 def lexical_tokens(text: str) -> list[str]:
@@ -102,14 +126,26 @@ def words_of(text: str, terms: Sequence[str]) -> list[str]:
         own = list(_tokens(match.group())) if match.lastgroup != "cjk" else []
         if own and all({token, stem(token)} & wanted for token in own):
             words.append(match.group())
-    if any(_CJK_CHAR.match(term) for term in terms):
-        import rjieba
-
-        for word in rjieba.cut(fold(text)):
-            pairs = set(_chinese(word)) if _CJK_CHAR.match(word) and len(word) > 1 else set()
-            if pairs and pairs <= wanted and word not in STOP_WORDS:
-                words.append(word)
+        if match.lastgroup == "cjk" and any(_CJK_CHAR.match(term) for term in terms):
+            words += _chinese_words_of(match.group(), wanted)
     return list(dict.fromkeys(words))
+
+
+def _chinese_words_of(run: str, wanted: set[str]) -> Iterator[str]:
+    for start, end in segments(run):
+        pairs = set(_chinese(run[start:end])) if end - start > 1 else set()
+        if pairs and pairs <= wanted and run[start:end] not in STOP_WORDS:
+            yield run[start:end]
+
+
+def segments(text: str) -> Iterator[tuple[int, int]]:
+    """Spans of the words of a Chinese text, which are cut alike in either script."""
+    import rjieba  # its dictionary takes 0.15 s to load: only when there is Chinese
+
+    start = 0
+    for word in rjieba.cut(simplified(text)):
+        yield start, start + len(word)
+        start += len(word)
 
 
 def _tokens(text: str) -> Iterator[str]:
@@ -134,6 +170,57 @@ def _word(piece: str) -> Iterator[str]:
     parts = [fold(part) for part in _CAMEL.findall(piece)]
     if len(parts) > 1:
         yield from (part for part in parts if part != whole)
+
+
+def is_common_word(text: str) -> bool:
+    """Whether the segmenter's dictionary of Chinese has a text as a word that is no name."""
+    import rjieba
+
+    text = simplified(text)
+    return bool(rjieba.has_word(text)) and not rjieba.tag(text)[0][1].startswith(_NAME_TAGS)
+
+
+def telling_tokens(text: str) -> frozenset[str]:
+    """The tokens of a text that may state a fact by themselves: numbers, negations, dates, names.
+
+    A Latin word is taken for a name where it begins with a capital. A Chinese word is taken for one unless
+    the dictionary has it as a common word, as names are what it lacks.
+    """
+    found: set[str] = set()
+    text = unicodedata.normalize("NFKC", text)
+    for match in _PIECE.finditer(text):
+        piece = match.group()
+        if match.lastgroup == "cjk":
+            found.update(_chinese_facts(fold(piece)))
+        elif piece[0].isupper():
+            found.update(token for token in _word(piece) if token not in ENGLISH_STOP_WORDS)
+    return frozenset(found | {token for token in _tokens(text) if _NUMBER_OR_NOT.search(token)})
+
+
+_NUMBER_OR_NOT = re.compile(r"\d|^(?:not?|never|none|nor|without|cannot|\w+n't)$|[不没未无非]")
+# Tags of the segmenter for names, numerals, times, foreign words and what it does not know.
+_NAME_TAGS = ("nr", "ns", "nt", "nz")
+_FACT_TAGS = (*_NAME_TAGS, "m", "t", "eng", "x")
+_FUNCTION_TAGS = ("p", "u", "c", "f", "y")  # of single characters; any other may be part of a name
+
+
+def _chinese_facts(run: str) -> Iterator[str]:
+    """The tokens of a run that hold a character of a name, a number or a date."""
+    import rjieba
+
+    facts: set[int] = set()
+    start = 0
+    for word, tag in rjieba.tag(run):
+        known = len(word) > 1 and rjieba.has_word(word) and not tag.startswith(_FACT_TAGS)
+        common = known or (len(word) == 1 and tag.startswith(_FUNCTION_TAGS))
+        if not common and word not in STOP_WORDS:
+            facts.update(range(start, start + len(word)))
+        start += len(word)
+    for place in facts:
+        yield run[place] if len(run) == 1 else run[place : place + 2]
+        yield run[max(0, place - 1) : place + 1]
+    telling = {run[place] for place in facts}
+    yield from (word for word in _chinese(run) if len(word) > 2 and telling & set(word))
 
 
 def stem(word: str) -> str:

@@ -94,6 +94,11 @@ def test_ask_reads_the_question_from_stdin_and_prints_stable_json(home: Path) ->
         (["ask", "--judge-model", "nowhere.gguf", "why?"], 1, "no such model file"),
         (["ask", "Summarise this"], 4, "Which document do you mean?"),
         (["ask", "总结一下"], 4, "请说明是哪一份文件"),
+        (["ask", "--strict", "--lenient", "why?"], 2, "exclude each other"),
+        (["ask", "--lenient", "--strict", "谁主持会议？"], 2, "exclude each other"),
+        (["chat", "--strict", "--lenient"], 2, "exclude each other"),
+        (["ask", "--resume", ""], 2, "the run id is empty"),
+        (["ask", "--resume", " "], 2, "agent runs"),
         (["ask", "--model", "nowhere.gguf", "why?"], 1, "no such model file"),
         (["ask", "--docs", "nowhere.md", "why?"], 1, "no such file"),
         (["nonsense"], 2, "No such command"),
@@ -147,6 +152,25 @@ def test_strict_and_lenient_decide_what_is_given(
     flags = (["--lenient"], ["--paths", "2"], ["--strict"])
     assert tuple(called(home, monkeypatch, "ask", "--no-memory", *more, question) for more in flags) == codes
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("question", ["Who discovered two comets?", "谁主持会议？"])
+@pytest.mark.parametrize("model", [[], ["--model", "extractive"]])
+def test_a_judge_without_a_writer_is_told(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    model: list[str],
+    question: str,
+) -> None:
+    file = home / "judge.gguf"
+    file.write_bytes(b"GGUF" + bytes(60))
+    code = called(home, monkeypatch, "ask", "--no-memory", "--judge-model", str(file), *model, question)
+    shown = capsys.readouterr()
+    assert code in (0, 3), shown.err
+    assert "--judge-model is not used" in shown.err and "--judge-model" not in shown.out
+    assert called(home, monkeypatch, "ask", "--no-memory", *model, question) in (0, 3)
+    assert "--judge-model" not in capsys.readouterr().err
 
 
 def test_a_setting_that_cannot_be_read_names_itself(home: Path) -> None:

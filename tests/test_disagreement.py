@@ -95,6 +95,43 @@ def test_a_conflict_points_at_its_claim_and_its_sentence(library: Library, lang:
     assert told["conflicts"] == list(answer.conflicts)
 
 
+NAMED_EN = (
+    "Minutes of the yearly meeting of {}.\n\nAll members were there, and the accounts of the past year were read out "
+    "and approved without a vote. The treasurer of the rowing club is {}. The boats must be cleaned and put away "
+    "after every outing, and whoever is the last to leave the house has to lock the doors and the gate.\n"
+)
+NAMED_ZH = (
+    "{}年度会议纪要。\n\n全体成员都出席了会议，会上宣读并一致通过了上一年度的账目。赛艇俱乐部的司库是{}。每次活动结束之后都必须把船只"
+    "清洗干净并且放回原来的位置，最后离开的人要负责锁好所有的门窗，并把钥匙交给值班人员保管。\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "names", "heads"),
+    [
+        (
+            NAMED_EN,
+            "Who is the treasurer of the rowing club?",
+            ("Anna Meyer", "Ben Okafor"),
+            "Date: {}-05-01\n\n",
+        ),
+        (NAMED_ZH, "赛艇俱乐部的司库是谁？", ("王小明", "李建国"), "日期：{}年5月1日\n\n"),
+    ],
+)
+def test_near_duplicates_that_differ_in_a_name_disagree(
+    hashed: Library, tmp_path: Path, text: str, question: str, names: tuple[str, str], heads: str
+) -> None:
+    for name, year, who in (("a.md", 2023, names[0]), ("b.md", 2024, names[1])):
+        whole = heads.format(year) + text.format("the club" if heads[0] == "D" else "俱乐部", who)
+        (tmp_path / name).write_text(whole, encoding="utf-8")
+    hashed.add([tmp_path / "a.md", tmp_path / "b.md"])
+    answer = asked(hashed, question)
+    [line] = answer.disagreements
+    assert line.index("b.md") < line.index("a.md"), "the newest comes first"
+    assert all(name in line and name in quotes(answer) for name in names)
+    assert {Path(one.path).name for claim in answer.claims for one in claim.citations} == {"a.md", "b.md"}
+
+
 @pytest.mark.parametrize("question", ["When was the museum in Kassel opened?", "Who rows in Peru?", "你好"])
 def test_where_nothing_disagrees_nothing_is_said(library: Library, question: str) -> None:
     answer = asked(library, question)

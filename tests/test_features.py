@@ -145,6 +145,16 @@ def test_offsets_count_in_the_source() -> None:
         ("the Toulmin model", "model of Toulmin", False),
         ("图尔敏写了论证的运用一书", "论证的运用", True),
         ("论证有许多种运用", "论证的运用", False),
+        ("哲学家图尔敏的书", "图尔敏", True),
+        ("哲学家圖爾敏的書", "图尔敏", True),
+        ("会议由欧阳明月主持", "欧阳明月", True),
+        ("会议由欧阳明主持，明月当空", "欧阳明月", False),
+        ("图尔与尔敏", "图尔敏", False),
+        ("中华人民共和国成立了", "中华人民共和国", True),
+        ("中华民国与人民共和国", "中华人民共和国", False),
+        ("巴金写了小说家", "家", True),
+        ("巴金写了小说", "家", False),
+        ("用GPT-5模型写的", "GPT-5模型", True),
     ],
 )
 def test_a_name_is_said_only_side_by_side(text: str, name: str, expected: bool) -> None:

@@ -168,6 +168,49 @@ def test_follow_up_gets_what_it_leans_on(
     assert there in written and gone not in written and written != question
 
 
+@pytest.mark.parametrize(
+    ("before", "question", "expected"),
+    [
+        # What is done to something, or what does something, is the object.
+        ("How do I build the documentation?", "package it", "package the documentation"),
+        ("How do I install toulmin?", "How do I package it?", "How do I package toulmin?"),
+        ("How do I publish my project on PyPI?", "how do I package it?", "how do I package my project?"),
+        ("Does toulmin run on Windows?", "How do I package it?", "How do I package toulmin?"),
+        ("What is a package?", "how do I package it?", "how do I package package?"),
+        # Something else is named: the question before, asked of that.
+        ("How much does Orion cost?", "And Vega?", "How much does Vega cost?"),
+        ("How much does Orion cost?", "What about Vega?", "How much does Vega cost?"),
+        ("When was Ada Fischer born?", "And Ben Okafor?", "When was Ben Okafor born?"),
+        ("What was the revenue in 2023?", "And in 2024?", "What was the revenue in 2024?"),
+        ("Who sold Orion to Vega?", "And to Altair?", "Who sold Orion to Altair?"),
+        ("What is the monthly rent?", "And the deposit?", "What is the deposit?"),
+        ("李四的电话是多少？", "那张三呢？", "张三的电话是多少？"),
+        ("李四的電話是多少？", "那張三呢", "張三的電話是多少？"),
+        ("北京分公司在哪里？", "那上海呢？", "上海分公司在哪里？"),
+        ("《论证的运用》是谁写的？", "那《宇宙之城》呢？", "《宇宙之城》是谁写的？"),
+        ("会费2023年是多少？", "2024年呢？", "会费2024年是多少？"),
+        ("Vega的价格是多少？", "Orion呢？", "Orion的价格是多少？"),
+        ("读书会的会费是多少？", "押金呢？", "读书会的押金是多少？"),
+        # Nothing else is named: the question before.
+        ("望远镜是谁造的？", "那它呢？", "望远镜是谁造的？"),
+        # "it" takes no person where there is a thing, "he" and "she" take one.
+        ("When did Ada Fischer found Acme?", "What is its address?", "What is Acme's address?"),
+        ("When did Ada Fischer sign the contract?", "How long is it?", "How long is the contract?"),
+        ("When did Acme hire Ben Okafor?", "Where was he born?", "Where was Ben Okafor born?"),
+        ("张三是什么时候创办读书会的？", "它的会费是多少？", "读书会的会费是多少？"),
+        ("张三是什么时候入会的？", "他的电话呢？", "张三的电话呢？"),
+    ],
+)
+def test_follow_up_as_it_stands_alone(before: str, question: str, expected: str) -> None:
+    assert standalone(question, [turn(before, "")]) == expected
+
+
+@pytest.mark.parametrize("question", ["And why?", "Really?", "And then?", "那为什么呢？", "And who signed?"])
+def test_what_names_nothing_else_replaces_nothing(question: str) -> None:
+    written = standalone(question, [turn("How much does Orion cost?", "Orion costs 5 euros.")])
+    assert written.startswith(question.rstrip("?？")) or question in written
+
+
 @pytest.mark.parametrize("before", [WHO_EN, WHEN_EN, BOOK_ZH])
 @pytest.mark.parametrize(
     "question",

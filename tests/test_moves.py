@@ -41,6 +41,7 @@ VOCABULARY = {
     "lenses": 2,
     "lent": 7,
 }
+REAL = {"listen", "carry", "hope"}
 
 
 def flat(terms: Iterable[str]) -> Mapping[str, float]:
@@ -60,7 +61,16 @@ def failure(
     def near(prefix: str) -> Mapping[str, int]:
         return {term: count for term, count in known.items() if term.startswith(prefix)}
 
-    return Failure(ask(question, flat), passages, missing, every, flat, near)
+    def ending(char: str) -> Mapping[str, int]:
+        return {term: count for term, count in known.items() if len(term) == 2 and term[1] == char}
+
+    def phrases(asked: Sequence[str]) -> Mapping[str, int]:
+        texts = {phrase: phrase[:2] + "".join(pair[1:] for pair in phrase.split(" ")[1:]) for phrase in asked}
+        return {phrase: sum(n for term, n in known.items() if text in term) for phrase, text in texts.items()}
+
+    return Failure(
+        ask(question, flat), passages, missing, every, flat, near, ending, phrases, lambda word: word in REAL
+    )
 
 
 def texts(move: str, left: Failure) -> list[str]:
@@ -81,7 +91,7 @@ def texts(move: str, left: Failure) -> list[str]:
         ("谁造了这台Refarctor望远镜？", "refarctor", VOCABULARY, "谁造了这台refractor望远镜？"),
         ("Where is Façede street?", "facede", {"facade": 1}, "Where is facade street?"),
         ("马格利特画了什么？", "马格利", {"马格丽": 2, "马格": 9}, "马格丽特画了什么？"),
-        ("《羅米歐與朱麗葉》是誰寫的？", "羅米歐", {"羅密歐": 2}, "《羅密歐與朱麗葉》是誰寫的？"),
+        ("《羅米歐與朱麗葉》是誰寫的？", "罗米欧", {"罗密欧": 2}, "《罗密欧與朱麗葉》是誰寫的？"),
     ],
 )
 def test_spelling_takes_the_nearest_known_word(
@@ -114,6 +124,42 @@ def test_spelling_takes_the_commonest_among_equals() -> None:
 )
 def test_spelling_leaves_alone(question: str, unknown: list[str], known: dict[str, int]) -> None:
     assert spelling(failure(question, counts=dict.fromkeys(unknown, 0), known=known)) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "repaired"),
+    [
+        ("贸亿协定何时签署？", "贸易协定", "贸易协定何时签署？"),
+        ("冒易协定何时签署？", "贸易协定", "贸易协定何时签署？"),  # the first character
+        ("这份贸易协锭是谁签的？", "贸易协定", "这份贸易协定是谁签的？"),  # the last one
+        ("《論証的運甬》是誰寫的？", "论证的运用", ""),  # 的 parts it: two characters tell nothing
+        ("史蒂芬圖爾抿的模型", "史蒂芬图尔敏", "史蒂芬圖爾敏的模型"),
+        ("会计年渡报告在哪里？", "会计年度报告", "会计年度报告在哪里？"),
+        ("上海大学在哪里？", "上海小学", ""),  # a word of its own
+        ("火星什么时候发射？", "火车", ""),  # too little is left to tell
+        ("贸易协定何时签署？", "贸易协定", ""),  # all is known
+    ],
+)
+def test_a_wrong_character_is_mended_by_its_neighbours(question: str, text: str, repaired: str) -> None:
+    known = {text: 2, **dict.fromkeys(lexical_tokens(text), 2)}
+    counts = {term: known.get(term, 0) for term in query_terms(question)}
+    assert texts("spelling", failure(question, counts=counts, known=known)) == (
+        [repaired] if repaired else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("unknown", "known"),
+    [
+        ("listen", {"listed": 3}),  # a word that is rare here
+        ("listens", {"listed": 3}),
+        ("carried", {"married": 2, "carrier": 4}),
+        ("hoping", {"hopping": 2}),
+        ("refractors", {"refractor": 9}),  # another form, not a misspelling
+    ],
+)
+def test_a_real_word_is_not_repaired(unknown: str, known: dict[str, int]) -> None:
+    assert spelling(failure(f"Who {unknown} there?", counts={unknown: 0}, known=known)) == []
 
 
 # --- near words -----------------------------------------------------------------------------------------

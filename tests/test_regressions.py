@@ -161,7 +161,7 @@ def test_question_that_stands_on_its_own_is_left_alone(turns: list[Turn], questi
     ("turns", "question", "expected"),
     [
         (BEFORE, "How long did she take?", "How long did Margaret Oduya take?"),
-        (BEFORE_ZH, "那它呢？", "论证的运用呢？"),
+        (BEFORE_ZH, "那它呢？", "《论证的运用》是谁写的？"),
     ],
 )
 def test_follow_up_reads_well(turns: list[Turn], question: str, expected: str) -> None:

@@ -71,11 +71,44 @@ def test_weight_decides_between_the_lists() -> None:
 
 
 def test_same_words() -> None:
-    words = frozenset("abcdefghij")
+    words = "a b c d e f g h i j"
     assert same_words(words, words)
-    assert same_words(words, words | {"k"})
-    assert not same_words(words, words | {"k", "l"})
-    assert not same_words(frozenset(), frozenset())  # texts without a word are not the same
+    assert same_words(words, words + " k")
+    assert not same_words(words, words + " k l")
+    assert not same_words("...", "...")  # texts without a word are not the same
+
+
+MINUTES_EN = (
+    "Minutes of the yearly meeting. All members were there and the accounts of the past year were read out and "
+    "approved. The treasurer of the rowing club is {}. The fee stays as it is and is due in {}; guests {} row "
+    "on the lake when a member is with them, and the boats must be cleaned and put away after every outing."
+)
+MINUTES_ZH = (
+    "年度会议纪要。全体成员都出席了会议，会上宣读并通过了上一年度的账目。赛艇俱乐部的司库是{}。会费保持原样，应在{}缴纳；"
+    "客人在会员陪同下{}在湖上划船，每次活动结束之后都必须把船只清洗干净并且放回原来的位置，钥匙交给值班人员统一保管。"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "one", "other", "same"),
+    [
+        (MINUTES_EN, ("Anna Meyer", "March", "may"), ("Ben Okafor", "March", "may"), False),
+        (MINUTES_EN, ("Anna Meyer", "March", "may"), ("Anna Meyer", "April", "may"), False),
+        (MINUTES_EN, ("Anna Meyer", "March", "may"), ("Anna Meyer", "March", "may not"), False),
+        (MINUTES_EN, ("Anna Meyer", "March", "may"), ("Anna Meyer", "March", "can"), True),
+        (MINUTES_ZH, ("王小明", "三月", "可以"), ("李建国", "三月", "可以"), False),
+        (MINUTES_ZH, ("何佳", "三月", "可以"), ("何嘉", "三月", "可以"), False),
+        (MINUTES_ZH, ("何佳", "三月", "可以"), ("何佳", "四月", "可以"), False),
+        (MINUTES_ZH, ("何佳", "三月", "可以"), ("何佳", "三月", "不可以"), False),
+        (MINUTES_ZH, ("何佳", "三月", "可以"), ("何佳", "三月", "能够"), True),
+    ],
+)
+def test_texts_that_differ_in_a_fact_are_not_the_same(
+    text: str, one: tuple[str, ...], other: tuple[str, ...], same: bool
+) -> None:
+    left, right = text.format(*one), text.format(*other)
+    assert same_words(left, right) == same_words(right, left) == same
+    assert same_words(left, left.upper())
 
 
 # --- over a library ----------------------------------------------------------

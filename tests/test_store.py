@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from retrieval.load import Mark, Source
 from retrieval.store import SCHEMA_VERSION, TIER_BASE, NewChunk, Record, Store, StoreError
-from retrieval.tokens import query_terms
+from retrieval.tokens import TOKENS_VERSION, query_terms
 
 DIM = 4
 ENGLISH = "The contract was signed in March. The rent is due every month."
@@ -372,6 +372,26 @@ def test_a_library_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
         assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 
 
+def test_a_library_of_older_tokens_is_tokenised_again(tmp_path: Path) -> None:
+    file, traditional = tmp_path / "library.sqlite", "租約規定租金按月支付。"
+    with closing(Store(file)) as store:
+        assert store.get_meta("tokens") == TOKENS_VERSION
+        store.put_document("/a", "h", source(traditional, "書"), whole(traditional, "條款"))
+        store.put_document("/b", "h", source(ENGLISH, "Lease"), whole(ENGLISH))
+        store.put_record(record("r", "mid", text="租約在哪裡？"), None)
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("UPDATE lexicon SET heading = '書 條款', body = '租約 約規 規定' WHERE body LIKE '%租约%'")
+        db.execute("DELETE FROM meta WHERE key = 'tokens'")
+        db.commit()
+    for _ in range(2):
+        with closing(Store(file)) as store:
+            for query in ("租约规定", "租約規定", "按月支付", "条款"):
+                assert found(store, query) == [traditional]
+            assert found(store, "租约", "mid") == ["租約在哪裡？"]
+            assert found(store, "contract") == [ENGLISH]
+            assert store.get_meta("tokens") == TOKENS_VERSION
+
+
 def test_newer_version_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "library.sqlite"
     Store(file).close()
@@ -465,9 +485,10 @@ def test_terms_of_a_prefix(store: Store) -> None:
 def test_chinese_terms_of_a_prefix(store: Store) -> None:
     store.put_document("a.txt", "1", source(CHINESE), whole(CHINESE), 1, 0.0)
     store.put_document("b.txt", "2", source("租約與租金"), whole("租約與租金"), 1, 0.0)
-    assert store.terms_with("租") == {"租金": 2, "租約": 1}
+    assert store.terms_with("租") == {"租金": 2, "租约": 1}
     assert store.terms_with("租金") == {"租金": 2}
-    assert store.terms_with("约") == {}
+    assert store.terms_with("約") == {}
+    assert store.pairs_ending_in("金") == {"租金": 2} and store.pairs_ending_in("約") == {}
 
 
 def test_terms_of_a_prefix_follow_the_documents_in_every_thread(store: Store) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +16,7 @@ from retrieval.tokens import (
     is_chinese,
     lexical_tokens,
     query_terms,
+    simplified,
     stem,
     words_of,
 )
@@ -160,3 +164,37 @@ def test_a_line_break_separates(left: str, right: str) -> None:
 def test_width_changes_nothing(text: str) -> None:
     wide = "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in text)
     assert lexical_tokens(wide) == lexical_tokens(text)
+
+
+# --- traditional and simplified ---------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("traditional", "plain"),
+    [
+        ("臺灣後來的發展", "台湾后来的发展"),
+        ("餘額、頭髮與裏面", "余额、头发与里面"),
+        ("羅密歐與朱麗葉 (Romeo)", "罗密欧与朱丽叶 (Romeo)"),
+        ("café", "café"),
+    ],
+)
+def test_either_script_gives_the_same_tokens(traditional: str, plain: str) -> None:
+    assert simplified(traditional) == plain
+    assert lexical_tokens(traditional) == lexical_tokens(plain)
+    assert query_terms(traditional) == query_terms(plain)
+
+
+def test_words_are_shown_as_they_were_written() -> None:
+    assert words_of("臺灣的餘額", query_terms("台湾的余额")) == ["臺灣", "餘額"]
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text(max_size=30))
+def test_script_folding_keeps_every_offset(text: str) -> None:
+    folded = simplified(text)
+    assert len(folded) == len(text) and simplified(folded) == folded
+
+
+def test_english_never_loads_the_script_table() -> None:
+    code = "import sys; from retrieval.tokens import lexical_tokens as t; t('Façade, 1,024'); print('opencc' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"

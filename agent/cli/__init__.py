@@ -34,7 +34,6 @@ docs_app = typer.Typer(help="List or remove the documents of the library.", invo
 app.add_typer(docs_app, name="docs")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-STRICTNESS: dict[bool | None, str | None] = {True: "strict", False: "lenient", None: None}
 
 
 def main() -> None:
@@ -106,9 +105,8 @@ def _settings(
         typer.Option(help="Another chat model that judges what the first writes.", metavar="FILE.gguf"),
     ] = None,
     paths: Annotated[int | None, typer.Option(help="Drafts of each answer, cross-checked, 1 to 8.")] = None,
-    strict: Annotated[
-        bool | None, typer.Option("--strict/--lenient", help="How sure an answer must be to be given.")
-    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Give only the surest answers.")] = False,
+    lenient: Annotated[bool, typer.Option("--lenient", help="Give less sure answers, too.")] = False,
     gpu_layers: Annotated[
         int | None, typer.Option(help="Model layers to put on the GPU: -1 all, 0 none.")
     ] = None,
@@ -121,11 +119,13 @@ def _settings(
     no_memory: Annotated[bool, typer.Option("--no-memory", help="Leave no trace of what is asked.")] = False,
 ) -> dict[str, Any]:
     """The flags that `ask` and `chat` share, by the names of the settings; None where one is not given."""
+    if strict and lenient:
+        raise typer.BadParameter("--strict and --lenient exclude each other: give one of them")
     return {
         "model": model,
         "judge_model": judge_model,
         "paths": paths,
-        "strictness": STRICTNESS[strict],
+        "strictness": "strict" if strict else "lenient" if lenient else None,
         "gpu_layers": gpu_layers,
         "max_rounds": max_rounds,
         "max_tokens": max_tokens,
@@ -163,8 +163,9 @@ def ask(
     *,
     flags: dict[str, Any],
     resume: Annotated[
-        str, typer.Option(help="Go on with a run that was killed, in place of a question.", metavar="RUN")
-    ] = "",
+        str | None,
+        typer.Option(help="Go on with a run that was killed, in place of a question.", metavar="RUN"),
+    ] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Show the rounds on stderr.")] = False,
     json: Json = False,
 ) -> None:
@@ -174,9 +175,13 @@ def ask(
     """
     from agent.cli.asking import ask_once
 
+    if resume is not None and not resume.strip():
+        raise typer.BadParameter("--resume: the run id is empty: `agent runs` lists the runs")
     if resume and (question != "-" or docs or thread or flags["remember"] is False):
         raise typer.BadParameter("goes alone: the run has its question, its thread and its library")
-    outcome = ask_once(question, thread, docs or [], flags, resume=resume, show_trace=trace, as_json=json)
+    outcome = ask_once(
+        question, thread, docs or [], flags, resume=resume or "", show_trace=trace, as_json=json
+    )
     raise typer.Exit(EXIT_CODES[outcome])
 
 

@@ -17,6 +17,7 @@ from agent.events import Event
 from agent.settings import Settings, read_settings
 
 HINT_MODEL = "answering by quotation; for fluent answers give a chat model: --model FILE.gguf"
+HINT_JUDGE = "--judge-model is not used: no chat model writes; give one with --model FILE.gguf"
 HINT_EMPTY = "your library is empty: add files with `agent add PATH`"
 
 
@@ -65,11 +66,19 @@ def _say_more(assistant: Agent, settings: Settings, answer: Answer, has_docs: bo
     empty = not has_docs and answer.outcome == "abstained" and not assistant.library.store.chunk_count()
     if empty:
         err.print(HINT_EMPTY, markup=False)
-    if not settings.model and answer.model == EXTRACTIVE:
+    if judge_is_unused(settings):
+        err.print(f"note: {HINT_JUDGE}", style="yellow", markup=False)
+    elif not settings.model and answer.model == EXTRACTIVE:
         err.print(HINT_MODEL, style="dim", markup=False)
     kept = answer if settings.remember and not has_docs else None
     line = status_line(answer)
     err.print(line if kept else line.split(" · agent why")[0], style="dim", markup=False)
+
+
+def judge_is_unused(settings: Settings) -> bool:
+    """Whether a judge is named where quotations are all there is to judge."""
+    none = ("", EXTRACTIVE)
+    return settings.judge_model not in none and settings.model in none
 
 
 def _read(question: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.answer import Answer
 from agent.assistant import Agent
+from agent.cli.asking import HINT_JUDGE, judge_is_unused
 from agent.cli.render import console, print_answer, shorten, status_line, trace_lines
 from agent.cli.stopping import ctrl_c_settles
 from agent.errors import InputError, ToulminError
@@ -34,6 +35,8 @@ def chat_loop(thread: str, flags: dict[str, Any]) -> None:
     settings = read_settings(**flags)
     thread = thread or f"chat-{time.strftime('%Y%m%d')}-{uuid.uuid4().hex[:6]}"
     out = console()
+    if judge_is_unused(settings):
+        print(f"note: {HINT_JUDGE}", file=sys.stderr)
     with Agent(settings) as assistant:
         last = ""
         for line in _lines(settings, out):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from retrieval.tokens import CJK, ENGLISH_STOP_WORDS, fold, stem
+from retrieval.tokens import CJK, ENGLISH_STOP_WORDS, fold, simplified, stem
 from tools.dates import DateSpan, find_dates
 from tools.numbers import Number, find_numbers
 
@@ -178,13 +178,15 @@ def latin_names(text: str) -> frozenset[str]:
 
 @lru_cache(CACHED)
 def chinese_names(text: str) -> frozenset[str]:
-    """Names in a Chinese text, as the segmenter and title marks show them."""
+    """Names in a Chinese text, as the segmenter and title marks show them; in the script of the text."""
     found = {m.group(1) for m in _TITLES.finditer(text) if re.search(f"[{CJK}]", m.group(1))}
     if not re.search(f"[{CJK}]", text):
         return frozenset()
     import rjieba  # its dictionary takes 0.15 s to load: only when there is Chinese
 
-    for word, tag in rjieba.tag(text):
+    end = 0
+    for word, tag in rjieba.tag(simplified(text)):  # it knows few traditional words
+        word, end = text[end : end + len(word)], end + len(word)
         if tag in _NAME_TAGS and len(word) > 1:
             name = word.lstrip(_LOOSE_FRONT) if word[0] in _LOOSE_FRONT else word
             name = name.rstrip(_LOOSE_BACK)
@@ -210,12 +212,12 @@ def read(text: str, latin: frozenset[str], chinese: frozenset[str]) -> tuple[Tok
     ]
     taken += [(a, b, "time", key, key) for a, b, key in times_of(text)]
     taken += [_number_span(n, text) for n in numbers_of(text)]
-    pattern = _alternatives(chinese)
+    pattern = _alternatives(frozenset(map(simplified, chinese)))
     if pattern:
         marked = [(a, b) for a, b, *_ in taken]
         taken += [
             (m.start(), m.end(), "name", fold(m.group()), frozenset([fold(m.group())]))
-            for m in pattern.finditer(text)
+            for m in pattern.finditer(simplified(text))
             if not any(a < m.end() and m.start() < b for a, b in marked)
         ]
     taken.sort()

@@ -106,6 +106,9 @@ class Extractive:
             self.library.store.term_counts(query_terms(question)),
             self.idf,
             self.library.store.terms_with,
+            self.library.store.pairs_ending_in,
+            self.library.store.term_counts,
+            self.library.is_word,
         )
         return propose(failure, self._moves, tried)
 

@@ -19,7 +19,7 @@ from itertools import pairwise
 from agent.reasoners.language import answer_type_of, has_answer_of_type, language_of, names_in
 from agent.state import AnswerType, Evidence, Lang, Span
 from retrieval.split import sentences
-from retrieval.tokens import cjk_share, lexical_tokens, query_terms, stem
+from retrieval.tokens import cjk_share, lexical_tokens, query_terms, simplified, stem
 
 FEATURES = (
     "cover_sentence",  # idf-weighted share of the question's terms in the sentence
@@ -182,7 +182,7 @@ def _could_answer(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
 def _repeats(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
     """Whether a sentence only says the question again, in Chinese perhaps without its question words."""
     if asked.lang == "zh":
-        return not {c for c in sentence if c.isalnum()} - set(asked.text)
+        return not {c for c in simplified(sentence) if c.isalnum()} - set(simplified(asked.text))
     return not set(tokens) - asked.tokens
 
 
@@ -197,7 +197,13 @@ def _stems(text: str) -> tuple[str, ...]:
 
 
 def says(tokens: Sequence[str], name: Sequence[str]) -> bool:
-    """Whether a name stands in a text, its tokens side by side: "GPT-4 ... 5000" does not say "GPT-5"."""
+    """Whether a name stands in a text, its tokens side by side: "GPT-4 ... 5000" does not say "GPT-5".
+
+    Chinese words longer than a pair of characters follow the pairs of their run, so the pairs alone tell.
+    """
+    if len(name) == 1 and cjk_share(name[0]) and len(name[0]) == 1:
+        return any(name[0] in token for token in tokens)
+    name = [token for token in name if len(token) <= 2 or not cjk_share(token)] or name
     n = len(name)
     first = name[0]
     return any(

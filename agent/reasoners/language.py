@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from agent.state import AnswerType, Lang, Turn
-from retrieval.tokens import CJK, ENGLISH_STOP_WORDS, STOP_WORDS, is_chinese, query_terms
+from retrieval.tokens import CJK, ENGLISH_STOP_WORDS, STOP_WORDS, is_chinese, query_terms, simplified
 from tools.dates import find_dates
 from tools.numbers import find_numbers
 
@@ -108,6 +108,44 @@ _PHRASE_EN = re.compile(
     r"((?:the|a|an|my|our|your)\s+.+?)\s+(?:\w+(?:ed|own|ten|ven)|made|built|held|sold|sent|paid|found|born|lost|won)[?.! ]*$",
     re.IGNORECASE,
 )
+_DEFINITE_EN = re.compile(
+    r"\b(?:the|my|our|your) [a-z][\w-]*(?: [a-z][\w-]*)??(?=[?.!,]|$| (?:of|in|on|at|for|with|to)\b)"
+)
+_END_EN = r"(?=[?.!,]|$| (?:on|in|at|to|for|from|with|by|into|as|using|when|if|so)\b)"
+# "How do I build the documentation?", "how to install it": what is acted on; "Does the tool run on ...": what acts.
+_OBJECT_EN = re.compile(
+    r"\b(?:(?:do|can|could|should|must|may|will|would|did) (?:i|you|we|one)|how to) [a-z]+"
+    rf" (?P<thing>(?:(?:the|a|an|my|our|your|this) )?[\w.'’-]+(?: [\w.'’-]+){{0,3}}?){_END_EN}",
+    re.IGNORECASE,
+)
+_SUBJECT_EN = re.compile(
+    r"\b(?:[Dd]o|[Dd]oes|[Dd]id|[Cc]an|[Ww]ill) (?P<thing>(?:(?:the|a|an|my|our|your) )?(?!(?:the|a|an|my|our|your) )[a-z][\w-]*)"
+    r" [a-z]+\b(?! [a-z]+[?]?$)"
+)
+_FULL_NAME = re.compile(r"[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){1,2}")
+_THING = re.compile(r"\b(?:it|its|this|that)\b", re.IGNORECASE)
+_YEAR = re.compile(r"(?<![\d.])(?:1\d|20)\d\d(?![\d.])")
+_ELLIPSIS_EN = re.compile(
+    r"\s*(?=and\b|but\b|so\b|then\b|or\b|what about\b|how about\b|(?:in|for|with|by)\b|\d)"
+    r"(?:(?:and|but|so|then|or)\b[, ]*)?(?:(?:what|how) about\b)?\s*"
+    r"(?:(?P<place>in|on|at|for|with|by|from|to|of)\s+)?(?P<what>[\w.'’&-]+(?: [\w.'’&-]+){0,3}?)[?.! ]*",
+    re.IGNORECASE,
+)
+_COPULAR_EN = re.compile(
+    r"(?P<ask>(?:what|how (?:much|many|long|old|large|big|high|far)|where|when|who) (?:is|are|was|were) )"
+    r"(?:the|a|an|my|our|your) [\w-]+(?: (?!\w+ed\b)[\w-]+){0,2}[?. ]*",
+    re.IGNORECASE,
+)
+_ELLIPSIS_ZH = re.compile(
+    r"(?:那么|那麼|那|还有|還有|以及|至于|至於|而)?[，, ]*(?P<what>[^，。？?！!]{0,20}?)呢[？?。 ]*"
+)
+_BARE_ZH = re.compile("[它他她牠]们?|[这那這][个個]?|[它牠他她]們")
+_COPULAR_ZH = re.compile(
+    f"(?P<owner>[{CJK}\\w]{{1,20}}的)?[{CJK}]{{1,8}}?"
+    "(?P<rest>(?:是|为|為|有|要)?(?:多少|什么|什麼|几|幾|哪|谁|誰)[^的]{0,6})"
+)
+_LOOSE_BACK = "是于於在和与與的为為说說有"  # what the segmenter sometimes takes into a person's name
+_NAME_TAGS = ("nr", "ns", "nt", "nz")
 _ZH_ASKING = re.compile(
     r"请问|請問|什么时候|什麼時候|什么|什麼|为什么|為什麼|怎么样|怎麼樣|怎么|怎麼|怎样|怎樣|如何|何时|何時|哪一?[年天日个位里些种]|"
     r"哪裡|哪儿|谁|誰|多少|几[个年月号位次]|幾[個年月號位次]|是不是|有没有|[是在于於被由了呢吗嗎吧？?。]|签署|簽署|发生"
@@ -171,21 +209,33 @@ def is_follow_up(question: str) -> bool:
     if is_small_talk(text):
         return False
     own = [term for term in query_terms(text) if term not in STOP_WORDS]
-    if is_chinese(text):
-        return bool(_PRONOUN_ZH.search(text)) or text.rstrip("?？").endswith("呢") or not own
+    if _is_chinese_follow_up(text):
+        return bool(_PRONOUN_ZH.search(text)) or _ends_in_ne(text) or not own
     pronoun = _PRONOUN_EN.search(text)
     alone = pronoun and names_in(text[: pronoun.start()])
     return bool(_FOLLOW_EN.search(text) or (pronoun and not alone)) or not own or len(text.split()) == 1
 
 
+def _is_chinese_follow_up(text: str) -> bool:
+    return is_chinese(text) or _ends_in_ne(text)  # of "Orion呢" one character is Chinese
+
+
+def _ends_in_ne(text: str) -> bool:
+    return text.rstrip("?？。 ").endswith("呢")
+
+
 def topic_of(question: str) -> str:
-    """What a question is about: its names, else its words without those that only ask."""
+    """What a question is about: what is done or asked of, its names, else its words that do not only ask."""
     if is_chinese(question):
         quoted = _QUOTED.findall(question)
         if quoted:
             return str(quoted[0])
         pieces = [piece.strip("，, ：:、的") for piece in _ZH_ASKING.split(question)]
-        return max(pieces, key=len, default="")
+        return _without_verb(max(pieces, key=len, default=""))
+    for pattern in (_OBJECT_EN, _SUBJECT_EN):
+        thing = pattern.search(question)
+        if thing and thing["thing"].lower() not in _NOT_NAMES:
+            return thing["thing"]
     names = names_in(question)
     if names:
         return max(names, key=len)
@@ -197,24 +247,136 @@ def topic_of(question: str) -> str:
     return " ".join(word for word in words if set(query_terms(word)) & terms)
 
 
+def _without_verb(phrase: str) -> str:
+    """A Chinese phrase without the person who acts and the verb: of 张三创办读书会, 读书会."""
+    tagged = _tagged(phrase)
+    n = 0
+    while n < len(tagged) and tagged[n][2].startswith("nr"):
+        n += 1
+    if n < len(tagged) - 1 and tagged[n][2] == "v":
+        return phrase[tagged[n + 1][0] :]
+    return phrase
+
+
+def _tagged(text: str) -> list[tuple[int, int, str]]:
+    """Start, end and the segmenter's tag of each word of a Chinese text."""
+    import rjieba  # its dictionary takes 0.15 s to load: only when there is Chinese
+
+    found, start = [], 0
+    for word, tag in rjieba.tag(simplified(text)):
+        own = len(word.rstrip(_LOOSE_BACK)) if tag.startswith("nr") else len(word)  # 张三是
+        found += [(start, start + own, tag)] if own else []
+        found += [(start + own, start + len(word), "x")] if own < len(word) else []
+        start += len(word)
+    return found
+
+
+def _people(text: str) -> list[str]:
+    """Names that may be a person's: of two or three plain words, in Chinese by the segmenter's tag."""
+    if is_chinese(text):
+        return [text[a:b] for a, b, tag in _tagged(text) if tag.startswith("nr") and b - a > 1]
+    return [name for name in names_in(text) if _FULL_NAME.fullmatch(name)]
+
+
 def standalone(question: str, turns: Sequence[Turn]) -> str:
     """A follow-up with what it leans on put in: pronouns replaced by the topic of the turn before.
 
-    A question that leans on nothing comes back as it is. The topic is that of the latest turn that was no small
-    talk; a pronoun for a person takes a name from the answer when the question before asked for a person.
+    A question that leans on nothing comes back as it is. One that only names something else ("And Vega?") is
+    the question before with that in the place of its like. The topic is that of the latest turn that was no
+    small talk; a pronoun for a person takes a person, and "it" takes none where there is a thing.
     """
     if not turns or not is_follow_up(question):
         return question
     before = next((turn for turn in reversed(turns) if not is_small_talk(turn["question"])), None)
     if before is None:
         return question
-    topic = re.sub("['’]s$", "", topic_of(before["standalone"]))
-    if _PERSON.search(question) and answer_type_of(before["standalone"]) == "person":
-        asked = before["standalone"].lower()
-        topic = next((name for name in names_in(before["answer"]) if name.lower() not in asked), topic)
-    if not topic or topic.lower() in question.lower():
+    chinese = _is_chinese_follow_up(question)
+    if chinese == is_chinese(before["standalone"]):
+        again = (_again_zh if chinese else _again_en)(question, before["standalone"])
+        if again:
+            return again
+    topic = re.sub("['’]s$", "", _meant(question, before))
+    there = topic.lower() in question.lower() and not (topic.islower() and _PRONOUN_EN.search(question))
+    if not topic or there:  # "package" in "package it" is the verb
         return question
-    return _in_chinese(question, topic) if is_chinese(question) else _in_english(question, topic)
+    return _in_chinese(question, topic) if chinese else _in_english(question, topic)
+
+
+def _meant(question: str, before: Turn) -> str:
+    """What the pronoun of a follow-up stands for."""
+    asked = before["standalone"]
+    topic, people = topic_of(asked), _people(asked)
+    if _PERSON.search(question):
+        said = [*_people(before["answer"]), *names_in(before["answer"])]
+        new = [name for name in said if name.lower() not in asked.lower()]
+        if answer_type_of(asked) == "person" and new:
+            return new[0]
+        return next(iter(people or ([] if names_in(asked) else new)), topic)
+    if _THING.search(question) and topic in people:
+        phrase = _DEFINITE_EN.search(asked)
+        things = [name for name in names_in(asked) if name not in people]
+        things += [phrase.group()] if phrase else []
+        return next(iter(things), topic)
+    return topic
+
+
+def _again_en(question: str, before: str) -> str:
+    """The question before, asked of what an elliptic one names ("And Vega?", "What about 2024?"), or ""."""
+    match = _ELLIPSIS_EN.fullmatch(question)
+    if match is None or _PRONOUN_EN.search(question) or match["what"].lower() in _NOT_NAMES:
+        return ""
+    what, place = match["what"], match["place"] or ""
+    like = _values_in(before) if _values_in(what) == [(0, len(what))] else []
+    words = what.split()
+    if all(word[0].isupper() or word in ("of", "the", "and", "&") for word in words) and not like:
+        like = _spans(
+            before, [n for n in names_in(before) if bool(_FULL_NAME.fullmatch(n)) == (len(words) > 1)]
+        )
+        like = like or _spans(before, names_in(before))
+    beside = [
+        span for span in like if place and before[: span[0]].lower().rstrip().endswith(f" {place.lower()}")
+    ]
+    if like:
+        start, end = (beside or like)[0]
+        return before[:start] + what + before[end:]
+    copular = _COPULAR_EN.fullmatch(before)
+    if copular and not place and re.match("the|a|an|my|our|your", what, re.IGNORECASE):
+        return f"{copular['ask']}{what}?"
+    return ""
+
+
+def _again_zh(question: str, before: str) -> str:
+    match = _ELLIPSIS_ZH.fullmatch(question.strip())
+    if match is None or _ZH_ASKING.search(match["what"]):
+        return ""
+    what = match["what"].strip("，, ")
+    if not what or _BARE_ZH.fullmatch(what):
+        return before
+    quoted, own = _QUOTED.fullmatch(what), _tagged(what)
+    like: list[tuple[int, int]] = []
+    if quoted:
+        like = [match.span() for match in _QUOTED.finditer(before)]
+    elif _values_in(what) == [(0, len(what))]:
+        like = _values_in(before)
+    elif names_in(f"x {what}") == [what]:
+        like = _spans(before, names_in(f"x {before}"))
+    elif len(own) == 1 and own[0][2].startswith(_NAME_TAGS):
+        like = [(a, b) for a, b, tag in _tagged(before) if tag[:2] == own[0][2][:2]]
+    if like:
+        return before[: like[0][0]] + what + before[like[0][1] :]
+    copular = _COPULAR_ZH.fullmatch(before)
+    return f"{copular['owner'] or ''}{what}{copular['rest']}" if copular else ""
+
+
+def _values_in(text: str) -> list[tuple[int, int]]:
+    """Spans of the dates of a text, else of its numbers."""
+    dates = [(d.start, d.end) for d in find_dates(text)]
+    dates = dates or [match.span() for match in _YEAR.finditer(text)]
+    return dates or [(n.start, n.end) for n in find_numbers(text)]
+
+
+def _spans(text: str, names: Sequence[str]) -> list[tuple[int, int]]:
+    return [(text.index(name), text.index(name) + len(name)) for name in names if name in text]
 
 
 def _in_english(question: str, topic: str) -> str:

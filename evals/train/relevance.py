@@ -95,6 +95,9 @@ def arrivals(library: Library, question: str, weights: Array, settings: Settings
         library.store.term_counts(query_terms(question)),
         lambda terms: idf(library, terms),
         library.store.terms_with,
+        library.store.pairs_ending_in,
+        library.store.term_counts,
+        library.is_word,
     )
     proposed = propose(failure, moves_of(settings), [question])
     for bridging in (True, False):
