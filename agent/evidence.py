@@ -101,3 +101,12 @@ def shown_evidence(state: State) -> list[Evidence]:
     """The evidence that the draft was given, in the order of its numbers."""
     shown = set(state.get("shown", []))
     return [item for item in state.get("evidence", []) if item["number"] in shown]
+
+
+def meant_evidence(state: State) -> list[Evidence]:
+    """What was found, at first only in the documents that the question names, if it names any."""
+    documents = state["plan"]["documents"] if state["round"] == 0 else []
+    found = state.get("evidence", [])
+    return [
+        item for item in found if not documents or item["kind"] == "tool" or item["document_id"] in documents
+    ]

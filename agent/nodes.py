@@ -6,6 +6,8 @@ What a node needs comes through `runtime.context`. Nodes put things together; wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -21,12 +23,14 @@ from agent.critic.sufficiency import (
 from agent.deps import Deps
 from agent.disagreement import contradicting, lines_of
 from agent.errors import ModelError
-from agent.evidence import of_passages, of_tool, shown_evidence
+from agent.evidence import meant_evidence, of_passages, of_tool, shown_evidence
 from agent.listing import MOST_ITEMS
 from agent.moves import question_query
+from agent.named import mentions, unknown_file, without
 from agent.operands import fill_operands
 from agent.paths import best_of, rank, turned
 from agent.reasoners.features import Asked
+from agent.reasoners.language import language_of
 from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.routes import stop_of
 from agent.state import Claim, Draft, Evidence, Outcome, Plan, Search, State, merge_evidence
@@ -63,20 +67,29 @@ def recall(state: State, runtime: Run) -> Changed:
 
 
 def plan(state: State, runtime: Run) -> Changed:
-    """What the question needs, and the first queries."""
-    deps = runtime.context
-    planned = deps.reasoner.plan(state["standalone"], deps.today())
-    unclear = ""
+    """What the question needs, of which documents, and the first queries."""
+    deps, question = runtime.context, state["standalone"]
+    documents = [(one.id, one.path, one.title) for one in deps.library.documents()]
+    named = mentions(question, documents)
+    sure = [one for one in named if one.sure]
+    bare = without(question, sure)
+    planned = deps.reasoner.plan(bare, deps.today())
+    planned["lang"] = language_of(without(question, named))
+    planned["documents"] = sorted({id_ for one in sure for id_ in one.documents})
+    unclear, notes = "", []
     if planned["need"] == "search":
         recent = memory.recent_documents(deps.memory, state["thread"])
-        aimed = aim(state["standalone"], deps.library, recent)
+        aimed = aim(question, deps.library, recent, named)
         if isinstance(aimed, str):
             unclear = aimed
-            planned = {**planned, "need": "sweep"}
+            planned["need"] = "sweep"
         elif aimed:
-            planned = {**planned, "need": "sweep", "sweep": aimed}
+            planned["need"], planned["sweep"] = "sweep", aimed
+        elif unknown := unknown_file(question, named):
+            notes = [f"plan: there is no document called {unknown}; all are searched"]
+    asked = question if planned["need"] == "sweep" else bare
     queries = [question_query(text) for text in planned["queries"]]
-    return {"plan": planned, "queries": queries, "unclear": unclear}
+    return {"plan": planned, "standalone": asked, "queries": queries, "unclear": unclear, "notes": notes}
 
 
 def retrieve(search: Search, runtime: Run) -> Changed:
@@ -86,7 +99,7 @@ def retrieve(search: Search, runtime: Run) -> Changed:
     limit = BRIDGED if queries[0]["move"] == "bridge" else deps.settings.passages
     rarities = name_rarities(asked, queries, deps.idf)
     found: list[Evidence] = []
-    lists = deps.library.search_many([query["text"] for query in queries], limit)
+    lists = deps.library.search_many([query["text"] for query in queries], limit, search["documents"])
     for query, rarity, passages in zip(queries, rarities, lists, strict=True):
         found += of_passages(asked, query, passages, search["round"], rarity)
     notes = [f"retrieve: {deps.library.blind_reason}"] if deps.library.blind_reason else []
@@ -100,7 +113,7 @@ def act(state: State, runtime: Run) -> Changed:
     if call is None:
         return {}
     try:
-        filled, rests_on = fill_operands(call, state.get("evidence", []))
+        filled, rests_on = fill_operands(call, meant_evidence(state))
         result = run_call(filled, planned["lang"])
     except ToolError as error:
         return {"tool_failure": str(error), "notes": [f"act: {error}"]}
@@ -118,12 +131,17 @@ def sweep(state: State, runtime: Run) -> Changed:
     evidence = merge_evidence(before, found)[len(before) :]
     claims = quoted(planned["sweep"], planned["lang"], evidence)
     if not claims and deps.reasoner.name == deps.fallback.name:
-        return {"plan": {**planned, "need": "search", "sweep": None}, "quoted": []}
+        return {"plan": searched(planned), "quoted": []}
     whole, notes = True, []
     if planned["sweep"]["kind"] == "list" and len(claims) >= MOST_ITEMS:
         whole, notes = False, [f"sweep: only {len(claims)} places are listed; there may be more"]
     numbers = [item["number"] for item in evidence]
     return {"evidence": found, "quoted": claims, "whole": whole, "shown": numbers, "notes": notes}
+
+
+def searched(planned: Plan) -> Plan:
+    """The plan of a whole-document question of which reading the documents gave nothing."""
+    return {**planned, "need": "search", "sweep": None}
 
 
 def draft(state: State, runtime: Run) -> Changed:
@@ -133,7 +151,7 @@ def draft(state: State, runtime: Run) -> Changed:
     last = state["draft"]["claims"] if "draft" in state else []
     failed = [claim for claim in last if claim["verdict"] != "supported"]
     cited = {number for claim in kept for number in claim["evidence"]}
-    found = state.get("evidence", [])
+    found = meant_evidence(state)
     shown = shown_evidence(state) if sweeping else most_relevant(found, deps.settings.max_evidence, cited)
     paths, notes = [], []
     for n in range(1 if sweeping else deps.settings.paths):
@@ -152,7 +170,10 @@ def draft(state: State, runtime: Run) -> Changed:
             notes.append(f"draft: {error}")
     written: Draft = {"claims": paths[0], "sufficiency": 0.0, "missing": [], "round": state["round"]}
     numbers = [item["number"] for item in shown]
-    return {"draft": written, "others": paths[1:], "shown": numbers, "notes": notes}
+    changed: Changed = {"draft": written, "others": paths[1:], "shown": numbers, "notes": notes}
+    if state["plan"]["sweep"] and not paths[0]:  # nothing was written and nothing is quoted: it is searched
+        changed["plan"] = searched(state["plan"])
+    return changed
 
 
 def critique(state: State, runtime: Run) -> Changed:
@@ -208,8 +229,11 @@ def reformulate(state: State, runtime: Run) -> Changed:
         queries = deps.reasoner.reformulate(*given)
     except ModelError as error:
         queries, notes = deps.fallback.reformulate(*given), [f"reformulate: {error}"]
+    fresh = [query for query in queries if query["text"] not in state["tried"]]
+    if state["round"] == 0 and state["plan"]["documents"]:  # those that are named do not answer: all may
+        fresh = [*(question_query(text) for text in state["plan"]["queries"]), *fresh]
     return {
-        "queries": [query for query in queries if query["text"] not in state["tried"]],
+        "queries": fresh,
         "round": state["round"] + 1,
         "seen": len(found),
         "notes": notes,
@@ -227,7 +251,20 @@ def settle(state: State, runtime: Run) -> Changed:
             answered |= disagreement(state, answered, deps)
         except Exception as error:  # a finished answer stands without it
             notes = [f"settle: the files were not compared: {type(error).__name__}: {error}"]
-    return {**answered, "stopped": stopped, "notes": notes}
+    return {
+        **answered,
+        "stopped": stopped,
+        "notes": [*notes, *elsewhere(state["plan"], answered["claims"], deps)],
+    }
+
+
+def elsewhere(planned: Plan, claims: Sequence[Claim], deps: Deps) -> list[str]:
+    """A note where the documents that a question names do not give its answer, and others do."""
+    cited = {citation["document_id"] for claim in claims for citation in claim["citations"]}
+    if not planned["documents"] or not cited or cited & set(planned["documents"]):
+        return []
+    names = [PurePath(one.path).name for one in deps.library.documents() if one.id in planned["documents"]]
+    return [f"settle: {', '.join(names)} does not answer this; the answer is from other files"]
 
 
 def settled(state: State, thresholds: Thresholds) -> Changed:

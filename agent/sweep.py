@@ -6,25 +6,22 @@ Rules over the wording, in English and Chinese; pure functions. It reads no docu
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
+from agent.named import FILE, GENERIC, Document, matching
 from agent.state import Lang
-from retrieval.tokens import CJK, STOP_WORDS, fold, is_chinese, lexical_tokens, stem
+from retrieval.tokens import CJK, is_chinese
 
 Kind = Literal["summary", "list", "speakers"]
-Document = tuple[int, str, str]  # id, path, title
 
 THIS = "this"  # `Sweep.named` of a question that only points: "this document", 本文
 MAX_CANDIDATES = 5
 LIST_DOCUMENTS = 12  # a list question that names none may sweep as many documents,
 LIST_CHARS = 400_000  # of as many characters together
-NAMED_SHARE = 0.6  # idf-weighted share of the words of a name that a document's path and title must hold
 
 
 @dataclass(frozen=True)
@@ -46,11 +43,7 @@ _NOUN_EN = (
     r"|presentations?|slides|memos?|conversations?|discussions?|debates?|lectures?|speech|panel|round[ -]?table|pdf"
     r"|manual|guide|readme|story|book)"
 )
-_FILE = re.compile(
-    r"[^\s\"“”'《》「」,，。?？:：;；]+\.(?:md|markdown|txt|pdf|docx?|html?|csv|tsv|xlsx?|pptx?|epub|rtf|odt|eml|mbox"
-    r"|ipynb|json|tex|org|rst|log|srt|vtt)(?![A-Za-z])",
-    re.I,
-)
+_FILE_OR_STEM = re.compile(r"[\w.-]+\.\w{2,8}\b|\w+(?:[-_]\w+)+", re.ASCII)
 _TITLE = re.compile(r"[《「『“\"]([^》」』”\"]{2,80})[》」』”\"]")
 _THIS_EN = rf"(?:this|that|it|these|those|(?:the|this|that|my|our|these|those)\s+(?:whole\s+|entire\s+|full\s+)?{_NOUN_EN})"
 _MEANT_EN = rf"(?:{_THIS_EN}|(?:the|this|that|my|our)\s+(?:[\w'’.-]+\s+){{1,6}}?{_NOUN_EN}|\S+\.[a-z]{{2,8}}|\w+(?:[-_]\w+)+|[\"“《][^\"”》]+[\"”》])"
@@ -148,6 +141,7 @@ _SPEAKERS_ZH = tuple(
         f"{_PERSON_ZH}(?:们|們)?(?P<topic>[^，。]{{0,24}}?(?:都|分别|分別|各自){_VIEW_ZH}.*)",
         f"(?:每个人|每個人|每人|各人|大家)(?:都|分别|分別|各自)*(?P<topic>{_VIEW_ZH}.*)",
         f"(?:他们|他們|大家)(?:分别|分別|各自)(?:都)?(?P<topic>.*?{_VIEW_ZH}.*)",
+        f"^(?:在)?{_MEANT_ZH}{_IN_ZH}(?:的)?{_PERSON_ZH}(?:们|們)?(?P<topic>[^，。]{{0,24}}?{_VIEW_ZH}(?:了|过|過)?(?:些|哪些)?(?:什么|什麼|啥).*)",
         f"(?:有哪[些几幾][位个個]?{_PERSON_ZH}|(?<![位名])(?!作者|老[师師]){_PERSON_ZH}(?:们|們)?(?:都|分别|分別)?(?:是谁|是誰|有谁|有誰|有哪[些几幾]位?|是哪[些几幾]位?))(?P<topic>)[？?呢\\s]*$",
         f"^(?P<speaker>[^，。？?、]{{2,16}}?)(?:老师|老師|教授|先生|女士)?在{_MEANT_ZH}{_IN_ZH}(?P<topic>(?:对|對|关于|關於|就).{{1,20}}?)?(?:都|主要)?(?:说|說|讲|講|谈|談|提|表达|表達)(?:了|到了?|过|過)?(?:些|哪些)?(?:什么|什麼|啥)(?:观点|看法)?[？?\\s]*$",
     )
@@ -166,30 +160,12 @@ _TAIL_EN = re.compile(
 _SUBJECT_ZH = re.compile(
     f"^(?:了|一下|出)*(?:[中里裡内內]的)?(?:(?:在)?{_MEANT_ZH}{_IN_ZH})?(?:的)?(?:{_SAID_ZH})?的?(?:{_EVERY_ZH})?(?:被?{_SAID_ZH})?(?:的)?(?P<subject>.*?)(?:都|分别|分別)?(?:有哪些|是什么|是什麼|是哪些|出来|出來)?[。！!？?\\s]*$"
 )
-# What one may call a document in the other language.
-_CALLED = {
-    "podcast": "播客",
-    "transcript": "转录 轉錄 文字稿 逐字稿",
-    "interview": "访谈 訪談 采访 採訪",
-    "newspaper": "报纸 報紙",
-    "notes": "笔记 筆記 纪要 紀要",
-    "talk": "讲座 講座 演讲 演講 夜聊",
-    "meeting": "会议 會議",
-    "report": "报告 報告",
-    "contract": "合同",
-    "paper": "论文 論文",
-    "email": "邮件 郵件",
-    "table": "圆桌 圓桌",
-}
-_GENERIC = frozenset(
-    "document doc file article text page pdf md txt 文章 文件 文档 文檔 文本 资料 資料".split()
-)
 
 
 def sweep_of(question: str) -> Sweep | None:
     """What a whole-document question wants; `None` for an ordinary one."""
     text = " ".join(question.split())
-    lang: Lang = "zh" if is_chinese(re.sub(r"[\w.-]+\.\w{2,8}\b", "", text, flags=re.ASCII)) else "en"
+    lang: Lang = "zh" if is_chinese(_FILE_OR_STEM.sub("", text)) else "en"
     speakers, lists, summaries = (
         (_SPEAKERS_ZH, _LIST_ZH, _SUMMARY_ZH) if lang == "zh" else (_SPEAKERS_EN, _LIST_EN, _SUMMARY_EN)
     )
@@ -238,7 +214,7 @@ def _without_document(topic: str, lang: Lang) -> str:
 def _subject(text: str, lang: Lang) -> str:
     text = text.strip(" ,，.。?？!！")
     if lang == "zh":
-        text = re.sub("^[中里裡内內]的?", "", _FILE.sub("", text).strip())
+        text = re.sub("^[中里裡内內]的?", "", FILE.sub("", text).strip())
         match = _SUBJECT_ZH.match(text)
         return match.group("subject").strip(" ，。的") if match else text
     text = re.sub(r"^(?:the|of the|of|single)\s+", "", _TAIL_EN.sub("", text).strip(), flags=re.I)
@@ -247,7 +223,7 @@ def _subject(text: str, lang: Lang) -> str:
 
 def _named(text: str, object_: str, lang: Lang) -> str:
     """What a question calls the document; `object_` is what it wants summarised, if that is known."""
-    if file := _FILE.search(text):
+    if file := FILE.search(text):
         name = file.group()
         name = re.sub(rf"^[{CJK}]+(?=[A-Za-z0-9])", "", name)
         return re.sub(f"^.*(?:{_SUM_ZH}|列[出举舉]|找出)(?:一下)?", "", name)
@@ -283,8 +259,7 @@ def _named_zh(text: str) -> str:
         )
         words = re.sub(r"^(?:[这那這该該本此上一篇份期次场個个]|关于|關於|的)+", "", words).rstrip("的")
         if words or (
-            found.group(2) not in _GENERIC
-            and not re.search(f"[这那這本该該此].{{0,2}}{found.group(2)}", text)
+            found.group(2) not in GENERIC and not re.search(f"[这那這本该該此].{{0,2}}{found.group(2)}", text)
         ):
             return words + found.group(2)
     return THIS if re.search(_THIS_ZH, text) else ""
@@ -307,12 +282,12 @@ def target_documents(
     known = {id_ for id_, _, _ in documents}
     latest = [id_ for id_ in recent if id_ in known]
     if sweep.named and sweep.named != THIS:
-        best = _matching(sweep.named, documents)
+        best = matching(sweep.named, documents)
         if len(best) == 1:
             return best
         if best:
             return next(([id_] for id_ in latest if id_ in best), _ask(sweep.lang, documents, best))
-        if _FILE.fullmatch(sweep.named):
+        if FILE.fullmatch(sweep.named):
             return _unknown(sweep, documents)
         if len(known) > 1 or sweep.kind == "list":
             return []
@@ -322,43 +297,6 @@ def target_documents(
         few = len(known) <= LIST_DOCUMENTS and sum((chars or {}).values()) <= LIST_CHARS
         return sorted(known) if few else _ask(sweep.lang, documents, latest)
     return latest[:1] or _ask(sweep.lang, documents, [])
-
-
-def _matching(name: str, documents: Sequence[Document]) -> list[int]:
-    """The documents that a name fits best: a file name or a title exactly, else most of its words."""
-    folded = fold(name).strip()
-    exact = [id_ for id_, path, title in documents if folded in _names(path, title)]
-    exact = exact or [id_ for id_, path, _ in documents if folded.endswith(fold(PurePath(path).name))]
-    if exact:
-        return exact
-    words = {id_: _words(f"{PurePath(path).name} {title}") for id_, path, title in documents}
-    counts = Counter(word for own in words.values() for word in own)
-    wanted = _words(name)
-    weights = {word: math.log(1 + len(documents) / (1 + counts[word])) + 0.1 for word in wanted}
-    total = sum(weights.values())
-    shares = {id_: sum(weights[word] for word in wanted & own) for id_, own in words.items()}
-    top = max(shares.values(), default=0.0)
-    if not total or top < NAMED_SHARE * total:
-        return []
-    return [id_ for id_, share in shares.items() if share > top - 1e-9]
-
-
-def _names(path: str, title: str) -> set[str]:
-    name = PurePath(path).name
-    parts = PurePath(path).parts
-    stems = {name, PurePath(name).stem, name.split(".")[0]}  # notes.zh.md is "notes" as well
-    stems |= {"/".join(parts[-count:]) for count in range(2, len(parts))}
-    return {fold(each).strip() for each in (path, title, *stems) if each.strip()}
-
-
-def _words(text: str) -> set[str]:
-    text = re.sub(r"[_-]+", " ", text)
-    for english, chinese in _CALLED.items():
-        for word in chinese.split():
-            text = text.replace(word, f" {english} ")
-    return {
-        stem(token) for token in lexical_tokens(text) if token not in STOP_WORDS and token not in _GENERIC
-    }
 
 
 def _ask(lang: Lang, documents: Sequence[Document], some: Sequence[int]) -> str:

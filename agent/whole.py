@@ -12,8 +12,10 @@ from itertools import groupby
 
 from agent.evidence import of_part
 from agent.listing import list_items
+from agent.named import Mention, pointed_out, without
 from agent.reasoners.extractive import new_claim
 from agent.reasoners.features import plain
+from agent.reasoners.language import language_of
 from agent.speakers import statements
 from agent.state import Claim, Evidence, Lang, Span, Sweep
 from agent.summary import parts, summarise
@@ -27,12 +29,22 @@ PARTS = 48  # of all documents swept; longer documents have longer parts
 PART_CHARS = 2000  # at least
 
 
-def aim(question: str, library: Library, recent: Sequence[int]) -> Sweep | str | None:
+def aim(
+    question: str, library: Library, recent: Sequence[int], named: Sequence[Mention] = ()
+) -> Sweep | str | None:
     """What a whole-document question wants of which documents; None for an ordinary question.
 
     A sentence for the user where it does not say which document it means. `recent`: ids of documents cited
-    before in the thread, latest first.
+    before in the thread, latest first. `named`: the documents that the question names for certain or likely.
     """
+    if named and (wanted := sweep_of(pointed_out(question, named, language_of(without(question, named))))):
+        ids = dict.fromkeys(id_ for one in named for id_ in _latest(one, recent))
+        return {
+            "kind": wanted.kind,
+            "subject": wanted.subject,
+            "speaker": wanted.speaker,
+            "documents": list(ids),
+        }
     wanted = sweep_of(question)
     if wanted is None:
         return None
@@ -44,6 +56,11 @@ def aim(question: str, library: Library, recent: Sequence[int]) -> Sweep | str |
     if not found:
         return None
     return {"kind": wanted.kind, "subject": wanted.subject, "speaker": wanted.speaker, "documents": found}
+
+
+def _latest(mention: Mention, recent: Sequence[int]) -> Sequence[int]:
+    """Of documents that share a name, the one cited last; else all of them."""
+    return [id_ for id_ in recent if id_ in mention.documents][:1] or mention.documents
 
 
 def parts_of(sweep: Sweep, library: Library, limit: int = PARTS) -> list[Evidence]:

@@ -157,7 +157,7 @@ def test_what_a_speaker_said_cites_the_name_and_the_words(library: Library) -> N
 )
 def test_where_there_is_nothing_to_list_it_is_searched(library: Library, question: str) -> None:
     answer = asked(library, question, max_rounds=0)
-    assert answer.queries and answer.queries[0] == question
+    assert answer.queries and answer.queries[0] == question.removesuffix(" in lease.txt")
 
 
 def test_copies_of_a_document_are_each_read_whole(tmp_path: Path) -> None:
@@ -270,6 +270,18 @@ def test_a_failed_model_leaves_the_quotations(library: Library, lang: str, fault
     answer = asked(library, SUMMARY[lang], fault)
     assert (answer.outcome, answer.text) == ("verified", plain.text)
     assert [note.split(":")[0] for note in answer.notes] == ["draft"]
+
+
+@pytest.mark.parametrize("question", ["List all phone numbers", "列出所有电话号码"])
+@pytest.mark.parametrize("fault", [ModelError("down"), drafted()], ids=["down", "nothing"])
+def test_a_model_that_finds_nothing_to_say_leaves_the_search(
+    library: Library, question: str, fault: Any
+) -> None:
+    calls = [fault] if isinstance(fault, ModelError) else [fault] * 8
+    chat = ScriptedChat(replies=[*calls, *[ModelError("down")] * 40])
+    answer = ask_in(library, question, chat=chat, max_rounds=0)
+    assert_cited(library, answer)
+    assert answer.queries == (question,)
 
 
 def test_what_a_model_makes_up_is_not_given(library: Library) -> None:
