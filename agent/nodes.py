@@ -24,7 +24,6 @@ from agent.deps import Deps
 from agent.disagreement import contradicting, lines_of
 from agent.errors import ModelError
 from agent.evidence import meant_evidence, of_passages, of_tool, shown_evidence
-from agent.listing import MOST_ITEMS
 from agent.moves import question_query
 from agent.named import mentions, unknown_file, without
 from agent.operands import fill_operands
@@ -34,7 +33,7 @@ from agent.reasoners.language import language_of
 from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.routes import stop_of
 from agent.state import Claim, Draft, Evidence, Outcome, Plan, Search, State, merge_evidence
-from agent.whole import aim, parts_of, quoted
+from agent.whole import aim, cut_short, parts_of, quoted
 from retrieval.store import StoreError
 from tools import ToolError, run_call
 
@@ -133,7 +132,7 @@ def sweep(state: State, runtime: Run) -> Changed:
     if not claims and deps.reasoner.name == deps.fallback.name:
         return {"plan": searched(planned), "quoted": []}
     whole, notes = True, []
-    if planned["sweep"]["kind"] == "list" and len(claims) >= MOST_ITEMS:
+    if cut_short(planned["sweep"], claims, evidence):
         whole, notes = False, [f"sweep: only {len(claims)} places are listed; there may be more"]
     numbers = [item["number"] for item in evidence]
     return {"evidence": found, "quoted": claims, "whole": whole, "shown": numbers, "notes": notes}

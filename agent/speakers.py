@@ -16,7 +16,8 @@ from statistics import median_low
 from agent.reasoners.language import names_in
 from agent.state import Lang
 from agent.summary import SKIPPED, clipped, pick, tellable, words
-from retrieval.split import Span, sentences, weight
+from agent.wrapped import on_words, whole_sentences
+from retrieval.split import Span, weight
 from retrieval.tokens import CJK, fold, is_chinese
 
 PER_SPEAKER = 2
@@ -87,7 +88,7 @@ def statements(text: str, lang: Lang, topic: str = "", speaker: str = "") -> lis
     by_speaker: dict[str, list[Turn]] = defaultdict(list)
     for turn in [*turns(text), *prose(text)]:
         by_speaker[turn.speaker].append(turn)
-    cut = sentences(text)
+    cut = whole_sentences(text)
     found: list[tuple[str, Span]] = []
     for name, own in sorted(by_speaker.items(), key=lambda item: item[1][0].start):
         if not speaker or _same(name, speaker):
@@ -116,7 +117,14 @@ def _trimmed(text: str, spans: list[Span]) -> Iterator[Span]:
     for start, end in spans:
         own = text[start:end]
         if own.strip():
-            yield start + len(own) - len(own.lstrip()), end - len(own) + len(own.rstrip())
+            bare = start + len(own) - len(own.lstrip()), end - len(own) + len(own.rstrip())
+            yield on_words(text, bare)
+
+
+def naming(text: str, name: str, start: int, end: int | None = None) -> list[Span]:
+    """Where a name stands in `text[start:end]`; a label may be broken over two lines."""
+    pattern = re.compile(r"\s*".join(re.escape(char) for char in name if not char.isspace()))
+    return [match.span() for match in pattern.finditer(text, start, len(text) if end is None else end)]
 
 
 def turns(text: str) -> list[Turn]:
@@ -253,7 +261,7 @@ def prose(text: str) -> Iterator[Turn]:
     if inside > len(text) / 2:
         return
     found: list[Turn] = []
-    for start, end in sentences(text):
+    for start, end in whole_sentences(text):
         if any(turn.start <= start < turn.end for turn in taken):
             continue
         name = _sayer(text[start:end])

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
-from agent.citations import holds
+from agent.citations import ITEMS, LEADS, holds
 from agent.critic.align import NEAR_COPY, Comparison, compare
 from agent.critic.facts import (
     CACHED,
@@ -245,6 +245,8 @@ def check_words(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
     # Several quotations one after the other: a speaker's label and what was said.
     if text and (any(_is_most_of(text, quote) for quote in quotes) or text == "".join(quotes)):
         return "supported", "quoted word for word"
+    if claim["spans"] and _leads_with_items(claim["text"], quotes):
+        return "supported", "items of a quotation before it, word for word"
     refused = _differing("words", claim, evidence)
     if refused:
         return refused
@@ -348,6 +350,13 @@ def _is_most_of(text: str, quote: str) -> bool:
     if quote.startswith(text):
         return len(text) >= FIRST_PART * len(quote)
     return text in quote and len(text) >= WHOLE_QUOTE * len(quote)
+
+
+def _leads_with_items(text: str, quotes: Sequence[str]) -> bool:
+    """Whether a text is parts of a quotation followed by all of it."""
+    lead, _, rest = text.partition(LEADS)
+    items = [_letters(item) for item in lead.split(ITEMS)]
+    return any(_letters(rest) == quote and all(item and item in quote for item in items) for quote in quotes)
 
 
 def _letters(text: str) -> str:
