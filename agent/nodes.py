@@ -33,13 +33,17 @@ from agent.reasoners.language import language_of
 from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.routes import stop_of
 from agent.state import Claim, Draft, Evidence, Outcome, Plan, Search, State, merge_evidence
-from agent.whole import aim, cut_short, parts_of, quoted
+from agent.whole import aim, cut_short, parts_of, quoted, without_label
 from retrieval.store import StoreError
 from tools import ToolError, run_call
 
 Changed = dict[str, Any]
 Run = Runtime[Deps]
 
+UNLABELLED = {
+    "en": "{} of {} passages have no speaker label; what is said there is given to nobody",
+    "zh": "{1} 段中有 {0} 段没有标明说话人，其中的话不归于任何人",
+}
 BRIDGED = 2  # passages taken for each bridging query: there are many of those (evals/LOG.md)
 
 
@@ -134,6 +138,10 @@ def sweep(state: State, runtime: Run) -> Changed:
     whole, notes = True, []
     if cut_short(planned["sweep"], claims, evidence):
         whole, notes = False, [f"sweep: only {len(claims)} places are listed; there may be more"]
+    if planned["sweep"]["kind"] == "speakers":
+        without, passages = without_label(evidence)
+        whole = 2 * without <= passages
+        notes = [f"sweep: {UNLABELLED[planned['lang']].format(without, passages)}"] if without else []
     numbers = [item["number"] for item in evidence]
     return {"evidence": found, "quoted": claims, "whole": whole, "shown": numbers, "notes": notes}
 

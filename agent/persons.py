@@ -24,15 +24,25 @@ def any_of(words: str) -> str:
 
 SAYS_EN = any_of(
     """
-    said says argued argues claimed claims stated states noted notes wrote writes explained explains
-    told believes suggested suggests added adds replied asked asks pointed_out concluded concludes
-    insisted insists maintained maintains observed proposed proposes warned warns thinks thought
+    said says argued argues claimed claims stated states noted notes wrote writes explained explains told tells
+    believed believes announced announces suggested suggests reported reports added adds replied replies asked
+    asks pointed_out concluded concludes emphasised emphasises emphasized emphasizes insisted insists maintained
+    maintains observed observes remarked declared described proposed proposes warned warns mentioned mentions
+    confirmed confirms thinks thought
     """
 )
 SAYS_ZH = """
-    表示 认为 認為 指出 强调 強調 透露 提出 解释 解釋 补充 補充 建议 建議 写道 寫道 说道 說道 坦言 问道
-    問道 回答
-    """
+    表示 认为 認為 指出 强调 強調 透露 提出 解释 解釋 补充 補充 建议 建議 写道 寫道 说道 說道 坦言 问道 問道 回答
+"""
+
+# --- the label of a turn ----------------------------------------------------------------------------------
+
+TIME = r"[\[(（]?\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?[\])）]?"
+_BOLD = r"(?:\*\*|__)?"
+# Before a name: "- ", "**", "[00:01:02]"; after it: "**", "(CTO)", "(10:23)", ":".
+BEFORE_NAME = rf"[^\S\n]*(?:[-*+•>]\s+)?{_BOLD}(?:(?P<before>{TIME})[^\S\n]*[-–—]?[^\S\n]*)?{_BOLD}"
+AFTER_NAME = rf"{_BOLD}[^\S\n]*(?P<role>[(（][^)）\n:：]{{1,20}}[)）])?[^\S\n]*(?P<after>{TIME})?{_BOLD}[^\S\n]*[:：]{_BOLD}"
+AFTER_SENTENCE = r"(?<=[。！？.!?”\"])[^\S\n]+"  # where a turn begins within a line
 
 # --- who speaks -------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from agent.named import Mention, pointed_out, without
 from agent.reasoners.extractive import new_claim
 from agent.reasoners.features import plain
 from agent.reasoners.language import language_of
-from agent.speakers import naming, statements
+from agent.speakers import naming, statements, unlabelled
 from agent.state import Claim, Evidence, Lang, Sweep
 from agent.state import Span as Cited
 from agent.summary import parts, summarise
@@ -100,6 +100,12 @@ def cut_short(sweep: Sweep, claims: Sequence[Claim], evidence: Sequence[Evidence
     return sweep["kind"] == "list" and max(counts.values(), default=0) >= MOST_ITEMS
 
 
+def without_label(evidence: Sequence[Evidence]) -> tuple[int, int]:
+    """How many passages of the documents have no speaker's label, and how many there are."""
+    counts = [unlabelled(text) for _, text in _documents(evidence)]
+    return sum(without for without, _ in counts), sum(all_ for _, all_ in counts)
+
+
 def _documents(evidence: Sequence[Evidence]) -> Iterator[tuple[list[Evidence], str]]:
     """The parts of each document, and its text."""
     for _, group in groupby(evidence, key=lambda item: item["document_id"]):
@@ -122,6 +128,9 @@ def _picks(sweep: Sweep, lang: Lang, text: str) -> Iterator[tuple[str, list[Span
     else:
         for speaker, span in statements(text, lang, sweep["subject"], sweep["speaker"]):
             label = naming(text, speaker, max(0, span[0] - LABEL_CHARS), span[0])[-1:]
+            if naming(text, speaker, *span):  # it says itself who says it
+                yield "", [span]
+                continue
             yield f"{speaker}{'：' if lang == 'zh' else ': '}", [*label, span]
 
 
