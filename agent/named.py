@@ -36,6 +36,10 @@ _POINTS_EN = re.compile(
     re.I,
 )
 _IN_EN = re.compile(rf"\b(?:in|from|of|by)\s+(?:the\s+|my\s+|our\s+)?(?P<open>{_OPENING})?$", re.I)
+_SAYS_EN = re.compile(
+    r"\s+(?:says?|mentions?|tells?|talks?|discuss(?:es)?|covers?|contains?|states?)\b", re.I
+)
+_STEM = re.compile(r"[^\W\d_]{3,}[-_][^\W\d_]{3,}")  # talk-notes, not gpt-4
 _BY_ZH = (
     "(?:根据|根據|依据|依據|依照|按照|参照|參照|据|據|按|查看|看看)"
     "(?:我们?的?|我們的?|[这這那][份篇个個]|文件|文档|文檔)*"
@@ -77,7 +81,10 @@ class Mention:
 
 
 def mentions(question: str, documents: Sequence[Document]) -> list[Mention]:
-    """The documents that a question names, in its order; a stem of one word only where it must be one."""
+    """The documents that a question names for certain or likely, in its order.
+
+    A stem of one word is likely where it is what something is in: "every date in lease".
+    """
     by_name: dict[str, set[int]] = {}
     for id_, path, title in documents:
         for name in names_of(path, title):
@@ -111,7 +118,7 @@ def _is_sure(question: str, match: re.Match[str]) -> bool:
     if _POINTS_ZH.search(before):
         return True
     inside = _IN_EN.search(before)
-    if inside and inside["open"]:
+    if (inside and inside["open"]) or (_STEM.fullmatch(name) and (inside or _SAYS_EN.match(after))):
         return True
     if not _IN_ZH.match(after):
         return False
@@ -125,7 +132,8 @@ def _is_likely(question: str, match: re.Match[str]) -> bool:
         _CLOSING, question[match.end() :]
     )
     long = len(name) >= TELLING_CHARS if is_chinese(name) else bool(re.search(r"\w[-_\s]+\w", name))
-    return bool(quoted) or long
+    last = _IN_EN.search(question[: match.start()]) and not re.search(r"\w", question[match.end() :])
+    return bool(quoted or long or last or _IN_ZH.match(question[match.end() :]))
 
 
 def pointed_out(question: str, found: Sequence[Mention], lang: Lang) -> str:

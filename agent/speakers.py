@@ -58,7 +58,7 @@ _NO_NAME = frozenset(
     注 注意 日期 时间 時間 来源 來源 标题 標題 作者 摘要 说明 說明 例如 比如 备注 備註 提示 警告 地址 电话 其中 总结 内容 添加时间 点击次数
     """.split()
 )
-_SAY_ZH = any_of(f"{SAYS_ZH} 预测 預測 预估 預估 预计 預計 称 稱 阐释 闡釋 回应 回應")
+_SAY_ZH = any_of(f"{SAYS_ZH} 预测 預測 预估 預估 预计 預計 称 稱 阐释 闡釋 回应 回應 说 說")
 _SAYS = re.compile(rf"{_SAY_ZH}$|\b(?:said|says|asked|wrote)$|^\d")
 _BETWEEN_ZH = "(?:(?:接受|在)[^。！？“”\\n]{0,30}?[时時中上里後后]|还|還|也|则|則|曾|又|进一步|進一步|对此|對此|同时|同時|近日|日前|对[^。，“”\\n]{1,8})*"
 _PROSE_EN = re.compile(

@@ -48,6 +48,7 @@ def sure(question: str) -> list[int]:
         ("Who lived in Paris?", []),
         ("合同哪天到期？", []),
         ("《圆桌对话》的作者是谁？", []),
+        ("What does talk_notes say of agents?", [6]),
         ("What do talk notes cost?", []),
         ("Where is notlease.txt.bak?", []),
     ],

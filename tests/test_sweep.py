@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent import asking
 from agent.listing import MOST_ITEMS, list_items
 from agent.speakers import statements
 from agent.summary import parts, summarise
@@ -66,6 +67,18 @@ def test_whole_document_questions(question: str, kind: str, subject: str, named:
     sweep = sweep_of(question)
     assert sweep is not None
     assert (sweep.kind, sweep.subject, sweep.named) == (kind, subject, named)
+
+
+@pytest.mark.parametrize("known", [asking.SUMMARY_EN, asking.LIST_EN, asking.SPEAKERS_EN])
+def test_each_english_wording_knows_its_question(known: dict[str, str]) -> None:
+    assert [q for q, wording in known.items() if not asking.english(wording).search(q)] == []
+    assert all(sweep_of(question) for question in known)
+
+
+@pytest.mark.parametrize("known", [asking.SUMMARY_ZH, asking.LIST_ZH, asking.SPEAKERS_ZH])
+def test_each_chinese_wording_knows_its_question(known: dict[str, str]) -> None:
+    assert [q for q, wording in known.items() if not asking.chinese(wording).search(q)] == []
+    assert all(sweep_of(question) for question in known)
 
 
 @pytest.mark.parametrize(
