@@ -86,9 +86,14 @@ def mentions(question: str, documents: Sequence[Document]) -> list[Mention]:
     A stem of one word is likely where it is what something is in: "every date in lease".
     """
     by_name: dict[str, set[int]] = {}
+    asked = _flat(question)
     for id_, path, title in documents:
-        for name in names_of(path, title):
-            by_name.setdefault(name, set()).add(id_)
+        # Most documents are named by nothing in the question: their names are not even made.
+        begins = re.split(r"[/\\]", path)[-1].split(".")[0], title
+        if any(one and _flat(one) in asked for one in begins):
+            for name in names_of(path, title):
+                if _flat(name) in asked:
+                    by_name.setdefault(name, set()).add(id_)
     found: list[Mention] = []
     for name in sorted(by_name, key=len, reverse=True):
         for match in _pattern(name).finditer(question):
@@ -98,6 +103,10 @@ def mentions(question: str, documents: Sequence[Document]) -> list[Mention]:
             if sure or _is_likely(question, match):
                 found.append(Mention(tuple(sorted(by_name[name])), *match.span(), sure))
     return sorted(found, key=lambda one: one.start)
+
+
+def _flat(text: str) -> str:
+    return re.sub(_JOINT, "-", text.strip().lower())
 
 
 def _pattern(name: str) -> re.Pattern[str]:

@@ -72,8 +72,7 @@ def recall(state: State, runtime: Run) -> Changed:
 def plan(state: State, runtime: Run) -> Changed:
     """What the question needs, of which documents, and the first queries."""
     deps, question = runtime.context, state["standalone"]
-    documents = [(one.id, one.path, one.title) for one in deps.library.documents()]
-    named = mentions(question, documents)
+    named = mentions(question, deps.library.store.document_names())
     sure = [one for one in named if one.sure]
     bare = without(question, sure)
     planned = deps.reasoner.plan(bare, deps.today())
