@@ -14,6 +14,7 @@ from retrieval.split import sentences
 from retrieval.tokens import STOP_WORDS, is_chinese, lexical_tokens
 
 SENTENCES = 3  # of one passage that one claim may rest on
+ITEMS, LEADS = " · ", " — "  # between items; between them and the sentence that names them
 WHOLE = 0.6  # share of a sentence's words by which a claim repeats it
 _MARK = re.compile(r"\s*[\[【](\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)[\]】]")
 

@@ -85,6 +85,7 @@ def cut_short(state: State) -> State:
         "queries": [],
         "call": None,
         "sweep": None,
+        "documents": [],
     }
     plan: Plan = {**state.get("plan", unplanned), "need": "search"}
     blank: State = {

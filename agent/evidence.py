@@ -118,3 +118,12 @@ def sources_of(evidence: Sequence[Evidence], store: Store) -> dict[int, str]:
         if source is not None:
             sources[document_id] = source.text
     return sources
+
+
+def meant_evidence(state: State) -> list[Evidence]:
+    """What was found, at first only in the documents that the question names, if it names any."""
+    documents = state["plan"]["documents"] if state["round"] == 0 else []
+    found = state.get("evidence", [])
+    return [
+        item for item in found if not documents or item["kind"] == "tool" or item["document_id"] in documents
+    ]

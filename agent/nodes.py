@@ -17,18 +17,20 @@ from agent.critic.sufficiency import OPEN_SHARE, missing_terms, open_share, suff
 from agent.deps import Deps
 from agent.disagreement import disagreement
 from agent.errors import ModelError
-from agent.evidence import of_passages, of_tool, shown_evidence, sources_of
-from agent.listing import MOST_ITEMS
+from agent.evidence import meant_evidence, of_passages, of_tool, shown_evidence, sources_of
 from agent.moves import question_query
+from agent.named import mentions, unknown_file, without
+from agent.notes import elsewhere, note
 from agent.operands import fill_operands
 from agent.outcome import settled
 from agent.paths import best_of, rank, run_paths, turned
 from agent.reasoners import Reasoner
 from agent.reasoners.features import Asked
+from agent.reasoners.language import language_of
 from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.routes import searchable, stop_of
-from agent.state import Claim, Draft, Evidence, Search, State, merge_evidence, supported_of
-from agent.whole import aim, parts_of, quoted
+from agent.state import Claim, Draft, Evidence, Plan, Search, State, merge_evidence, supported_of
+from agent.whole import aim, cut_short, parts_of, quoted, without_label
 from retrieval.store import StoreError
 from tools import ToolError, run_call
 
@@ -61,20 +63,28 @@ def recall(state: State, runtime: Run) -> Changed:
 
 
 def plan(state: State, runtime: Run) -> Changed:
-    """What the question needs, and the first queries."""
-    deps = runtime.context
-    planned = deps.reasoner.plan(state["standalone"], deps.today())
-    unclear = ""
+    """What the question needs, of which documents, and the first queries."""
+    deps, question = runtime.context, state["standalone"]
+    named = mentions(question, deps.library.store.document_names())
+    sure = [one for one in named if one.sure]
+    bare = without(question, sure)
+    planned = deps.reasoner.plan(bare, deps.today())
+    planned["lang"] = language_of(without(question, named))
+    planned["documents"] = sorted({id_ for one in sure for id_ in one.documents})
+    unclear, notes = "", []
     if planned["need"] == "search":
         recent = memory.recent_documents(deps.memory, state["thread"])
-        aimed = aim(state["standalone"], deps.library, recent)
+        aimed = aim(question, deps.library, recent, named)
         if isinstance(aimed, str):
             unclear = aimed
-            planned = {**planned, "need": "sweep"}
+            planned["need"] = "sweep"
         elif aimed:
-            planned = {**planned, "need": "sweep", "sweep": aimed}
+            planned["need"], planned["sweep"] = "sweep", aimed
+        elif unknown := unknown_file(question, named):
+            notes = [note("unknown", planned["lang"], unknown)]
+    asked = question if planned["need"] == "sweep" else bare
     queries = [question_query(text) for text in planned["queries"]]
-    return {"plan": planned, "queries": queries, "unclear": unclear}
+    return {"plan": planned, "standalone": asked, "queries": queries, "unclear": unclear, "notes": notes}
 
 
 def retrieve(search: Search, runtime: Run) -> Changed:
@@ -84,7 +94,7 @@ def retrieve(search: Search, runtime: Run) -> Changed:
     limit = BRIDGED if queries[0]["move"] == "bridge" else deps.settings.passages
     rarities = name_rarities(asked, queries, deps.idf)
     found: list[Evidence] = []
-    lists = deps.library.search_many([query["text"] for query in queries], limit)
+    lists = deps.library.search_many([query["text"] for query in queries], limit, search["documents"])
     for query, rarity, passages in zip(queries, rarities, lists, strict=True):
         found += of_passages(asked, query, passages, search["round"], rarity)
     notes = [f"retrieve: {deps.library.blind_reason}"] if deps.library.blind_reason else []
@@ -98,7 +108,7 @@ def act(state: State, runtime: Run) -> Changed:
     if call is None:
         return {}
     try:
-        filled, rests_on = fill_operands(call, state.get("evidence", []))
+        filled, rests_on = fill_operands(call, meant_evidence(state))
         result = run_call(filled, planned["lang"])
     except ToolError as error:
         return {"tool_failure": str(error), "notes": [f"act: {error}"]}
@@ -116,12 +126,21 @@ def sweep(state: State, runtime: Run) -> Changed:
     evidence = merge_evidence(before, found)[len(before) :]
     claims = quoted(planned["sweep"], planned["lang"], evidence)
     if not claims and deps.reasoner.name == deps.fallback.name:
-        return {"plan": {**planned, "need": "search", "sweep": None}, "quoted": []}
+        return {"plan": searched(planned), "quoted": []}
     whole, notes = True, []
-    if planned["sweep"]["kind"] == "list" and len(claims) >= MOST_ITEMS:
-        whole, notes = False, [f"sweep: only {len(claims)} places are listed; there may be more"]
+    if cut_short(planned["sweep"], claims, evidence):
+        whole, notes = False, [note("more", planned["lang"], len(claims))]
+    if planned["sweep"]["kind"] == "speakers":
+        unlabelled, passages = without_label(evidence)
+        whole = 2 * unlabelled <= passages
+        notes = [note("unlabelled", planned["lang"], unlabelled, passages)] if unlabelled else []
     numbers = [item["number"] for item in evidence]
     return {"evidence": found, "quoted": claims, "whole": whole, "shown": numbers, "notes": notes}
+
+
+def searched(planned: Plan) -> Plan:
+    """The plan of a whole-document question of which reading the documents gave nothing."""
+    return {**planned, "need": "search", "sweep": None}
 
 
 def draft(state: State, runtime: Run) -> Changed:
@@ -131,7 +150,7 @@ def draft(state: State, runtime: Run) -> Changed:
     last = state["draft"]["claims"] if "draft" in state else []
     failed = [claim for claim in last if claim["verdict"] != "supported"]
     cited = {number for claim in kept for number in claim["evidence"]}
-    found = state.get("evidence", [])
+    found = meant_evidence(state)
     shown = shown_evidence(state) if sweeping else most_relevant(found, deps.settings.max_evidence, cited)
     given = state["quoted"] if sweeping else kept
 
@@ -141,7 +160,10 @@ def draft(state: State, runtime: Run) -> Changed:
     paths, notes = run_paths(1 if sweeping else deps.settings.paths, deps.writers, deps.fallback, write)
     written: Draft = {"claims": paths[0], "sufficiency": 0.0, "missing": [], "round": state["round"]}
     numbers = [item["number"] for item in shown]
-    return {"draft": written, "others": paths[1:], "shown": numbers, "notes": notes}
+    changed: Changed = {"draft": written, "others": paths[1:], "shown": numbers, "notes": notes}
+    if state["plan"]["sweep"] and not paths[0]:  # nothing was written and nothing is quoted: it is searched
+        changed["plan"] = searched(state["plan"])
+    return changed
 
 
 def critique(state: State, runtime: Run) -> Changed:
@@ -157,10 +179,10 @@ def critique(state: State, runtime: Run) -> Changed:
     if len(checked) > 1:  # mended claims are worth what they say, not what the draft before them did
         judged = _judged(best_of(checked)["claims"], asked, evidence, state)
     best = max(state.get("best", judged), judged, key=rank)  # a later failure never costs an earlier success
-    passed = judged["sufficiency"] >= deps.thresholds["verified"] and judged["claims"] == supported_of(
-        judged["claims"]
-    )
-    if passed and not state["round"] and searchable(state):  # a round is worth it where much is left open
+    sound = judged["claims"] == supported_of(judged["claims"])
+    passed = sound and judged["sufficiency"] >= deps.thresholds["verified"]
+    first = searchable(state) and not state["round"] and not state["plan"]["documents"]
+    if passed and first:  # where much of the question is left open, a round is worth it
         passed = open_share(asked, judged["claims"], evidence) <= OPEN_SHARE
     return {"draft": judged, "best": best, "passed": passed}
 
@@ -198,8 +220,11 @@ def reformulate(state: State, runtime: Run) -> Changed:
         queries = deps.reasoner.reformulate(*given)
     except ModelError as error:
         queries, notes = deps.fallback.reformulate(*given), [f"reformulate: {error}"]
+    fresh = [query for query in queries if query["text"] not in state["tried"]]
+    if state["round"] == 0 and state["plan"]["documents"]:  # those that are named do not answer: all may
+        fresh = [*(question_query(text) for text in state["plan"]["queries"]), *fresh]
     return {
-        "queries": [query for query in queries if query["text"] not in state["tried"]],
+        "queries": fresh,
         "round": state["round"] + 1,
         "seen": len(found),
         "notes": notes,
@@ -221,6 +246,7 @@ def settle(state: State, runtime: Run) -> Changed:
             )
         except Exception as error:  # a finished answer stands without it
             notes = [f"settle: the files were not compared: {type(error).__name__}: {error}"]
+    notes += elsewhere(state["plan"], answered["claims"], deps.library.store)
     return {**answered, "stopped": stopped, "notes": notes}
 
 

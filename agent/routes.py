@@ -35,6 +35,12 @@ def after_retrieve(state: State) -> Literal["act", "draft"]:
     return "act" if state["plan"]["call"] else "draft"
 
 
+def after_draft(state: State) -> Literal["critique"] | list[Send]:
+    """Nothing to be said of whole documents: they are searched as for any question."""
+    unsearched = state["plan"]["need"] == "search" and not state.get("tried")
+    return searches(state) if unsearched else "critique"
+
+
 def after_critique(state: State, runtime: Runtime[Deps]) -> Literal["settle", "reformulate"]:
     """Settle when it passed, when searching cannot help, or when a budget is spent."""
     if state["passed"] or not searchable(state):
@@ -77,12 +83,17 @@ def stop_of(state: State, settings: Settings, spent: Spent) -> Stop:
 
 
 def searches(state: State) -> list[Send]:
-    """One parallel `retrieve` per move, with all its queries: they are embedded together."""
+    """One parallel `retrieve` per move, with all its queries: they are embedded together.
+
+    The first round searches only the documents that the question names, if it names any.
+    """
+    documents = state["plan"]["documents"] if state["round"] == 0 else []
     moves = dict.fromkeys(query["move"] for query in state["queries"])
     sent: list[Search] = [
         {
             "question": state["standalone"],
             "queries": [query for query in state["queries"] if query["move"] == move],
+            "documents": documents,
             "round": state["round"],
         }
         for move in moves

@@ -13,34 +13,42 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median_low
 
+from agent.persons import (
+    AFTER_NAME,
+    AFTER_SENTENCE,
+    BEFORE_NAME,
+    FUNCTION,
+    ROLE,
+    SAYS_EN,
+    SAYS_ZH,
+    SURNAMES,
+    TIME,
+    TITLES,
+    any_of,
+)
 from agent.reasoners.language import names_in
 from agent.state import Lang
 from agent.summary import SKIPPED, clipped, pick, tellable, words
-from retrieval.split import Span, sentences, weight
+from agent.wrapped import on_words, whole_sentences
+from retrieval.split import Span, weight
 from retrieval.tokens import CJK, fold, is_chinese
 
 PER_SPEAKER = 2
 LABEL_WEIGHT = 60.0  # Latin-character equivalents of the longest label
+TOLD_WEIGHT = 30.0  # Latin-character equivalents of the shortest sentence that says something
 RUN_ON_WEIGHT = 3000.0  # a last turn longer than this, and than most, ends at its paragraph
 
-_TIME = r"[\[(（]?\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?[\])）]?"
 _NAME = r"(?:(?!\d)[\w.'’·&/-]+(?:[ ·/&\n]+[\w.'’·&/-]+){0,5}|[QA]\d{0,2})"
 _LABEL = re.compile(
-    rf"^[^\S\n]*(?:[-*+•>]\s+)?(?:\*\*|__)?(?:(?P<before>{_TIME})[^\S\n]*[-–—]?[^\S\n]*)?(?:\*\*|__)?(?P<name>{_NAME})"
-    rf"(?P<bold>\*\*|__)?[^\S\n]*(?P<role>[(（][^)）\n:：]{{1,20}}[)）])?[^\S\n]*(?P<after>{_TIME})?(?:\*\*|__)?[^\S\n]*[:：](?:\*\*|__)?[^\S\n]*(?=\S|\n)",
+    rf"^{BEFORE_NAME}(?P<name>{_NAME}){AFTER_NAME}[^\S\n]*(?=\S|\n)",
     re.MULTILINE,
 )
 _INLINE = re.compile(
-    rf"(?<=[。！？.!?”\"])[^\S\n]+(?P<name>[A-Z{CJK}][\w.'’·-]*(?: [A-Z][\w.'’-]*){{0,2}})[:：]\s*(?=\S)"
+    rf"{AFTER_SENTENCE}(?P<name>[A-Z{CJK}][\w.'’·-]*(?: [A-Z][\w.'’-]*){{0,2}})[:：]\s*(?=\S)"
 )
 _ALONE = re.compile(
-    rf"^[^\S\n]*(?:\*\*)?(?P<name>{_NAME})(?:\*\*)?[^\S\n]*(?P<after>{_TIME})?[^\S\n]*\n(?=[^\n]{{15}})",
+    rf"^[^\S\n]*(?:\*\*)?(?P<name>{_NAME})(?:\*\*)?[^\S\n]*(?P<after>{TIME})?[^\S\n]*\n(?=[^\n]{{15}})",
     re.MULTILINE,
-)
-_ROLE = re.compile(
-    r"(?:Q|A|question|answer|(?:speaker|spk|host|guest|interviewer|interviewee|moderator|presenter|caller|chair)[ _-]?\w{0,2}"
-    r"|问|答|問|(?:主持人|主持|嘉宾|嘉賓|记者|記者|发言人|發言人|说话人|說話人|观众|觀眾|听众|聽眾|提问者|提問者|学生|學生|老师|老師)\s?[\dA-Za-z一二三四五六]{0,2})",
-    re.IGNORECASE,
 )
 _NO_NAME = frozenset(
     """
@@ -50,22 +58,12 @@ _NO_NAME = frozenset(
     注 注意 日期 时间 時間 来源 來源 标题 標題 作者 摘要 说明 說明 例如 比如 备注 備註 提示 警告 地址 电话 其中 总结 内容 添加时间 点击次数
     """.split()
 )
-_TITLES = re.compile(
-    r"(?:主持人?|教授|老师|老師|先生|女士|博士|院士|记者|总工程师|[(（].*)$|^(?:Dr|Mr|Mrs|Ms|Prof)\.? ",
-    re.IGNORECASE,
-)
-_FUNCTION = re.compile("[的了是在和与與及或把被从從对對这這那哪什么為为]|如何|怎么|关于|關於|第[一二三四五]")
-_SURNAMES = frozenset(
-    "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何林罗羅郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹彭曾萧肖田董袁潘于蒋蔣蔡余杜叶葉程苏蘇魏吕呂"
-    "丁任沈姚卢盧姜崔钟鍾谭譚陆陸汪范金石廖贾賈夏韦韋付方白邹鄒孟熊秦邱江尹薛闫段雷侯龙龍史陶黎贺賀顾顧毛郝龚龔邵万萬钱錢严嚴覃武戴莫孔向汤湯"
-)
-_SAY_ZH = "(?:表示|认为|認為|指出|强调|強調|坦言|透露|提出|预测|預測|预估|预计|預計|称|稱|说道?|說道?|补充|補充|解释|解釋|写道|寫道|问道|回答|阐释|闡釋|回应|回應|建议|建議)"
-_SAYS = re.compile(f"{_SAY_ZH}$|\\b(?:said|says|asked|wrote)$|^\\d")
+_SAY_ZH = any_of(f"{SAYS_ZH} 预测 預測 预估 預估 预计 預計 称 稱 阐释 闡釋 回应 回應 说 說")
+_SAYS = re.compile(rf"{_SAY_ZH}$|\b(?:said|says|asked|wrote)$|^\d")
 _BETWEEN_ZH = "(?:(?:接受|在)[^。！？“”\\n]{0,30}?[时時中上里後后]|还|還|也|则|則|曾|又|进一步|進一步|对此|對此|同时|同時|近日|日前|对[^。，“”\\n]{1,8})*"
 _PROSE_EN = re.compile(
-    r"(?P<name>\b[A-Z][\w'’.-]+(?: (?:(?:de|von|van|al) )?[A-Z][\w'’.-]+){0,3})(?:,[^,.\n]{3,60},)?\s+(?:(?:also|has|had|later|then|further|recently|once)\s+){0,2}"
-    r"(?:said|says|argue[ds]|claim(?:ed|s)|state[ds]|note[ds]|wrote|writes|suggest(?:ed|s)|explain(?:ed|s)|told|add(?:ed|s)|asked|repl(?:ied|ies)|believe[ds]|warn(?:ed|s)"
-    r"|conclude[ds]|emphasi[sz]e[ds]|observe[ds]|insist(?:ed|s)|maintain(?:ed|s)|pointed out|propose[ds]|thinks|thought)\b"
+    r"(?P<name>\b[A-Z][\w'’.-]+(?: (?:(?:de|von|van|al) )?[A-Z][\w'’.-]+){0,3})(?:,[^,.\n]{3,60},)?\s+"
+    rf"(?:(?:also|has|had|later|then|further|recently|once)\s+){{0,2}}{SAYS_EN}\b"
     r"|[,!?][\"”]\s+(?:said|says|asked|argued|added|explained|wrote|replied)\s+(?P<after>[A-Z][\w'’.-]+(?: [A-Z][\w'’.-]+){0,3})"
 )
 
@@ -87,7 +85,7 @@ def statements(text: str, lang: Lang, topic: str = "", speaker: str = "") -> lis
     by_speaker: dict[str, list[Turn]] = defaultdict(list)
     for turn in [*turns(text), *prose(text)]:
         by_speaker[turn.speaker].append(turn)
-    cut = sentences(text)
+    cut = whole_sentences(text)
     found: list[tuple[str, Span]] = []
     for name, own in sorted(by_speaker.items(), key=lambda item: item[1][0].start):
         if not speaker or _same(name, speaker):
@@ -96,7 +94,7 @@ def statements(text: str, lang: Lang, topic: str = "", speaker: str = "") -> lis
 
 
 def _same(name: str, asked: str) -> bool:
-    one, other = fold(_TITLES.sub("", name) or name), fold(_TITLES.sub("", asked) or asked)
+    one, other = fold(TITLES.sub("", name) or name), fold(TITLES.sub("", asked) or asked)
     return one in other or other in one
 
 
@@ -116,7 +114,24 @@ def _trimmed(text: str, spans: list[Span]) -> Iterator[Span]:
     for start, end in spans:
         own = text[start:end]
         if own.strip():
-            yield start + len(own) - len(own.lstrip()), end - len(own) + len(own.rstrip())
+            bare = start + len(own) - len(own.lstrip()), end - len(own) + len(own.rstrip())
+            yield on_words(text, bare)
+
+
+def unlabelled(text: str) -> tuple[int, int]:
+    """How many sentences are under nobody's label, and how many there are; (0, 0) without any label.
+
+    Headings and other lines too short to say something are not counted.
+    """
+    said = [(turn.start, turn.end) for turn in turns(text)]
+    told = [span for span in whole_sentences(text) if weight(text[slice(*span)]) >= TOLD_WEIGHT]
+    return (sum(not clipped(said, *span) for span in told), len(told)) if said else (0, 0)
+
+
+def naming(text: str, name: str, start: int, end: int | None = None) -> list[Span]:
+    """Where a name stands in `text[start:end]`; a label may be broken over two lines."""
+    pattern = re.compile(r"\s*".join(re.escape(char) for char in name if not char.isspace()))
+    return [match.span() for match in pattern.finditer(text, start, len(text) if end is None else end)]
 
 
 def turns(text: str) -> list[Turn]:
@@ -161,7 +176,7 @@ def _marks(text: str) -> list[tuple[int, int, str]]:
     counts = Counter(name for _, _, name, _ in found)
     listed = {line.strip() for line in text.split("\n") if 1 < len(line.strip()) <= 20}
     # A name that also stands alone on a line is one of a list of people.
-    people = {name for name in counts if _is_person(name) or (name in listed and not _FUNCTION.search(name))}
+    people = {name for name in counts if _is_person(name) or (name in listed and not FUNCTION.search(name))}
     strong = {name for _, _, name, sure in found if sure}
     if (
         len([name for name, n in counts.items() if n > 1 and name in people | strong]) < 1
@@ -171,7 +186,7 @@ def _marks(text: str) -> list[tuple[int, int, str]]:
     kept = people | strong
     if len(people) > 1 or strong:
         kept |= {
-            name for name, n in counts.items() if n > 1 and weight(name) <= 20 and not _FUNCTION.search(name)
+            name for name, n in counts.items() if n > 1 and weight(name) <= 20 and not FUNCTION.search(name)
         }
     one = {name: _plain_name(name, kept) for name in kept}
     return sorted({(start, end, one[name]) for start, end, name, _ in found if name in one})
@@ -199,17 +214,17 @@ def _label(text: str, match: re.Match[str]) -> tuple[str, int]:
 
 def _plain_name(name: str, known: set[str]) -> str:
     """The name without a title where it is also used so."""
-    bare = _TITLES.sub("", name).strip()
+    bare = TITLES.sub("", name).strip()
     return bare if bare and bare in known else name
 
 
 def _is_person(name: str) -> bool:
-    if _ROLE.fullmatch(name):
+    if ROLE.fullmatch(name):
         return True
     if not is_chinese(name):
         parts = name.split()
         return 2 <= len(parts) <= 4 and all(re.fullmatch(r"[A-Z][\w.'’-]*", part) for part in parts)
-    if _FUNCTION.search(name):
+    if FUNCTION.search(name):
         return False
     return bool(_chinese_name(name)) or _has_surname(name)
 
@@ -218,17 +233,17 @@ def _has_surname(name: str) -> bool:
     """Whether a short label reads as a name that the dictionary lacks: 张/善友."""
     import rjieba
 
-    return 2 <= len(name) <= 3 and name[0] in _SURNAMES and len(rjieba.cut(name)) > 1
+    return 2 <= len(name) <= 3 and name[0] in SURNAMES and len(rjieba.cut(name)) > 1
 
 
 def _chinese_name(text: str) -> str:
     """The personal name that a phrase ends with, "" for none."""
     import rjieba
 
-    bare = _TITLES.sub("", text).strip()
+    bare = TITLES.sub("", text).strip()
     if len(bare) == 1 and is_chinese(bare):
         return (
-            text if text != bare and not _FUNCTION.search(bare) and bare not in "您你我他她它该某" else ""
+            text if text != bare and not FUNCTION.search(bare) and bare not in "您你我他她它该某" else ""
         )  # 张教授
     tagged: list[tuple[str, str]] = rjieba.tag(bare)
     name = ""
@@ -253,7 +268,7 @@ def prose(text: str) -> Iterator[Turn]:
     if inside > len(text) / 2:
         return
     found: list[Turn] = []
-    for start, end in sentences(text):
+    for start, end in whole_sentences(text):
         if any(turn.start <= start < turn.end for turn in taken):
             continue
         name = _sayer(text[start:end])

@@ -113,6 +113,7 @@ class Plan(TypedDict):
     queries: list[str]  # the first searches
     call: Call | None  # the tool to run, if any
     sweep: Sweep | None  # the documents to be read from end to end, if any
+    documents: list[int]  # ids of those that the question names; empty where it names none
 
 
 class Conflict(TypedDict):
@@ -192,7 +193,7 @@ class State(TypedDict, total=False):
     run_id: str  # the caller
     started_s: float  # the caller: Unix time
     turns: list[Turn]  # recall: the short-term window, oldest first
-    standalone: str  # recall: the question without its context
+    standalone: str  # recall: the question without its context; plan: without the documents it names
     episodes: list[str]  # recall: ids of earlier questions that were like this one
     plan: Plan  # plan
     queries: list[Query]  # plan, reformulate: to be searched now
@@ -224,4 +225,5 @@ class Search(TypedDict):
 
     question: str
     queries: list[Query]
+    documents: list[int]  # ids of those to be searched; empty for all
     round: int

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from agent.state import Lang
-from retrieval.split import Span, sentences, weight
+from agent.wrapped import ENDS, between_words, on_words, whole_sentences
+from retrieval.split import Span, weight
 from retrieval.tokens import STOP_WORDS, is_chinese, lexical_tokens, stem
 
 DAMPING = 0.15  # of the random walk, as in LexRank
@@ -63,7 +64,6 @@ _FILLER = re.compile(
 _CONNECTIVE = re.compile(
     "然后|然後|但是|所以|因为|因為|其实|其實|如果|比如说|比如說|我觉得|我覺得|第[一二三四]个|那么|另外|而且|不过|不過|对于|就是说"
 )
-_ENDS = re.compile(r"[.!?。！？…；;][\"'”’)\]」』）*]*$")
 _QUESTION = re.compile(r"[?？][\"'”’)\]」』）*]*$")
 _KEY = re.compile(r"^[\w ]{1,24}[:：]\s*\S{0,80}$")
 
@@ -123,10 +123,10 @@ def tellable(text: str, start: int, end: int, cut: Sequence[Span] | None = None)
     place = start
     for match in [*SKIPPED.finditer(text, start, end), None]:
         stop = match.start() if match else end
-        for span in sentences(text, place, stop) if cut is None else clipped(cut, place, stop):
+        for span in whole_sentences(text, place, stop) if cut is None else clipped(cut, place, stop):
             found += _clauses(text, span)
         place = match.end() if match else end
-    ended = sum(bool(_ENDS.search(text[a:b])) for a, b in found)
+    ended = sum(bool(ENDS.search(text[a:b])) for a, b in found)
     punctuated = ended >= 0.4 * len(found)
     trimmed = [_without_lead(text, span) for span in found]
     kept: dict[str, Span] = {}
@@ -158,10 +158,11 @@ def _clauses(text: str, span: Span) -> list[Span]:
 
 
 def _without_lead(text: str, span: Span) -> Span:
-    """Without list marks and words that only link, which a quotation does not need."""
-    start, end = span
+    """Without list marks and words that only link, which a quotation does not need; no word is cut."""
+    start, end = on_words(text, span)
     for pattern in (_LEAD, _FILLER_START):
-        if match := pattern.match(text, start, end):
+        match = pattern.match(text, start, end)
+        if match and between_words(text, match.end()):
             start = match.end()
     while start < end and text[start].isspace():
         start += 1
@@ -182,7 +183,7 @@ def _tells(text: str, span: Span, punctuated: bool) -> bool:
         return False
     if _QUESTION.search(sentence) or _KEY.match(sentence) or sentence.count("\n") > 12:
         return False
-    if punctuated and not _ENDS.search(sentence):
+    if punctuated and not ENDS.search(sentence):
         return False
     if not is_chinese(sentence) and (sentence[0].islower() or len(sentence.split()) < 6):
         return False

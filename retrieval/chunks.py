@@ -64,6 +64,13 @@ class Chunks(Database):
             found.update({row["id"]: StoredChunk(**dict(row)) for row in rows})
         return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
 
+    def chunks_of(self, document_ids: Sequence[int]) -> list[int]:
+        """The ids of all chunks of some documents."""
+        listed = ", ".join(str(int(one)) for one in document_ids)
+        return [
+            row["id"] for row in self._db.execute(f"SELECT id FROM chunks WHERE document_id IN ({listed})")
+        ]
+
     def chunks_over(self, document_id: int, start: int, end: int) -> list[int]:
         """Ids of the chunks of a document that overlap a span."""
         rows = self._db.execute(
@@ -72,13 +79,22 @@ class Chunks(Database):
         )
         return [row["id"] for row in rows]
 
-    def lexical(self, terms: Sequence[str], limit: int, tier: str) -> list[tuple[int, float]]:
-        """BM25 over any of the terms: (chunk id, score), best first; higher is better."""
+    def lexical(
+        self, terms: Sequence[str], limit: int, tier: str, documents: Sequence[int] = ()
+    ) -> list[tuple[int, float]]:
+        """BM25 over any of the terms: (chunk id, score), best first; higher is better.
+
+        `documents`: ids of those to search; empty for all.
+        """
         if not terms:
             return []
         query = " OR ".join(f'"{term}"' for term in terms)
+        within = ""
+        if documents:
+            listed = ", ".join(str(int(one)) for one in documents)
+            within = f" AND rowid IN (SELECT id FROM chunks WHERE document_id IN ({listed}))"
         rows = self._db.execute(
-            "SELECT rowid, rank FROM lexicon WHERE lexicon MATCH ? AND rowid BETWEEN ? AND ?"
+            f"SELECT rowid, rank FROM lexicon WHERE lexicon MATCH ? AND rowid BETWEEN ? AND ?{within}"
             " ORDER BY rank LIMIT ?",
             (query, TIER_BASE[tier] + 1, TIER_BASE[tier] + TIER_SPAN - 1, limit),
         )

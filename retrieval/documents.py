@@ -84,6 +84,11 @@ class Documents(Database):
         rows = self._db.execute("SELECT path, reason FROM failures ORDER BY path")
         return [(row["path"], row["reason"]) for row in rows]
 
+    def document_names(self) -> list[tuple[int, str, str]]:
+        """Id, path and title of every document, without the counting that `documents` does."""
+        rows = self._db.execute("SELECT id, path, title FROM documents ORDER BY id")
+        return [(row["id"], row["path"], row["title"]) for row in rows]
+
     def documents(self) -> list[Document]:
         """All documents by path, without their text."""
         rows = self._db.execute(

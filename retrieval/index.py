@@ -13,6 +13,7 @@ import os
 import threading
 import time
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,14 +39,23 @@ class VectorIndex:
         self._saved_generation = -1
         self._faiss: Any = None
 
-    def search(self, query: npt.NDArray[np.float32], limit: int, tier: str) -> list[tuple[int, float]]:
-        """(chunk id, cosine in [-1, 1]), best first. `query`: float32 (dim,), of unit length."""
+    def search(
+        self, query: npt.NDArray[np.float32], limit: int, tier: str, within: Sequence[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """(chunk id, cosine in [-1, 1]), best first. `query`: float32 (dim,), of unit length.
+
+        `within`: the ids of the chunks to search; None for those of the whole tier.
+        """
         import faiss
+        import numpy as np
 
         low = TIER_BASE[tier]
         with self._lock:
             self._refresh()
-            wanted = faiss.SearchParameters(sel=faiss.IDSelectorRange(low, low + TIER_SPAN))  # type: ignore[call-arg]  # set by its SWIG wrapper
+            selected: faiss.IDSelector = faiss.IDSelectorRange(low, low + TIER_SPAN)
+            if within is not None:
+                selected = faiss.IDSelectorBatch(np.asarray(within, np.int64))
+            wanted = faiss.SearchParameters(sel=selected)  # type: ignore[call-arg]  # set by its SWIG wrapper
             scores, ids = self._faiss.search(query.reshape(1, -1), limit, params=wanted)
         pairs = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
         return [(chunk_id, score) for chunk_id, score in pairs if chunk_id >= 0]

@@ -242,11 +242,13 @@ class Library:
         vector = self._query_vector(query)
         return hybrid(self.store, self._index, query, vector, limit, tier)
 
-    def search_many(self, queries: Sequence[str], limit: int) -> list[list[Passage]]:
-        """`search` of the documents for several queries, which are embedded together."""
+    def search_many(
+        self, queries: Sequence[str], limit: int, documents: Sequence[int] = ()
+    ) -> list[list[Passage]]:
+        """`search` for several queries, which are embedded together. `documents`: ids; empty for all."""
         vectors = self._query_vectors(queries)
         return [
-            hybrid(self.store, self._index, query, vector, limit, "long")
+            hybrid(self.store, self._index, query, vector, limit, "long", documents)
             for query, vector in zip(queries, vectors, strict=True)
         ]
 

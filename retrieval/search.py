@@ -89,13 +89,16 @@ def hybrid(
     vector: npt.NDArray[np.float32] | None,
     limit: int,
     tier: str,
+    documents: Sequence[int] = (),
 ) -> list[Passage]:
     """The best passages of a tier for a query, near-duplicates left out, best first.
 
-    `vector`: the query's, of unit length, or None where the embedder is missing or blind to it.
+    `vector`: the query's, of unit length, or None where the embedder is missing or blind to it. `documents`:
+    ids of those to search; empty for all.
     """
-    dense: Ranking = index.search(vector, POOL, tier) if index and vector is not None else []
-    lexical = store.lexical(query_terms(query), POOL, tier)
+    within = store.chunks_of(documents) if documents else None
+    dense: Ranking = index.search(vector, POOL, tier, within) if index and vector is not None else []
+    lexical = store.lexical(query_terms(query), POOL, tier, documents)
     cosines, scores = dict(dense), dict(lexical)
     fused = fuse(dense, lexical, DENSE_WEIGHT)
     # A document removed since the lists were made is simply not there any more.

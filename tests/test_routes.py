@@ -18,6 +18,7 @@ from agent.deps import Deps, build_deps
 from agent.moves import new_query
 from agent.routes import (
     after_critique,
+    after_draft,
     after_plan,
     after_reformulate,
     after_retrieve,
@@ -37,8 +38,9 @@ def query(text: str, move: str = "question") -> Query:
     return new_query(text, move)
 
 
-def sent(queries: list[Query], round_: int) -> Send:
-    return Send("retrieve", {"question": QUESTION, "queries": queries, "round": round_})
+def sent(queries: list[Query], round_: int, documents: tuple[int, ...] = ()) -> Send:
+    given = {"question": QUESTION, "queries": queries, "documents": [*documents], "round": round_}
+    return Send("retrieve", given)
 
 
 def state(need: Need = "search", **changed: Any) -> State:
@@ -53,6 +55,8 @@ def state(need: Need = "search", **changed: Any) -> State:
             "answer_type": "number",
             "queries": ["a", "b"],
             "call": read_call(question, date(2026, 4, 1)),
+            "sweep": None,
+            "documents": [],
         },
         "queries": [query("a"), query("b")],
         "evidence": [],
@@ -141,6 +145,19 @@ def test_after_reformulate() -> None:
     assert after_reformulate(state(round=1, queries=[query("会费", "near")])) == [
         sent([query("会费", "near")], 1)
     ]
+
+
+def test_only_the_first_round_keeps_to_the_documents_that_are_named() -> None:
+    named = state()
+    named["plan"]["documents"] = [3, 4]
+    assert searches(named) == [sent([query("a"), query("b")], 0, (3, 4))]
+    assert searches({**named, "round": 1}) == [sent([query("a"), query("b")], 1)]
+
+
+def test_after_draft() -> None:
+    assert after_draft(state("sweep")) == "critique"
+    assert after_draft(state(tried=["a"])) == "critique"
+    assert after_draft(state()) == searches(state()), "a sweep that found nothing to say"
 
 
 @given(st.integers(0, 12), st.integers(0, 10), st.floats(0, 200), st.floats(0, 100))

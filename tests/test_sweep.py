@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent import asking
 from agent.listing import MOST_ITEMS, list_items
 from agent.speakers import statements
 from agent.summary import parts, summarise
@@ -66,6 +67,18 @@ def test_whole_document_questions(question: str, kind: str, subject: str, named:
     sweep = sweep_of(question)
     assert sweep is not None
     assert (sweep.kind, sweep.subject, sweep.named) == (kind, subject, named)
+
+
+@pytest.mark.parametrize("known", [asking.SUMMARY_EN, asking.LIST_EN, asking.SPEAKERS_EN])
+def test_each_english_wording_knows_its_question(known: dict[str, str]) -> None:
+    assert [q for q, wording in known.items() if not asking.english(wording).search(q)] == []
+    assert all(sweep_of(question) for question in known)
+
+
+@pytest.mark.parametrize("known", [asking.SUMMARY_ZH, asking.LIST_ZH, asking.SPEAKERS_ZH])
+def test_each_chinese_wording_knows_its_question(known: dict[str, str]) -> None:
+    assert [q for q, wording in known.items() if not asking.chinese(wording).search(q)] == []
+    assert all(sweep_of(question) for question in known)
 
 
 @pytest.mark.parametrize(
@@ -145,9 +158,11 @@ def test_summaries_are_spans_in_order(text: str, count: int, focus: str) -> None
 @settings(deadline=None)
 @given(MIXED, st.sampled_from(["model", "模型", "dates", "日期", "questions", "人名", "links", "item"]))
 def test_lists_and_statements_are_spans(text: str, subject: str) -> None:
-    spans = [*list_items(text, subject, "en"), *(span for _, span in statements(text, "en"))]
+    items = list_items(text, subject, "en")
+    assert all(a <= start < end <= b for item in items for a, b in [item.place] for start, end in item.values)
+    spans = [*(item.place for item in items), *(span for _, span in statements(text, "en"))]
     assert all(0 <= start < end <= len(text) and text[start:end].strip() for start, end in spans)
-    assert len(list_items(text, subject, "en")) <= MOST_ITEMS
+    assert len(items) <= MOST_ITEMS
 
 
 def test_a_summary_avoids_headings_code_and_questions() -> None:
@@ -166,17 +181,50 @@ def test_a_focus_that_nothing_speaks_of_gives_no_summary() -> None:
     )
 
 
+def listed(text: str, subject: str) -> list[str]:
+    """The items as they are shown, with the place where it is not the item."""
+    found = []
+    for item in list_items(text, subject, "en"):
+        values = " · ".join(text[a:b] for a, b in item.values)
+        found.append(f"{values} — {text[slice(*item.place)]}" if values else text[slice(*item.place)])
+    return found
+
+
 def test_items_stand_under_a_heading_or_after_a_colon() -> None:
     text = "# Risks\n\n- fire\n- flood\n\n# Costs\n\n- rent\n\n我们用的模型：\n- 甲型\n- 乙型\n\n结束。\n- 别的\n"
-    assert [text[s:e] for s, e in list_items(text, "risks", "en")] == ["- fire", "- flood"]
-    assert [text[s:e] for s, e in list_items(text, "模型", "zh") if text[s] == "-"] == ["- 甲型", "- 乙型"]
+    assert listed(text, "risks") == ["- fire", "- flood"]
+    assert [item for item in listed(text, "模型") if item[0] == "-"] == ["- 甲型", "- 乙型"]
 
 
-def test_typed_items_are_found_by_form() -> None:
-    text = "The rent is due by 3 May 2024. The flat is bright. 费用为 300 元。 See https://example.org/a for more."
-    assert [text[s:e] for s, e in list_items(text, "deadlines", "en")] == ["The rent is due by 3 May 2024."]
-    assert [text[s:e] for s, e in list_items(text, "金额", "zh")] == ["费用为 300 元。"]
-    assert [text[s:e] for s, e in list_items(text, "links", "en")] == ["https://example.org/a"]
+DUE = "The rent is due by 3 May 2024."
+TASKS = "- [ ] call the mill\n- [x] pay the rent\nTODO: buy rope\n待办：交水费\nWe said TODO later.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "items"),
+    [
+        (f"{DUE} The flat is bright.", "deadlines", [f"3 May 2024 — {DUE}"]),
+        ("It began on 1 May 2024 and ends before 2 June 2025.", "deadlines", ["2 June 2025 — It began on 1 May 2024 and ends before 2 June 2025."]),
+        ("请在5月9日前读完。4月1日开会。", "截止日期", ["5月9日 — 请在5月9日前读完。"]),
+        ("费用为 300 元。很贵。", "金额", ["300 元 — 费用为 300 元。"]),
+        ("It costs $5 or 4 euros. It is red.", "prices", ["$5 · 4 euros — It costs $5 or 4 euros."]),
+        ("Sales grew by 7%. It was 2024.", "percentages", ["7% — Sales grew by 7%."]),
+        ("1. We sold 12 cars on 3 May 2024.\n一切都好。", "numbers", ["12 — 1. We sold 12 cars on 3 May 2024."]),
+        ("See https://example.org/a or ann@example.org now.", "links", ["https://example.org/a"]),
+        ("See https://example.org/a or ann@example.org now.", "email addresses", ["ann@example.org"]),
+        ("# One\ntext\n## 二\n```\n# no\n```\n第三章 结论\n", "headings", ["# One", "## 二", "第三章 结论"]),
+        (TASKS, "tasks", ["- [ ] call the mill", "- [x] pay the rent", "TODO: buy rope", "待办：交水费", "TODO later."]),
+        (TASKS, "未完成的任务", ["- [ ] call the mill", "TODO: buy rope", "待办：交水费", "TODO later."]),
+        (TASKS, "completed tasks", ["- [x] pay the rent"]),
+        ("We met Ann Lee and Dr. Brown in New York. Ann Lee left.", "people", ["Ann Lee", "Brown"]),
+        ("所以山姆·阿尔特曼也承认，张捷和王志刚都在。", "人名", ["山姆·阿尔特曼", "张捷", "王志刚"]),
+        ("We use tools such as Vim, Git and Make. It rains.", "tools", ["Vim · Git · Make — We use tools such as Vim, Git and Make."]),
+        ("我常用甲鱼、乙鸟和Git等AI工具。", "工具", ["甲鱼 · 乙鸟 · Git — 我常用甲鱼、乙鸟和Git等AI工具。"]),
+        ("我們的模型包括甲型、乙型和丙型。", "模型", ["甲型 · 乙型 · 丙型 — 我們的模型包括甲型、乙型和丙型。"]),
+    ],
+)  # fmt: skip
+def test_an_item_comes_first_and_then_its_place(text: str, subject: str, items: list[str]) -> None:
+    assert listed(text, subject) == items
 
 
 @pytest.mark.parametrize(

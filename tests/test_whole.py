@@ -152,12 +152,63 @@ def test_what_a_speaker_said_cites_the_name_and_the_words(library: Library) -> N
     assert claim.citations[0].quote == "Ann Lee" and claim.text.endswith(claim.citations[-1].quote)
 
 
+MIXED = """\
+Ann Lee: The old wells give less water every summer.
+
+Bob Ray: I think that the wells are fine for now.
+
+# After the talk
+
+The mayor then walked to the mill with all of the guests.
+"""
+CAST = """\
+# 嘉宾
+
+- 李明：老水井每年夏天的出水量都在减少，必须节约用水。
+- 王红：我认为水井没有问题，是水管在路上漏掉了水。
+
+# 会后
+
+市长随后带领所有来宾参观了城外的那座磨坊和水库。
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "name", "text", "note"),
+    [
+        ("Who said what in talk.md?", "talk.md", MIXED, "1 of 3 passages have no speaker label"),
+        ("座谈.md 里谁说了什么？", "座谈.md", CAST, "3 段中有 1 段没有标明说话人"),
+    ],
+)
+def test_what_has_no_label_is_counted(tmp_path: Path, question: str, name: str, text: str, note: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with opened(tmp_path / "library", [tmp_path / name]) as library:
+        answer = asked(library, question)
+    assert answer.outcome == "verified" and len(answer.claims) == 2, "labels of list items count"
+    assert [note in one for one in answer.notes] == [True]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("List all dates in lease.txt", "12 May 2026 — "),
+        ("列出《读书会纪要》里的所有日期", "2026年4月18日 — "),
+        ("列出 meeting.zh.md 里的所有人名", "- 周启明\n"),
+        ("List every amount in lease", "$3,400 — "),
+    ],
+)
+def test_a_list_is_of_items(library: Library, question: str, answer: str) -> None:
+    given = asked(library, question)
+    assert given.outcome == "verified" and answer in given.text
+    assert all(len(claim.citations) == 1 for claim in given.claims)
+
+
 @pytest.mark.parametrize(
     "question", ["List all phone numbers", "列出所有电话号码", "List all penguins in lease.txt"]
 )
 def test_where_there_is_nothing_to_list_it_is_searched(library: Library, question: str) -> None:
     answer = asked(library, question, max_rounds=0)
-    assert answer.queries and answer.queries[0] == question
+    assert answer.queries and answer.queries[0] == question.removesuffix(" in lease.txt")
 
 
 def test_copies_of_a_document_are_each_read_whole(tmp_path: Path) -> None:
@@ -270,6 +321,18 @@ def test_a_failed_model_leaves_the_quotations(library: Library, lang: str, fault
     answer = asked(library, SUMMARY[lang], fault)
     assert (answer.outcome, answer.text) == ("verified", plain.text)
     assert [note.split(":")[0] for note in answer.notes] == ["draft"]
+
+
+@pytest.mark.parametrize("question", ["List all phone numbers", "列出所有电话号码"])
+@pytest.mark.parametrize("fault", [ModelError("down"), drafted()], ids=["down", "nothing"])
+def test_a_model_that_finds_nothing_to_say_leaves_the_search(
+    library: Library, question: str, fault: Any
+) -> None:
+    calls = [fault] if isinstance(fault, ModelError) else [fault] * 8
+    chat = ScriptedChat(replies=[*calls, *[ModelError("down")] * 40])
+    answer = ask_in(library, question, chat=chat, max_rounds=0)
+    assert_cited(library, answer)
+    assert answer.queries == (question,)
 
 
 def test_what_a_model_makes_up_is_not_given(library: Library) -> None:

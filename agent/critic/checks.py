@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
-from agent.citations import holds
+from agent.citations import ITEMS, LEADS, holds
 from agent.critic.align import NEAR_COPY, Comparison, compare
 from agent.critic.facts import (
     CACHED,
@@ -27,7 +27,7 @@ from agent.critic.speakers import speakers_of, turn_of
 from agent.critic.values import akin, bound_of, is_firm_bound, is_initials, same_date, same_link, same_number
 from agent.critic.wording import HEDGE, NEGATION, denies_or_doubts, strip_lead_in
 from agent.reasoners.features import plain
-from agent.state import Claim, Evidence, Verdict
+from agent.state import Citation, Claim, Evidence, Verdict
 from retrieval.split import sentences
 from retrieval.tokens import STOP_WORDS, fold, is_chinese, lexical_tokens
 
@@ -155,8 +155,8 @@ def check_speaker(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[i
         return "supported", "it reports nobody's words"
     known = _known_speakers(claim, evidence, said)
     for speaker in said:
-        own = fold(speaker)
-        if any(own in fold(other) or fold(other) in own for other in known):
+        own = _unbroken(speaker)
+        if any(own in _unbroken(other) or _unbroken(other) in own for other in known):
             continue
         named = [other for other in known if not _PRONOUN.fullmatch(other)]
         if is_chinese(claim["text"]) != is_chinese(_support(claim, evidence)) or not named:
@@ -173,15 +173,23 @@ def _known_speakers(claim: Claim, evidence: Sequence[Evidence], said: Sequence[s
     wanted = _token_set(reported) - STOP_WORDS
     items = {item["number"]: item for item in evidence}
     best: tuple[int, list[str]] = (-1, [])
+    labels = [c["quote"] for c in claim["citations"] if _is_label(c, items[c["evidence"]])]
     for citation in claim["citations"]:
         text = items[citation["evidence"]]["text"]
         first = citation["start"] - items[citation["evidence"]]["start"]
         for start, end in sentences(text, first, first + len(citation["quote"])):
             shared = len(wanted & _token_set(text[start:end]))
-            speakers = speakers_of(text[start:end]) or turn_of(text, start, end)
+            # The label may stand in the passage before, and is then cited itself.
+            speakers = speakers_of(text[start:end]) or turn_of(text, start, end) or labels
             if shared > best[0]:
                 best = (shared, speakers)
     return best[1]
+
+
+def _is_label(citation: Citation, item: Evidence) -> bool:
+    """Whether what is cited is followed by a colon, as the label of a turn is."""
+    end = citation["end"] - item["start"]
+    return bool(re.match(r"[*_\s]*(?:[(（][^)）\n]{1,20}[)）])?[*_\s]*[:：]", item["text"][end : end + 40]))
 
 
 def check_negation(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
@@ -245,6 +253,8 @@ def check_words(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
     # Several quotations one after the other: a speaker's label and what was said.
     if text and (any(_is_most_of(text, quote) for quote in quotes) or text == "".join(quotes)):
         return "supported", "quoted word for word"
+    if claim["spans"] and _leads_with_items(claim["text"], quotes):
+        return "supported", "items of a quotation before it, word for word"
     refused = _differing("words", claim, evidence)
     if refused:
         return refused
@@ -326,8 +336,7 @@ def _token_set(text: str) -> frozenset[str]:
 
 def _is_named(name: str, text: str) -> bool:
     if not name.isascii() and is_chinese(name):
-        known = fold(text)
-        name = fold(name)
+        known, name = _unbroken(text), _unbroken(name)
         # The segmenter may take a neighbour in: what is left of a long name must be there.
         return name in known or (len(name) > 3 and (name[1:] in known or name[:-1] in known))
     own = [word for word in lexical_tokens(name) if word not in STOP_WORDS]
@@ -344,10 +353,22 @@ def _is_named(name: str, text: str) -> bool:
     return any(is_initials(fold(name), run) or is_initials(run, fold(name)) for run in runs)
 
 
+def _unbroken(text: str) -> str:
+    """A text without white space: a name may be broken over two lines."""
+    return "".join(fold(text).split())
+
+
 def _is_most_of(text: str, quote: str) -> bool:
     if quote.startswith(text):
         return len(text) >= FIRST_PART * len(quote)
     return text in quote and len(text) >= WHOLE_QUOTE * len(quote)
+
+
+def _leads_with_items(text: str, quotes: Sequence[str]) -> bool:
+    """Whether a text is parts of a quotation followed by all of it."""
+    lead, _, rest = text.partition(LEADS)
+    items = [_letters(item) for item in lead.split(ITEMS)]
+    return any(_letters(rest) == quote and all(item and item in quote for item in items) for quote in quotes)
 
 
 def _letters(text: str) -> str:

@@ -7,40 +7,43 @@ from __future__ import annotations
 
 import re
 
+from agent.persons import AFTER_NAME, AFTER_SENTENCE, BEFORE_NAME, SAYS_EN, SAYS_ZH, any_of
 from retrieval.tokens import CJK
 
 _NAME = r"[A-Z][\w'’.-]*(?:[ ](?:(?:of|de|von|van|der|the|al)[ ])?[A-Z][\w'’.-]*)*"
-_VERBS = (
-    r"(?:said|says|argued|argues|claimed|claims|stated|states|noted|notes|wrote|writes|explained|explains|told|tells|believed|believes"
-    r"|announced|announces|suggested|suggests|reported|reports|added|adds|replied|asked|asks|pointed out|concluded|concludes|insisted"
-    r"|insists|maintained|observed|remarked|declared|described|proposed|proposes|warned|warns|mentioned|mentions|confirmed|confirms|thinks|thought)"
-)
 _EN = (
     re.compile(
-        rf"\b({_NAME})(?:,[^,.;]{{1,40}},)?[ ](?:has[ ]|had[ ]|have[ ]|also[ ]|later[ ]|then[ ])?{_VERBS}\b"
+        rf"\b({_NAME})(?:,[^,.;]{{1,40}},)?[ ](?:has[ ]|had[ ]|have[ ]|also[ ]|later[ ]|then[ ])?{SAYS_EN}\b"
     ),
     re.compile(
-        rf"\b(?:[Aa]ccording to|[Ii]n the (?:words|view|opinion) of|[Aa]s (?:said|stated|argued|claimed|reported|noted) by)[ ]({_NAME})"
+        r"\b(?:[Aa]ccording to|[Ii]n the (?:words|view|opinion) of"
+        rf"|[Aa]s (?:said|stated|argued|claimed|reported|noted) by)[ ]({_NAME})"
     ),
-    re.compile(rf"[,”\"][ ]?{_VERBS}[ ]({_NAME})"),
+    re.compile(rf"[,”\"][ ]?{SAYS_EN}[ ]({_NAME})"),
 )
-_ZH_VERBS = (
-    "表示|认为|認為|指出|宣布|声称|聲稱|强调|強調|回忆|回憶|透露|解释|解釋|提出|主张|主張|建议|建議|承认|承認|写道|寫道"
-    "|说道|說道|称赞|稱讚|批评|批評|提到|补充|補充|告诉|告訴|坦言|问道|問道|回答|答道|介绍|介紹|说(?![法明服话书唱不])|說(?![法明服話書唱不])"
+_ZH_VERBS = any_of(
+    f"""
+    {SAYS_ZH} 宣布 声称 聲稱 回忆 回憶 主张 主張 承认 承認 称赞 稱讚 批评 批評 提到 告诉 告訴 答道 介绍 介紹
+    说(?![法明服话书唱不]) 說(?![法明服話書唱不])
+    """
 )
-_ZH_NOT = "的地得也还還则則都又再曾就是可会會能并並不没沒所"
+_NAME_ZH = rf"[{CJK}A-Za-z·• .]"
 _ZH = (
     re.compile(
-        rf"(?:^|[，,。；;：:！？!?\n“”「」（）()、 ])([{CJK}A-Za-z·• .]{{2,14}}?)(?:先生|女士|教授|博士)?(?:还|也|还|又|则|曾|在[{CJK}]{{2,10}}[中上里时])?(?:{_ZH_VERBS})"
+        rf"(?:^|[，,。；;：:！？!?\n“”「」（）()、 ])({_NAME_ZH}{{2,14}}?)(?:先生|女士|教授|博士)?"
+        rf"(?:还|也|还|又|则|曾|在[{CJK}]{{2,10}}[中上里时])?{_ZH_VERBS}"
     ),
     re.compile(
-        rf"(?:据|根据|据|按照|按)([{CJK}A-Za-z·• ]{{2,10}}?)(?:的?(?:说法|說法|介绍|介紹|看法|观点|報道|报道|報導|统计|所说|所說|说|說|称|稱))"
+        rf"(?:据|根据|据|按照|按)([{CJK}A-Za-z·• ]{{2,10}}?)的?"
+        + any_of("说法 說法 介绍 介紹 看法 观点 報道 报道 報導 统计 所说 所說 说 說 称 稱")
     ),
 )
 _TURN = re.compile(
-    rf"(?:^|\n)\s*(?:\[[\d:]+\]\s*)?((?:[{CJK}·]{{2,6}}|[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){{0,2}}|(?:Speaker|发言人|說話人|说话人)\s*\w{{1,3}}))[：:]"
+    rf"(?:^|\n|{AFTER_SENTENCE})\s*{BEFORE_NAME}"
+    rf"(?P<name>[{CJK}·]{{2,6}}|[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){{0,2}}|(?:Speaker|发言人|說話人|说话人)\s*\w{{1,3}})"
+    rf"{AFTER_NAME}"
 )
-_NO_NAME = re.compile("[的在是于於了不这這那有为為并並]")
+_NO_NAME = re.compile("[的在是于於了不这這那有为為并並我你]")
 _NOBODY = re.compile(
     r"^(?:The|This|That|It|He|She|They|We|I|You|There|Who|Which|One|Some|Many|Others?|People|Researchers|Subject|From|To|Cc|Date|Note|Title|Abstract|Summary|Warning|Example|Source|Figure|Table|Question|Answer|Scientists|However|But|And"
     r"|主题|时间|地点|日期|注意|注|例如|问|答|标题|摘要|来源|[他她它我你][们們]?|有人|人们|人們|据|文章|文中|作者|研究|报告|報告|报道|報道|媒体|媒體|专家|專家|学者|學者)$"
@@ -50,7 +53,7 @@ _NOBODY = re.compile(
 def speakers_of(text: str) -> list[str]:
     """Names of those whose words a text reports, by its verbs or by the label that opens a turn."""
     found = [match.group(1) for pattern in (*_EN, *_ZH) for match in pattern.finditer(text)]
-    found += [match.group(1) for match in _TURN.finditer(text)]
+    found += [match["name"] for match in _TURN.finditer(text)]
     cleaned = (name.strip(" .'’•·").removesuffix("'s") for name in found)
     return list(
         dict.fromkeys(
@@ -63,5 +66,5 @@ def speakers_of(text: str) -> list[str]:
 
 def turn_of(text: str, start: int, end: int) -> list[str]:
     """The label of the turn that `text[start:end]` belongs to, in a transcript; empty where there is none."""
-    labels = [match.group(1).strip() for match in _TURN.finditer(text, 0, end)]
+    labels = [match["name"].strip() for match in _TURN.finditer(text, 0, end)]
     return labels[-1:]

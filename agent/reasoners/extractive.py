@@ -60,6 +60,7 @@ class Extractive:
             "queries": list(dict.fromkeys(queries)),
             "call": call,
             "sweep": None,
+            "documents": [],
         }
 
     def draft(
