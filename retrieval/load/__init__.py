@@ -15,11 +15,15 @@ import re
 import stat
 from pathlib import Path
 
+from retrieval.load.csv import load_csv
+from retrieval.load.docx import load_docx
 from retrieval.load.html import load_html
 from retrieval.load.markdown import load_markdown
 from retrieval.load.pdf import load_pdf
+from retrieval.load.pptx import load_pptx
 from retrieval.load.source import Loader, LoadError, Mark, Source, line_of, place
 from retrieval.load.text import is_text, load_text
+from retrieval.load.xlsx import load_xlsx
 
 __all__ = [
     "LOADERS",
@@ -50,6 +54,12 @@ LOADERS: dict[str, Loader] = {
     ".htm": load_html,
     ".xhtml": load_html,
     ".pdf": load_pdf,
+    ".docx": load_docx,
+    ".pptx": load_pptx,
+    ".xlsx": load_xlsx,
+    ".xlsm": load_xlsx,
+    ".csv": load_csv,
+    ".tsv": load_csv,
 }
 
 _SUFFIX = re.compile(r"\.(?=[0-9]*[a-z])[a-z0-9_+-]{1,12}")

@@ -59,7 +59,7 @@ def load_pdf(data: bytes, path: Path) -> Source:
         marks.append(Mark(start, "page", str(number), 0))
         start += len(text) + len(PAGE_BREAK)
     text = PAGE_BREAK.join(pages.values())
-    title = _sensible(read.title) or _first_heading(text) or path.stem
+    title = sensible(read.title) or _first_heading(text) or path.stem
     return Source(text, title, tuple(marks), "pdf", None, "pdf", _notes(read))
 
 
@@ -144,7 +144,8 @@ def clean(text: str, compounds: set[str] | frozenset[str] = frozenset()) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n")).strip()
 
 
-def _sensible(title: str) -> str:
+def sensible(title: str) -> str:
+    """A title from a file's own metadata, or "" where it is only what a program puts there."""
     label = label_of(_UNWANTED.sub("", title.replace("\ufffe", "")))
     return "" if _NO_TITLE.fullmatch(label) else label
 
