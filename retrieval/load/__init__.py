@@ -17,10 +17,13 @@ from pathlib import Path
 
 from retrieval.load.csv import load_csv
 from retrieval.load.docx import load_docx
+from retrieval.load.epub import load_epub
 from retrieval.load.html import load_html
 from retrieval.load.markdown import load_markdown
+from retrieval.load.odf import load_odf
 from retrieval.load.pdf import load_pdf
 from retrieval.load.pptx import load_pptx
+from retrieval.load.rtf import load_rtf
 from retrieval.load.source import Loader, LoadError, Mark, Source, line_of, place
 from retrieval.load.text import is_text, load_text
 from retrieval.load.xlsx import load_xlsx
@@ -58,6 +61,11 @@ LOADERS: dict[str, Loader] = {
     ".pptx": load_pptx,
     ".xlsx": load_xlsx,
     ".xlsm": load_xlsx,
+    ".odt": load_odf,
+    ".odp": load_odf,
+    ".ods": load_odf,
+    ".epub": load_epub,
+    ".rtf": load_rtf,
     ".csv": load_csv,
     ".tsv": load_csv,
 }

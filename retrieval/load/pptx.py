@@ -91,9 +91,8 @@ def _place(shape: Element) -> str:
 def _blocks(package: zipfile.ZipFile, slide: str, shape: Element) -> Iterator[str]:
     table = next(shape.iter("tbl"), None)
     if table is not None:
-        lines = [
-            row([" ".join(_paragraphs(cell)) for cell in line.findall("tc")]) for line in table.iter("tr")
-        ]
+        rows = [[" ".join(_paragraphs(cell)) for cell in line.findall("tc")] for line in table.iter("tr")]
+        lines = [row(cells) for cells in rows]
         yield "\n".join(line for line in lines if line)
     elif diagram := next(shape.iter("relIds"), None):
         data = relations(package, slide).get(attribute(diagram, "dm"), ("", ""))[1]

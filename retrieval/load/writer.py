@@ -87,7 +87,7 @@ def row(cells: Sequence[str]) -> str:
 def columns(cells: Sequence[str]) -> str:
     """The names of a table's columns as a label: each cut so that many have a place in it."""
     names = [" ".join(clean(cell).split()) for cell in cells]
-    names = [name for name in names if name]
+    names = [name for name in names if re.search(r"\w", name)]
     room = max(CELL_LABEL, LABEL_LIMIT // max(len(names), 1) - 3)
     return label_of(" | ".join(name[:room].rstrip() for name in names))
 
@@ -97,7 +97,9 @@ _NUMBER = re.compile(r"[-+(]?[^\w\s]{0,2}\s?\d[\d\s.,:/%e+-]*\)?[^\w\s]{0,2}", r
 
 def is_header(cells: Sequence[str]) -> bool:
     """Whether a table's first row names its columns: two or more cells, all words, no two alike."""
-    named = [cell.strip() for cell in cells if cell.strip()]
+    named = [cell.strip() for cell in cells if re.search(r"\w", cell)]
+    if any(cell.endswith((":", "：")) for cell in named):  # a name and its value
+        return False
     distinct = len(set(named)) == len(named) >= 2
     return distinct and not any(_NUMBER.fullmatch(cell) and not _year(cell) for cell in named[1:])
 

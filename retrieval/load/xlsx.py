@@ -23,7 +23,8 @@ from retrieval.load.pdf import sensible
 from retrieval.load.source import LoadError, Source
 from retrieval.load.writer import Table, Writer
 
-EMPTY_LIMIT = 1000  # empty rows after which a sheet is taken to be at its end
+ROWS_LIMIT = 1_048_576  # rows that a sheet can have
+CELLS_LIMIT = 50_000_000  # cells looked at in one sheet, those passed over in its rows included
 
 
 def load_xlsx(data: bytes, path: Path) -> Source:
@@ -74,13 +75,12 @@ def _write(writer: Writer, data: bytes) -> None:
 
 def _rows(sheet: Any) -> Iterator[list[str]]:
     sheet.reset_dimensions()  # what the file declares may be wrong, or the whole of a million rows
-    empty = 0
-    for cells in sheet.iter_rows():
-        values = ["" if cell.value is None else shown(cell.value, cell.number_format) for cell in cells]
-        empty = 0 if any(values) else empty + 1
-        yield values
-        if empty > EMPTY_LIMIT:
-            return
+    seen = 0
+    for number, cells in enumerate(sheet.iter_rows()):
+        seen += len(cells)
+        if number >= ROWS_LIMIT or seen > CELLS_LIMIT:
+            raise LoadError(f"the sheet {sheet.title!r} is too large: not read")
+        yield ["" if cell.value is None else shown(cell.value, cell.number_format) for cell in cells]
 
 
 def shown(value: object, number_format: str) -> str:
@@ -88,20 +88,35 @@ def shown(value: object, number_format: str) -> str:
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, dt.datetime):
-        timed = value.time() != dt.time()
-        return (
-            value.isoformat(" ", "seconds" if value.second else "minutes") if timed else f"{value:%Y-%m-%d}"
-        )
+        return _moment(value, number_format)
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, dt.time):
-        return value.isoformat("seconds" if value.second else "minutes")
+        return value.isoformat(_precision(value))
     if isinstance(value, dt.timedelta):
         seconds = round(value.total_seconds())
         return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
     if isinstance(value, int | float):
         return _number(value, number_format or "General")
     return str(value)
+
+
+def _moment(value: dt.datetime, number_format: str) -> str:
+    """The day, the time or both, as the format shows them; m alone is a month or a minute."""
+    letters = _LITERAL.sub("", number_format.lower())
+    timed, dated = re.search(r"[hs]", letters), re.search(r"[yd]|mmm", letters)
+    if timed and not dated:
+        return value.time().isoformat(_precision(value.time()))
+    if timed and value.time() != dt.time():
+        return value.isoformat(" ", _precision(value.time()))
+    return value.date().isoformat()
+
+
+def _precision(value: dt.time) -> str:
+    return "seconds" if value.second else "minutes"
+
+
+_LITERAL = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|am/pm|general')
 
 
 def plain(value: float) -> str:
