@@ -18,6 +18,7 @@ from retrieval.load.writer import columns, is_header
 SEPARATORS = ",;\t|"
 QUOTED_LIMIT = 20_000  # characters of a quoted cell; a quote that closes later is no quote
 _SAMPLE_ROWS = 50
+_SAMPLE = 100_000  # characters in which they are looked for
 
 Span = tuple[int, int]
 
@@ -54,22 +55,23 @@ def separator_of(text: str) -> str:
     return best if evenness(best)[0] > 0 else ""
 
 
-def rows(text: str, separator: str, start: int = 0) -> Iterator[Span]:
+def rows(text: str, separator: str, start: int = 0, stop: int | None = None) -> Iterator[Span]:
     """The spans of the rows with something in them, line ends inside quotes kept within a row."""
     cell = _cell(separator)
-    while start < len(text):
-        end = text.find("\n", start)
-        end = len(text) if end < 0 else end
+    stop = len(text) if stop is None else stop
+    while start < stop:
+        end = text.find("\n", start, stop)
+        end = stop if end < 0 else end
         if text.find('"', start, end) >= 0:
             at = start
             while True:
-                found = cell.match(text, at)
+                found = cell.match(text, at, stop)
                 at = found.end() if found else end
-                if at >= len(text) or text[at] != separator:
+                if at >= stop or text[at] != separator:
                     break
                 at += 1
-            end = max(at, start)
-        if text[start:end].strip():
+            end = at
+        if not text[start:end].isspace() and end > start:
             yield start, end
         start = end + 1
 
@@ -96,8 +98,8 @@ def _cell(separator: str) -> re.Pattern[str]:
 
 
 def _first(text: str, separator: str) -> list[Span]:
-    found = []
-    for span in rows(text, separator):
+    found: list[Span] = []
+    for span in rows(text[:_SAMPLE], separator):
         if text[span[0] : span[1]].lower().startswith("sep="):  # what Excel writes for itself
             continue
         found.append(span)

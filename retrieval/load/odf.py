@@ -24,26 +24,11 @@ from retrieval.load.writer import Table, Writer, clean, row, word
 REPEAT_LIMIT = 1000  # times that a cell with something in it is repeated in its row
 
 _LEFT_OUT = frozenset(
-    {
-        "tracked-changes",
-        "table-of-content",
-        "alphabetical-index",
-        "bibliography",
-        "forms",
-        "desc",
-        "ruby-text",
-    }
-    | {
-        "object",
-        "object-ole",
-        "image",
-        "sequence-decls",
-        "title",
-        "named-expressions",
-        "dde-links",
-        "scripts",
-    }
-    | {"table-of-content-source", "note-citation", "date-time", "header-footer-decl"}
+    """
+    tracked-changes table-of-content table-of-content-source alphabetical-index bibliography forms desc title
+    ruby-text object object-ole image sequence-decls named-expressions dde-links scripts note-citation
+    date-time header-footer-decl
+    """.split()
 )
 _FORMATS = {"1": "decimal", "a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 _BULLETS = "•◦▪"

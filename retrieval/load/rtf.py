@@ -76,7 +76,7 @@ _NO_TEXT = frozenset(
 class _State:
     """What holds inside a group, and is as before when it ends."""
 
-    target: str = "text"  # text, none, title, fonts, styles, note
+    target: str = "text"  # text, note, box, title, created, info, fonts, styles or none
     font: int | None = None
     skip: int = 1  # how many bytes after \\u stand for it
     deleted: bool = False
@@ -175,13 +175,19 @@ class _Reader:
         before = self._state.target
         if self._stack:
             self._state = self._stack.pop()
-        if before == "note" and self._state.target != "note":
-            text = " ".join(clean("".join(self._note)).split())
-            self._note = []
-            if text:
-                self._count += 1
-                self._notes.append(f"{word('Footnote', text)} {self._count}: {text}")
+        if before in ("note", "box") and self._state.target != before:
+            self._aside(before)
         return bool(self._stack)
+
+    def _aside(self, kind: str) -> None:
+        """Keep a footnote or a text box for the end of the paragraph that it stands in."""
+        text = clean("".join(self._note))
+        self._note = []
+        if text and kind == "note":
+            self._count += 1
+            text = " ".join(text.split())
+            text = f"{word('Footnote', text)} {self._count}: {text}"
+        self._notes += [text] if text else []
 
     def _control(self, name: str, value: int | None, ignorable: bool) -> None:
         state = self._state
@@ -211,8 +217,8 @@ class _Reader:
             self._date(name, value)
         elif self._is_destination(name, ignorable):
             self._enter(name)
-        elif state.target == "note" and name == "par":
-            self._note.append(" ")
+        elif state.target in ("note", "box") and name in ("par", "row", "cell"):
+            self._note.append("\t" if name == "cell" else "\n")
         elif state.target == "text":
             self._layout(name)
 
@@ -234,8 +240,8 @@ class _Reader:
                 self.title = []  # the last one is in Unicode where there are two
         elif name == "ud" and state.target == "info":
             pass
-        elif name == "footnote" and state.target == "text":
-            state.target = "note"
+        elif name in ("footnote", "shptxt") and state.target == "text":
+            state.target = "note" if name == "footnote" else "box"
         elif name in ("listtext", "pntext"):
             self._listed = self._listed or state.target == "text"
         elif name not in _TEXT and state.target not in ("fonts", "styles"):
@@ -350,7 +356,7 @@ class _Reader:
             return
         if target == "text":
             self._text.append(text)
-        elif target == "note":
+        elif target in ("note", "box"):
             self._note.append(text)
         elif target == "title":
             self.title.append(text)
