@@ -25,8 +25,8 @@ REPEAT_LIMIT = 1000  # times that a cell with something in it is repeated in its
 
 _LEFT_OUT = frozenset(
     """
-    tracked-changes table-of-content table-of-content-source alphabetical-index bibliography forms desc title
-    ruby-text object object-ole image sequence-decls named-expressions dde-links scripts note-citation
+    tracked-changes table-of-content table-of-content-source alphabetical-index bibliography-source forms desc
+    title ruby-text object object-ole image sequence-decls named-expressions dde-links scripts note-citation
     date-time header-footer-decl
     """.split()
 )
