@@ -32,7 +32,8 @@ def packed(parts: Mapping[str, str | bytes]) -> bytes:
 def word(body: str, **parts: str) -> bytes:
     """A Word document whose body is this XML; `parts` are footnotes, comments, numbering, styles."""
     kinds = "".join(
-        f'<Relationship Id="r{i}" Type="http://x/{kind}" Target="{kind}.xml"/>' for i, kind in enumerate(parts)
+        f'<Relationship Id="r{i}" Type="http://x/{kind}" Target="{kind}.xml"/>'
+        for i, kind in enumerate(parts)
     )
     return packed(
         {
@@ -81,7 +82,9 @@ def book(chapters: Mapping[str, str], contents: Iterable[tuple[str, str]] = (), 
     )
 
 
-def workbook(sheets: Mapping[str, Iterable[Iterable[Any]]], formats: Mapping[str, str] | None = None) -> bytes:
+def workbook(
+    sheets: Mapping[str, Iterable[Iterable[Any]]], formats: Mapping[str, str] | None = None
+) -> bytes:
     """A workbook with these rows; `formats` gives number formats to cells of the first sheet."""
     import openpyxl
 

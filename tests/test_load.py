@@ -108,7 +108,10 @@ FORMAT_OF = {
     **dict.fromkeys([".md", ".markdown", ".mdx"], "markdown"),
     **dict.fromkeys(["", ".txt", ".text", ".log", ".rst", ".org"], "text"),
     **dict.fromkeys([".html", ".htm", ".xhtml"], "html"),
-    **{f".{name}": name for name in ["pdf", "docx", "pptx", "xlsx", "odt", "ods", "odp", "epub", "rtf", "csv"]},
+    **{
+        f".{name}": name
+        for name in ["pdf", "docx", "pptx", "xlsx", "odt", "ods", "odp", "epub", "rtf", "csv"]
+    },
     ".xlsm": "xlsx",
     ".tsv": "csv",
 }
@@ -171,7 +174,21 @@ def test_contract(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @given(data=st.data())
 def test_any_bytes_load_or_are_refused(suffix: str, data: st.DataObject) -> None:
     heads = [b"", b"{\\rtf1 ", b"%PDF-1.4\n", b"<p>", b"---\ntitle: x\n", SAMPLES[FORMAT_OF[suffix]][:300]]
-    pieces = st.sampled_from([b"<pre>", b"<td>", b"<h1>", b"# ", b"```", b"\n", b"{\\footnote ", b"\\'83", b'","', b"}", "中".encode()])
+    pieces = st.sampled_from(
+        [
+            b"<pre>",
+            b"<td>",
+            b"<h1>",
+            b"# ",
+            b"```",
+            b"\n",
+            b"{\\footnote ",
+            b"\\'83",
+            b'","',
+            b"}",
+            "中".encode(),
+        ]
+    )
     body = st.one_of(st.binary(), st.text().map(str.encode), st.lists(pieces).map(b"".join))
     raw = data.draw(st.sampled_from(heads)) + data.draw(body) + data.draw(body)
     try:
