@@ -17,6 +17,8 @@ from retrieval.load.pdf import sensible
 from retrieval.load.source import LoadError, Source
 from retrieval.load.writer import Writer, clean, row, word
 
+DEPTH_LIMIT = 10_000  # groups within groups
+
 _TOKEN = re.compile(
     rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z'])|([{}])"
     rb"|[\r\n\0]+|([^\\{}\r\n\0]+)",
@@ -113,7 +115,7 @@ class _Reader:
         self._stack: list[_State] = []
         self._font_read: int | None = None
         self._style_read: int | None = None
-        self._bytes = b""  # beyond ASCII, not yet decoded
+        self._bytes = bytearray()  # beyond ASCII, not yet decoded
         self._high = 0  # the first half of a surrogate pair
         self._text: list[str] = []
         self._note: list[str] = []
@@ -151,6 +153,8 @@ class _Reader:
                     skipping = self._state.skip
                 else:
                     self._control(control, value, ignorable)
+                    if self._state.target == "none":
+                        at = _group_end(data, at)
                 ignorable = False
             elif sign:
                 ignorable = sign == b"*"
@@ -169,6 +173,8 @@ class _Reader:
     def _brace(self, brace: bytes) -> bool:
         """Whether the file goes on: what follows its outermost group is not of it."""
         if brace == b"{":
+            if len(self._stack) > DEPTH_LIMIT:
+                raise LoadError("damaged: its groups never end")
             self._stack.append(self._state)
             self._state = replace(self._state)
             return True
@@ -330,7 +336,12 @@ class _Reader:
 
     def _add_run(self, run: bytes) -> None:
         """Plain characters; the first is the second byte of a character that a \\'xx began."""
-        if self._bytes and run and self._charset() in _TWO_BYTES and _is_cut(self._bytes, self._charset()):
+        if (
+            self._bytes
+            and run
+            and self._charset() in _TWO_BYTES
+            and _is_cut(bytes(self._bytes), self._charset())
+        ):
             self._bytes += run[:1]
             run = run[1:]
         self._decode()
@@ -338,7 +349,7 @@ class _Reader:
             self._put(run.decode("ascii") if run.isascii() else run.decode(self._charset(), "replace"))
 
     def _decode(self) -> None:
-        raw, self._bytes = self._bytes, b""
+        raw, self._bytes = bytes(self._bytes), bytearray()
         if not raw:
             return
         charset = self._charset()
@@ -360,6 +371,20 @@ class _Reader:
             self._note.append(text)
         elif target == "title":
             self.title.append(text)
+
+
+_SKIPPED = re.compile(rb"\\bin(\d{1,10}) ?|\\.|[{}]", re.DOTALL)
+
+
+def _group_end(data: bytes, at: int) -> int:
+    """The offset of the brace that closes the group around `at`, or the end of the file."""
+    depth = 1
+    while found := _SKIPPED.search(data, at):
+        at = found.end() + int(found[1] or 0)
+        depth += {b"{": 1, b"}": -1}.get(found[0], 0)
+        if depth == 0:
+            return found.start()
+    return len(data)
 
 
 def _known(name: str) -> str | None:

@@ -96,4 +96,5 @@ def line_of(source: Source, offset: int) -> int | None:
 
 def label_of(text: str) -> str:
     """`text` on one line with single spaces, cut at LABEL_LIMIT characters."""
-    return " ".join(text.split())[:LABEL_LIMIT].rstrip()
+    start = text.lstrip()[: 10 * LABEL_LIMIT]  # a line may be as long as a file
+    return " ".join(start.split())[:LABEL_LIMIT].rstrip()
