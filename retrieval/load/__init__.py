@@ -13,21 +13,14 @@ import hashlib
 import os
 import re
 import stat
+from importlib import import_module
 from pathlib import Path
 
-from retrieval.load.csv import load_csv
-from retrieval.load.docx import load_docx
-from retrieval.load.epub import load_epub
 from retrieval.load.html import load_html
 from retrieval.load.markdown import load_markdown
-from retrieval.load.odf import load_odf
-from retrieval.load.package import kind_of
 from retrieval.load.pdf import load_pdf
-from retrieval.load.pptx import load_pptx
-from retrieval.load.rtf import load_rtf
 from retrieval.load.source import Loader, LoadError, Mark, Source, line_of, place
 from retrieval.load.text import is_text, load_text
-from retrieval.load.xlsx import load_xlsx
 
 __all__ = [
     "LOADERS",
@@ -42,6 +35,18 @@ __all__ = [
     "suffix_of",
     "unsupported",
 ]
+
+
+def _late(name: str) -> Loader:
+    """The function load_NAME of module NAME, imported with the first such file."""
+
+    def load_it(data: bytes, path: Path) -> Source:
+        module = import_module(f"retrieval.load.{name}")
+        source: Source = getattr(module, f"load_{name}")(data, path)
+        return source
+
+    return load_it
+
 
 # "" stands for files without a suffix, such as README.
 LOADERS: dict[str, Loader] = {
@@ -58,23 +63,23 @@ LOADERS: dict[str, Loader] = {
     ".htm": load_html,
     ".xhtml": load_html,
     ".pdf": load_pdf,
-    ".docx": load_docx,
-    ".pptx": load_pptx,
-    ".xlsx": load_xlsx,
-    ".xlsm": load_xlsx,
-    ".odt": load_odf,
-    ".odp": load_odf,
-    ".ods": load_odf,
-    ".epub": load_epub,
-    ".rtf": load_rtf,
-    ".csv": load_csv,
-    ".tsv": load_csv,
+    ".docx": _late("docx"),
+    ".pptx": _late("pptx"),
+    ".xlsx": _late("xlsx"),
+    ".xlsm": _late("xlsx"),
+    ".odt": _late("odf"),
+    ".odp": _late("odf"),
+    ".ods": _late("odf"),
+    ".epub": _late("epub"),
+    ".rtf": _late("rtf"),
+    ".csv": _late("csv"),
+    ".tsv": _late("csv"),
 }
 
 _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz", ".xz", ".txz", ".7z", ".rar", ".zst"})
 _SAVE_AS = {
     **dict.fromkeys([".doc", ".dot", ".wps", ".pages"], ".docx"),
-    **dict.fromkeys([".ppt", ".pps", ".key"], ".pptx"),
+    **dict.fromkeys([".ppt", ".pps", ".dps"], ".pptx"),
     **dict.fromkeys([".xls", ".xlsb", ".et", ".numbers"], ".xlsx"),
 }
 _PACKAGES = frozenset({".docx", ".pptx", ".xlsx", ".xlsm", ".odt", ".odp", ".ods", ".epub"})
@@ -142,6 +147,8 @@ def sniff(data: bytes, suffix: str) -> str:
     if suffix == ".pdf" and b"%PDF-" in data[:1024]:
         return suffix
     if data.startswith(b"PK\x03\x04"):
+        from retrieval.load.package import kind_of
+
         kind = kind_of(data)
         return suffix if not kind or (kind, suffix) == (".xlsx", ".xlsm") else kind
     if data.startswith(b"{\\rtf"):

@@ -7,8 +7,6 @@ fetched: it reads the languages of this project for which tesseract has data.
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from functools import lru_cache
 
 LANGUAGES = ("eng", "chi_sim", "chi_tra")
@@ -23,13 +21,15 @@ _SPACED = re.compile("(?<=[\u2e80-\u9fff\uff00-\uffef]) +(?=[\u2e80-\u9fff\uff00
 
 def available() -> bool:
     """Whether there is a tesseract with data for a language of this project."""
-    program = shutil.which("tesseract")
+    program = _program()
     return program is not None and bool(_languages(program))
 
 
 def text_of(image: bytes) -> str:
     """The text in an image (PNM); "" where there is none, or tesseract fails or takes too long."""
-    program = shutil.which("tesseract")
+    import subprocess
+
+    program = _program()
     if program is None or not image:
         return ""
     command = [program, "stdin", "stdout", "-l", "+".join(_languages(program))]
@@ -40,8 +40,16 @@ def text_of(image: bytes) -> str:
     return _SPACED.sub("", done.stdout.decode("utf-8", "replace")).replace("\f", "\n")
 
 
+def _program() -> str | None:
+    from shutil import which
+
+    return which("tesseract")
+
+
 @lru_cache(8)
 def _languages(program: str) -> tuple[str, ...]:
+    import subprocess
+
     try:
         done = subprocess.run([program, "--list-langs"], capture_output=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -336,17 +336,13 @@ class _Reader:
 
     def _add_run(self, run: bytes) -> None:
         """Plain characters; the first is the second byte of a character that a \\'xx began."""
-        if (
-            self._bytes
-            and run
-            and self._charset() in _TWO_BYTES
-            and _is_cut(bytes(self._bytes), self._charset())
-        ):
+        charset = self._charset()
+        if self._bytes and run and charset in _TWO_BYTES and _is_cut(bytes(self._bytes), charset):
             self._bytes += run[:1]
             run = run[1:]
         self._decode()
         if run:
-            self._put(run.decode("ascii") if run.isascii() else run.decode(self._charset(), "replace"))
+            self._put(run.decode("ascii") if run.isascii() else run.decode(charset, "replace"))
 
     def _decode(self) -> None:
         raw, self._bytes = bytes(self._bytes), bytearray()
