@@ -160,3 +160,8 @@ def test_a_line_break_separates(left: str, right: str) -> None:
 def test_width_changes_nothing(text: str) -> None:
     wide = "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in text)
     assert lexical_tokens(wide) == lexical_tokens(text)
+
+
+def test_numbers_in_the_cells_of_a_table() -> None:
+    assert lexical_tokens("Paris,3004002661,14,4,79") == ["paris", "3004002661", "14", "4", "79"]
+    assert lexical_tokens("北京,1,024,12.5") == ["北京", "1024", "12.5"]
