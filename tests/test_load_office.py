@@ -451,7 +451,7 @@ def test_many_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refused(packed({f"{n}": "x" for n in range(9)}), ".odt") == packages.TOO_LARGE
 
 
-def unpacked(data: bytes) -> dict[str, str | bytes]:
+def unpacked(data: bytes) -> dict[str, Any]:
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         return {name: package.read(name) for name in package.namelist()}
 
@@ -561,3 +561,18 @@ def image_pdf() -> bytes:
     buffer = io.BytesIO()
     Image.new("L", (40, 30), 200).save(buffer, "PDF")
     return buffer.getvalue()
+
+
+def test_what_is_repeated_in_a_small_file_makes_no_large_text() -> None:
+    cell = (
+        '<table:table-cell table:number-columns-repeated="999999999"><text:p>{}</text:p></table:table-cell>'
+    )
+    for text, least in (("x", 1000), ("y" * 5000, 1)):
+        body = f"<table:table><table:table-row>{cell.format(text)}</table:table-row></table:table>"
+        assert read(opendocument("spreadsheet", body), ".ods").text.split("\t") == [text] * least
+    chapters = book({"one.html": "<p>Text.</p>"})
+    parts = unpacked(chapters)
+    package = parts["in/book.opf"].replace(
+        b'<itemref idref="one.html"/>', b'<itemref idref="one.html"/>' * 99
+    )
+    assert read(packed({**parts, "in/book.opf": package}), ".epub").text == "Text."

@@ -68,9 +68,9 @@ def _field(book: Element, name: str) -> str:
 
 
 def _spine(book: Element, items: dict[str, Element]) -> Iterator[Element]:
-    """The files to read, in order, without the navigation document."""
-    for reference in book.iter("itemref"):
-        item = items.get(reference.get("idref", ""))
+    """The files to read, each once and in order, without the navigation document."""
+    for name in dict.fromkeys(reference.get("idref", "") for reference in book.iter("itemref")):
+        item = items.get(name)
         if item is not None and "nav" not in item.get("properties", "").split():
             yield item
 

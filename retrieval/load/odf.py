@@ -22,6 +22,8 @@ from retrieval.load.source import LoadError, Source, label_of
 from retrieval.load.writer import Table, Writer, clean, row, word
 
 REPEAT_LIMIT = 1000  # times that a cell with something in it is repeated in its row
+LONG_CELL = 200  # characters from which it is not repeated at all
+COLUMNS_LIMIT = 16_384  # columns that a sheet can have
 
 _LEFT_OUT = frozenset(
     """
@@ -233,7 +235,11 @@ class _Reader:
             values: list[str] = []
             for cell, times in _cells(line):
                 shown = _shown(cell)
-                values += [shown] * (min(times, REPEAT_LIMIT) if shown else min(times, 20_000))
+                # A repeated cell can make much of little: what is there is kept, in a row that ends.
+                limit = REPEAT_LIMIT if len(shown) < LONG_CELL else 1
+                values += [shown] * min(times, limit if shown else COLUMNS_LIMIT)
+                if len(values) > COLUMNS_LIMIT:
+                    break
             while values and not values[-1]:
                 values.pop()
             table.add(values)

@@ -35,8 +35,8 @@ def load_pptx(data: bytes, path: Path) -> Source:
     targets = relations(package, main)
     named = [attribute(item, "id", "relationships") for item in root.iter("sldId")]
     writer, first = Writer(), ""
-    for number, identity in enumerate(named, 1):
-        slide = targets.get(identity, ("", ""))[1]
+    slides = dict.fromkeys(targets.get(identity, ("", ""))[1] for identity in named)
+    for number, slide in enumerate(slides, 1):
         tree = xml(package, slide)
         if tree is not None:
             title = _slide(writer, package, slide, tree, number)
