@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from retrieval.load import Source, place
+from retrieval.load.csv import rows, separator_of
 from retrieval.load.markdown import front_matter_end
 from retrieval.tokens import CJK
 
@@ -42,6 +43,7 @@ _END = re.compile(
 _ITEM = re.compile(r"(?:[-*+•·●▪–—>|#]|\d{1,3}[.)、]|[(（]\d{1,3}[)）]|[一二三四五六七八九十]{1,3}、)")
 _SPEAKER = re.compile(rf"[A-Z{CJK}][^\s：:，。]{{0,11}}[：:]")  # a turn: "林咏华：..."
 _PAUSE = re.compile(r"[，,;；、:：]\s*|\s+")
+_SEPARATORS = re.compile(rf"[,;](?![\s\d{CJK}])|[,;](?!\d{{3}}(?!\d))(?=\d)")  # no space after, no thousands
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)", re.MULTILINE)
 _RUNS_ON_ZH = re.compile(f"[{CJK}，、]")
@@ -93,7 +95,8 @@ def split(source: Source, chunk_chars: int = CHUNK_CHARS) -> list[Chunk]:
     chunks: list[Chunk] = []
     for section in _sections(source):
         parts: list[Span] = []
-        for block in _blocks(source.text, section):
+        blocks = _rows(source.text, section) if source.format == "csv" else _blocks(source.text, section)
+        for block in blocks:
             parts += _fitting(source.text, block, chunk_chars)
         for start, end in _packed(source.text, parts, chunk_chars):
             heading, page = place(source.marks, start)
@@ -118,6 +121,8 @@ def _line_breaks(text: str, begin: int, match: re.Match[str], end: int, width: i
     line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()].strip()
     if match.end() >= end or _ITEM.match(text, match.end()) or line.startswith(("#", "|")):
         return True
+    if _is_row(line) or _is_row(text[match.end() : match.end() + SENTENCE_CHARS].partition("\n")[0]):
+        return True
     if line[-1:] in ".!?。！？；…:：" or _SPEAKER.match(text, match.end()):
         return True
     wrapped = width > 0 and len(line) >= 0.6 * width
@@ -126,6 +131,11 @@ def _line_breaks(text: str, begin: int, match: re.Match[str], end: int, width: i
         return not (wrapped and len(line) >= 0.85 * width and _RUNS_ON_ZH.match(line[-1:]))
     runs_on = text[match.end()].islower() or (len(line) >= LATIN_LINE_CHARS and line[-1:].isascii())
     return not (wrapped or runs_on)
+
+
+def _is_row(line: str) -> bool:
+    """Whether a line is a table's: cells set apart by tabs, or by commas as writing does not have them."""
+    return "\t" in line or len(_SEPARATORS.findall(line)) >= 2
 
 
 def _period_ends(text: str, match: re.Match[str], end: int) -> bool:
@@ -212,12 +222,38 @@ def _paragraphs(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _fitting(text: str, block: Span, limit: int) -> Iterator[Span]:
-    """A block whole when it fits, else its sentences."""
-    if weight(text[block[0] : block[1]]) <= limit:
+    """A block whole when it fits, else the rows of a table or its sentences."""
+    start, end = block
+    # A character weighs at least one: a huge block is not looked at to be weighed.
+    if end - start <= limit and weight(text[start:end]) <= limit:
         yield block
         return
-    for sentence in sentences(text, *block):
+    if _is_table(text, start, end):
+        for line in _lines(text, start, end):
+            yield from _fitting(text, line, limit)
+        return
+    for sentence in sentences(text, start, end):
         yield from _within(text, sentence, limit)
+
+
+def _rows(text: str, section: Span) -> Iterator[Span]:
+    """The rows of a CSV file, whose cells may hold line ends."""
+    for start, end in rows(text, separator_of(text), *section):
+        yield from _trimmed(text, start, end)
+
+
+def _is_table(text: str, start: int, end: int) -> bool:
+    """Whether the most of a block's lines are rows: cells set apart by tabs, more than one row."""
+    lines = text.count("\n", start, end)
+    return lines > 0 and 2 * sum("\t" in text[a:b] for a, b in _lines(text, start, end)) > lines
+
+
+def _lines(text: str, start: int, end: int) -> Iterator[Span]:
+    while start < end:
+        stop = text.find("\n", start, end)
+        stop = end if stop < 0 else stop
+        yield from _trimmed(text, start, stop)
+        start = stop + 1
 
 
 def _packed(text: str, blocks: list[Span], limit: int) -> Iterator[Span]:

@@ -24,7 +24,8 @@ _HAN = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00))  # of these, what 
 _PIECE = re.compile(
     f"(?P<cjk>[{CJK}]+)"
     # A number, unless a Latin letter follows ("3rd" is a word); a Chinese one may ("1958年").
-    rf"|(?P<number>\d++(?:[.,]\d++)*+(?!(?![{CJK}])[^\W\d_]))"
+    # Commas belong to it only between groups of three: "14,4" are two cells of a table.
+    rf"|(?P<number>(?:\d{{1,3}}(?:,\d{{3}})++(?!\d)|\d++)(?:\.\d++)*+(?!(?![{CJK}])[^\W\d_]))"
     f"|(?P<word>(?:(?![{CJK}])\\w)+(?:['’](?:(?![{CJK}_])\\w)+)?)"
 )
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")

@@ -31,6 +31,8 @@ HEAVY = (
     "numpy",
     "pydantic",
     "llama_cpp",
+    "openpyxl",
+    "lxml",
 )
 UNSAFE = {"pickle", "cPickle", "dill", "joblib", "cloudpickle", "shelve", "marshal"}
 
@@ -105,7 +107,7 @@ from agent import Agent, Settings
 with Agent(Settings(home=Path({str(tmp_path / "home")!r}))) as agent:
     agent.add({str(tmp_path / "a.txt")!r})
     outcomes = [agent.ask(q).outcome for q in ("When was the contract signed?", "会费每年多少钱？")]
-heavy = [name for name in ("torch", "sentence_transformers", "transformers") if name in sys.modules]
+heavy = [name for name in ("torch", "sentence_transformers", "transformers", "openpyxl", "docx") if name in sys.modules]
 print(json.dumps([outcomes, heavy]))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)

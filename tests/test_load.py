@@ -22,6 +22,7 @@ from retrieval.load.markdown import front_matter_end, headings
 from retrieval.load.pdf import clean, load_pdf, spans
 from retrieval.load.text import decode
 from retrieval.load.walk import walk
+from tests import office_files
 
 CHINESE = """会议记录
 
@@ -101,12 +102,18 @@ SAMPLES = {
     "text": CHINESE.encode(),
     "html": PAGE.encode(),
     "pdf": make_pdf(["Minutes of the meeting\nText.", "The second page"]),
+    **office_files.samples(),
 }
 FORMAT_OF = {
     **dict.fromkeys([".md", ".markdown", ".mdx"], "markdown"),
     **dict.fromkeys(["", ".txt", ".text", ".log", ".rst", ".org"], "text"),
     **dict.fromkeys([".html", ".htm", ".xhtml"], "html"),
-    ".pdf": "pdf",
+    **{
+        f".{name}": name
+        for name in ["pdf", "docx", "pptx", "xlsx", "odt", "ods", "odp", "epub", "rtf", "csv"]
+    },
+    ".xlsm": "xlsx",
+    ".tsv": "csv",
 }
 
 
@@ -162,12 +169,26 @@ def test_contract(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert load(path) == (source, digest)
 
 
-@pytest.mark.parametrize("suffix", ["", ".md", ".html", ".pdf"])
+@pytest.mark.parametrize("suffix", ["", ".md", ".html", ".pdf", ".csv", ".rtf"])
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_bytes_load_or_are_refused(suffix: str, data: st.DataObject) -> None:
-    heads = [b"", b"%PDF-1.4\n", b"<p>", b"---\ntitle: x\n", SAMPLES[FORMAT_OF[suffix]][:300]]
-    pieces = st.sampled_from([b"<pre>", b"<td>", b"<h1>", b"# ", b"```", b"\n", "中".encode()])
+    heads = [b"", b"{\\rtf1 ", b"%PDF-1.4\n", b"<p>", b"---\ntitle: x\n", SAMPLES[FORMAT_OF[suffix]][:300]]
+    pieces = st.sampled_from(
+        [
+            b"<pre>",
+            b"<td>",
+            b"<h1>",
+            b"# ",
+            b"```",
+            b"\n",
+            b"{\\footnote ",
+            b"\\'83",
+            b'","',
+            b"}",
+            "中".encode(),
+        ]
+    )
     body = st.one_of(st.binary(), st.text().map(str.encode), st.lists(pieces).map(b"".join))
     raw = data.draw(st.sampled_from(heads)) + data.draw(body) + data.draw(body)
     try:
@@ -431,8 +452,8 @@ def test_reasons(tmp_path: Path) -> None:
     assert reason(tmp_path) == "a folder, not a file"
     assert reason(write(tmp_path, "empty.md", b"")) == "empty file"
     assert reason(write(tmp_path, "blank.md", b" \n\n")) == "no text in the file"
-    message = reason(write(tmp_path, "x.docx", b"x"))
-    assert message.startswith("not a supported format: .docx (supported: ") and "md" in message
+    message = reason(write(tmp_path, "x.xyz", b"x"))
+    assert message.startswith("not a supported format: .xyz (supported: ") and "md" in message
     big = write(tmp_path, "big.txt", b"x" * 2_000_000)
     assert reason(big, max_bytes=1_000_000) == "too large: 2.0 MB (the limit is 1.0 MB)"
 
@@ -488,7 +509,7 @@ def test_suffix_of() -> None:
 
 
 def test_walk(tmp_path: Path) -> None:
-    for name in ("b.md", "a.txt", "c.docx", ".hidden.md", "README"):
+    for name in ("b.md", "a.txt", "c.xyz", ".hidden.md", "README"):
         write(tmp_path, name, "x")
     for folder in ("sub", ".git", "node_modules", "__pycache__"):
         (tmp_path / folder).mkdir()
@@ -497,15 +518,15 @@ def test_walk(tmp_path: Path) -> None:
     (tmp_path / "sub" / "gone.md").symlink_to(tmp_path / "nowhere")
     (tmp_path / "sub" / "same.md").symlink_to(tmp_path / "b.md")
     found = {str(p.relative_to(tmp_path)): why for p, why in walk([tmp_path])}
-    assert list(found) == [*("README", "a.txt", "b.md", "c.docx", "sub/gone.md", "sub/inner.md", "sub/up")]
+    assert list(found) == [*("README", "a.txt", "b.md", "c.xyz", "sub/gone.md", "sub/inner.md", "sub/up")]
     assert [name for name, why in found.items() if why is None] == [
         *("README", "a.txt", "b.md", "sub/inner.md")
     ]
-    assert (found["c.docx"] or "").startswith("not a supported format: .docx")
+    assert (found["c.xyz"] or "").startswith("not a supported format: .xyz")
 
 
 def test_walk_tries_what_is_named(tmp_path: Path) -> None:
-    hidden, odd = write(tmp_path, ".notes.md", "x"), write(tmp_path, "x.docx", "x")
+    hidden, odd = write(tmp_path, ".notes.md", "x"), write(tmp_path, "x.xyz", "x")
     missing = tmp_path / "missing.md"
     named = [hidden, odd, missing, hidden, tmp_path]
     assert list(walk(named))[:3] == [

@@ -198,3 +198,8 @@ def test_script_folding_keeps_every_offset(text: str) -> None:
 def test_english_never_loads_the_script_table() -> None:
     code = "import sys; from retrieval.tokens import lexical_tokens as t; t('Façade, 1,024'); print('opencc' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_numbers_in_the_cells_of_a_table() -> None:
+    assert lexical_tokens("Paris,3004002661,14,4,79") == ["paris", "3004002661", "14", "4", "79"]
+    assert lexical_tokens("北京,1,024,12.5") == ["北京", "1024", "12.5"]

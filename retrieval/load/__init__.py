@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 import stat
+from importlib import import_module
 from pathlib import Path
 
 from retrieval.load.html import load_html
@@ -35,6 +36,18 @@ __all__ = [
     "unsupported",
 ]
 
+
+def _late(name: str) -> Loader:
+    """The function load_NAME of module NAME, imported with the first such file."""
+
+    def load_it(data: bytes, path: Path) -> Source:
+        module = import_module(f"retrieval.load.{name}")
+        source: Source = getattr(module, f"load_{name}")(data, path)
+        return source
+
+    return load_it
+
+
 # "" stands for files without a suffix, such as README.
 LOADERS: dict[str, Loader] = {
     ".md": load_markdown,
@@ -50,9 +63,29 @@ LOADERS: dict[str, Loader] = {
     ".htm": load_html,
     ".xhtml": load_html,
     ".pdf": load_pdf,
+    ".docx": _late("docx"),
+    ".pptx": _late("pptx"),
+    ".xlsx": _late("xlsx"),
+    ".xlsm": _late("xlsx"),
+    ".odt": _late("odf"),
+    ".odp": _late("odf"),
+    ".ods": _late("odf"),
+    ".epub": _late("epub"),
+    ".rtf": _late("rtf"),
+    ".csv": _late("csv"),
+    ".tsv": _late("csv"),
 }
 
+_ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz", ".xz", ".txz", ".7z", ".rar", ".zst"})
+_SAVE_AS = {
+    **dict.fromkeys([".doc", ".dot", ".wps", ".pages"], ".docx"),
+    **dict.fromkeys([".ppt", ".pps", ".dps"], ".pptx"),
+    **dict.fromkeys([".xls", ".xlsb", ".et", ".numbers"], ".xlsx"),
+}
+_PACKAGES = frozenset({".docx", ".pptx", ".xlsx", ".xlsm", ".odt", ".odp", ".ods", ".epub"})
+_OFFICE = _PACKAGES | {".pdf", ".rtf"}
 _SUFFIX = re.compile(r"\.(?=[0-9]*[a-z])[a-z0-9_+-]{1,12}")
+TRIES = 3  # readings of a file that changes meanwhile
 _HTML_START = re.compile(rb"\s*(<!doctype html|<html)", re.IGNORECASE)
 _REASONS = {
     errno.ENOENT: "no such file",
@@ -93,7 +126,11 @@ def suffix_of(path: Path) -> str:
 
 
 def unsupported(suffix: str) -> str:
-    """One line saying that files with `suffix` cannot be read, and which can."""
+    """One line saying that files with `suffix` cannot be read, and what can be done."""
+    if suffix in _ARCHIVES:
+        return f"an archive ({suffix}): unpack it first"
+    if suffix in _SAVE_AS:
+        return f"not a supported format: {suffix} (open it and save it as {_SAVE_AS[suffix]})"
     known = ", ".join(sorted(s.lstrip(".") for s in LOADERS if s))
     return f"not a supported format: {suffix} (supported: {known})"
 
@@ -101,12 +138,22 @@ def unsupported(suffix: str) -> str:
 def sniff(data: bytes, suffix: str) -> str:
     """The key of LOADERS for `data`: `suffix`, unless the bytes plainly say otherwise.
 
-    A PDF under another name is a PDF. A ".pdf" without a PDF header in its first 1024 bytes is
-    HTML or text if it looks so; otherwise it stays ".pdf" and its loader refuses it.
+    A PDF, an office document or a book under another name is what it is. An office suffix on
+    HTML or text, as some programs write it, is read as that; otherwise it stays, and its loader
+    refuses the file.
     """
-    if suffix != ".pdf":
-        return ".pdf" if data.startswith(b"%PDF-") else suffix
-    if b"%PDF-" in data[:1024]:
+    if data.startswith(b"%PDF-"):
+        return ".pdf"
+    if suffix == ".pdf" and b"%PDF-" in data[:1024]:
+        return suffix
+    if data.startswith(b"PK\x03\x04"):
+        from retrieval.load.package import kind_of
+
+        kind = kind_of(data)
+        return suffix if not kind or (kind, suffix) == (".xlsx", ".xlsm") else kind
+    if data.startswith(b"{\\rtf"):
+        return ".rtf"
+    if suffix not in _OFFICE:
         return suffix
     if _HTML_START.match(data):
         return ".html"
@@ -116,10 +163,17 @@ def sniff(data: bytes, suffix: str) -> str:
 def _read(path: Path, suffix: str, max_bytes: int) -> bytes:
     """All bytes of `path`, checked before and after reading. Raises LoadError."""
     try:
-        info = os.stat(path)
-        _check(info, suffix, max_bytes)
-        with open(path, "rb") as file:
-            data = file.read(max_bytes + 1)
+        _check(os.stat(path), suffix, max_bytes)
+        for _ in range(TRIES):
+            with open(path, "rb", opener=_opener) as file:
+                before = os.fstat(file.fileno())
+                _check(before, suffix, max_bytes)
+                data = file.read(max_bytes + 1)
+                after = os.fstat(file.fileno())
+            if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+                break
+        else:
+            raise LoadError("it changes while it is read: add it again when it is at rest")
     except (OSError, ValueError) as error:
         raise LoadError(_reason(path, error)) from error
     if not data:
@@ -127,6 +181,11 @@ def _read(path: Path, suffix: str, max_bytes: int) -> bytes:
     if len(data) > max_bytes:  # it grew after it was looked at
         raise LoadError(_too_large(len(data), max_bytes))
     return data
+
+
+def _opener(path: str, flags: int) -> int:
+    # A pipe put in the file's place since it was looked at must not keep us waiting for a writer.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _check(info: os.stat_result, suffix: str, max_bytes: int) -> None:

@@ -1,17 +1,20 @@
 """Extract the text layer of a PDF, page by page, with a mark for each page that has text.
 
-It reads what the file says its text is: images are not recognised (no OCR), and form fields'
-values, comments and attachments are not read. Order is that of the file's own text.
+It reads what the file says its text is; pages that are only an image are read through the program
+`tesseract` where it is installed. Form fields' values, comments and attachments are not read.
+Order is that of the file's own text.
 """
 
 from __future__ import annotations
 
 import re
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from retrieval.load import ocr
 from retrieval.load.source import LoadError, Mark, Source, label_of
 
 PAGE_BREAK = "\n\n"
@@ -35,6 +38,7 @@ class _Read:
 
     pages: dict[int, str] = field(default_factory=dict)
     images: list[int] = field(default_factory=list)
+    recognised: list[int] = field(default_factory=list)
     blank: list[int] = field(default_factory=list)
     broken: list[int] = field(default_factory=list)
     title: str = ""
@@ -43,13 +47,15 @@ class _Read:
 def load_pdf(data: bytes, path: Path) -> Source:
     """A PDF as a Source: its pages' text with blank lines between, one mark a page with text.
 
-    Pages that cannot be read or hold no text are left out and named in the notes. The title is
+    Pages that cannot be read or hold no text are left out and named in the notes, as are those
+    that were read from an image. The title is
     the file's own where it says something, else the first line if it looks like a heading, else
     the file's name without its suffix. Raises LoadError for files that need a password, that
     are broken, or that have no text at all.
     """
     with _LOCK:
         read = _read(data)
+    _recognise(read, data)
     pages = _clean_pages(read.pages)
     if not pages:
         raise LoadError(_why_nothing(read))
@@ -59,7 +65,7 @@ def load_pdf(data: bytes, path: Path) -> Source:
         marks.append(Mark(start, "page", str(number), 0))
         start += len(text) + len(PAGE_BREAK)
     text = PAGE_BREAK.join(pages.values())
-    title = _sensible(read.title) or _first_heading(text) or path.stem
+    title = sensible(read.title) or _first_heading(text) or path.stem
     return Source(text, title, tuple(marks), "pdf", None, "pdf", _notes(read))
 
 
@@ -109,6 +115,42 @@ def _has_image(page: Any) -> bool:
     return any(item.type == FPDF_PAGEOBJ_IMAGE for item in page.get_objects())
 
 
+def _recognise(read: _Read, data: bytes) -> None:
+    """Read the pages that are only images through tesseract, as far as it is there and has the time."""
+    if not read.images or not ocr.available():
+        return
+    deadline = time.monotonic() + ocr.FILE_SECONDS
+    for number in list(read.images):
+        if time.monotonic() > deadline:
+            break
+        text = ocr.text_of(_drawn(data, number))
+        if text.strip():
+            read.pages[number] = text
+            read.images.remove(number)
+            read.recognised.append(number)
+    read.pages = dict(sorted(read.pages.items()))
+
+
+def _drawn(data: bytes, number: int) -> bytes:
+    """Page `number` (from 1) drawn in grey, as a PGM image; b"" where it cannot be drawn."""
+    import pypdfium2
+
+    with _LOCK:
+        document = pypdfium2.PdfDocument(data)
+        try:
+            page = document[number - 1]
+            width, height = page.get_size()
+            scale = min(ocr.DOTS_PER_INCH / 72, (ocr.PIXELS / max(width * height, 1)) ** 0.5)
+            bitmap = page.render(scale=scale, grayscale=True)
+            rows = bytes(bitmap.buffer)
+            lines = (rows[y * bitmap.stride :][: bitmap.width] for y in range(bitmap.height))
+            return b"P5 %d %d 255\n" % (bitmap.width, bitmap.height) + b"".join(lines)
+        except (pypdfium2.PdfiumError, ValueError):
+            return b""
+        finally:
+            document.close()
+
+
 def _metadata_title(document: Any) -> str:
     try:
         return str(document.get_metadata_value("Title"))
@@ -144,7 +186,8 @@ def clean(text: str, compounds: set[str] | frozenset[str] = frozenset()) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n")).strip()
 
 
-def _sensible(title: str) -> str:
+def sensible(title: str) -> str:
+    """A title from a file's own metadata, or "" where it is only what a program puts there."""
     label = label_of(_UNWANTED.sub("", title.replace("\ufffe", "")))
     return "" if _NO_TITLE.fullmatch(label) else label
 
@@ -171,7 +214,8 @@ def _notes(read: _Read) -> tuple[str, ...]:
     notes = []
     for numbers, one, many in (
         (read.broken, "could not be read", "could not be read"),
-        (read.images, "holds only an image", "hold only images"),
+        (read.recognised, "was read from an image by tesseract", "were read from images by tesseract"),
+        (read.images, "is only an image", "are only images"),
         (read.blank, "has no text", "have no text"),
     ):
         if numbers:
@@ -193,7 +237,9 @@ def spans(numbers: list[int]) -> str:
 
 def _why_nothing(read: _Read) -> str:
     if read.images:
-        return "no text layer: the pages are only images"
+        if ocr.available():
+            return "no text layer: the pages are only images, and tesseract finds no text in them"
+        return "no text layer: the pages are only images (install tesseract to have them read)"
     if read.broken:
         return "broken PDF: none of its pages can be read"
     return "no text in this PDF"

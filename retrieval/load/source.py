@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 LABEL_LIMIT = 200
+NO_LINES = frozenset({"pdf", "docx", "pptx", "xlsx", "odt", "odp", "ods", "epub", "rtf"})  # formats
 
 
 class LoadError(Exception):
@@ -43,7 +44,7 @@ class Source:
 
     `marks` are in order of `start`, every start inside `text`. `lines` maps text to file lines
     for HTML: pairs (offset in text, line from 1), offsets ascending; it is None where text lines
-    are file lines (plain text, Markdown) and where there are no lines (PDF). `notes` say what
+    are file lines (plain text, Markdown, CSV) and where there are no lines (NO_LINES). `notes` say what
     was left out, one short sentence each. `date` is the day the document itself gives for itself,
     in ISO 8601, or ""; `tags` are its own, without their #.
     """
@@ -81,11 +82,11 @@ def place(source_marks: Sequence[Mark], offset: int) -> tuple[str, int | None]:
 
 
 def line_of(source: Source, offset: int) -> int | None:
-    """The line, from 1, of the original file that holds `offset`; None for PDF.
+    """The line, from 1, of the original file that holds `offset`; None for formats without lines.
 
     For HTML it is the line where the run of text that holds `offset` stands in the file.
     """
-    if source.format == "pdf":
+    if source.format in NO_LINES:
         return None
     if source.lines is None:
         return source.text.count("\n", 0, offset) + 1
@@ -95,4 +96,5 @@ def line_of(source: Source, offset: int) -> int | None:
 
 def label_of(text: str) -> str:
     """`text` on one line with single spaces, cut at LABEL_LIMIT characters."""
-    return " ".join(text.split())[:LABEL_LIMIT].rstrip()
+    start = text.lstrip()[: 10 * LABEL_LIMIT]  # a line may be as long as a file
+    return " ".join(start.split())[:LABEL_LIMIT].rstrip()
