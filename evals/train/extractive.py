@@ -3,7 +3,7 @@
     python -m evals.train.extractive --data FOLDER
 
 Builds a library of `reader_train` paragraphs for each language, asks it training questions (some about
-paragraphs that were left out, some written to be unanswerable), half of them with a round of moves as the
+paragraphs that were left out, some written to be unanswerable), many of them with a round of moves as the
 loop would make it; in English also `multihop_train_en`, always with that round. Fits two linear models
 over `FEATURES`: a conditional logit that ranks sentences, and a logistic regression that tells whether
 the best one holds the answer. Plain numpy, fixed seed, some ten minutes on two cores.
@@ -42,6 +42,7 @@ Array = npt.NDArray[np.float64]
 PARAGRAPHS = {"en": 1400, "zh": 1400}
 HELD_OUT_SHARE = 0.15  # of the paragraphs: asked about but not in the library
 QUESTIONS = 3000
+EVERY = {"en": 2, "zh": 4}  # how often a question is asked with a round of moves as well
 MULTIHOP_TIMES = 2  # that each question over several documents counts: there are few of those
 SOURCES = {"en": ("squad", "squadshifts-new_wiki"), "zh": ("cmrc2018", "drcd")}
 
@@ -117,7 +118,7 @@ def reader_cases(lang: str, paragraphs: list[dict[str, Any]]) -> list[Case]:
         easy = [p for p in asked if p[1]["answerable"] and p[0] not in held_out][: QUESTIONS - len(hard)]
         print("questions", len(easy), "unanswerable", len(hard))
         return [
-            case(Extractive(library), qa["question"], qa["answers"], [str(n)], bool(order % 2))
+            case(Extractive(library), qa["question"], qa["answers"], [str(n)], order % EVERY[lang] == 1)
             for order, (n, qa) in enumerate(easy + hard)
         ]
 
