@@ -120,11 +120,12 @@ def _chunk(span: Span, trail: tuple[Mark, ...], page: int | None, within: list[M
     messages = [*[mark for mark in trail if mark.kind == "message"][-1:], *within]
     who = tuple(dict.fromkeys(mark.who for mark in messages if mark.who))
     when = next((mark.when for mark in messages if mark.when), "")
-    heading = breadcrumb(trail)
-    if len(who) > 1 and trail[-1:] and trail[-1].kind == "message":
+    if messages and (within or len(who) > 1):
         names = ", ".join(name_of(one) for one in who[:NAMED]) + (" …" if len(who) > NAMED else "")
-        shared = Mark(trail[-1].start, "message", names, trail[-1].level, names, when)
-        heading = breadcrumb((*trail[:-1], shared))
+        first = messages[0]
+        shared = Mark(first.start, "message", names or first.label, first.level, names, when)
+        trail = (*(mark for mark in trail if mark.level < first.level), shared)
+    heading = breadcrumb(trail)
     return Chunk(span[0], span[1], heading, page, who, when)
 
 
@@ -147,16 +148,12 @@ def _runs(source: Source) -> Iterator[list[Span]]:
 
     Messages of the first level are letters, which stay apart.
     """
-    first: dict[int, Mark] = {}
-    for mark in source.marks:
-        first[mark.start] = mark if mark.kind != "page" else first.get(mark.start, mark)
+    begins = {mark.start: mark for mark in source.marks if mark.kind != "page"}
     run: list[Span] = []
     before: Mark | None = None
     for section in _sections(source):
-        mark: Mark | None = first.get(section[0])
-        length = section[1] - section[0]
-        brief = length <= BRIEF + 40 and weight(source.text[slice(*section)].strip()) <= BRIEF
-        if not brief or mark is None or mark.kind != "message" or mark.level == 1:
+        mark = begins.get(section[0])
+        if mark and not (mark.kind == "message" and mark.level > 1 and _brief(source.text, section)):
             mark = None
         joins = before and mark and before.level == mark.level and before.when[:10] == mark.when[:10]
         if run and not joins:
@@ -166,6 +163,10 @@ def _runs(source: Source) -> Iterator[list[Span]]:
         before = mark
     if run:
         yield run
+
+
+def _brief(text: str, section: Span) -> bool:
+    return section[1] - section[0] <= 2 * BRIEF and weight(text[slice(*section)].strip()) <= BRIEF
 
 
 def _wrap_width(text: str) -> int:
@@ -249,11 +250,20 @@ def _reach(text: str, start: int, end: int, limit: int) -> int:
 
 
 def _sections(source: Source) -> list[Span]:
-    """Spans between marks: a chunk never reaches over a heading or a page. Front matter is left out."""
-    begin = front_matter_end(source.text) if source.format == "markdown" else 0
-    inner = (mark.start for mark in source.marks if mark.start > begin)
-    cuts = sorted({begin, len(source.text), *inner})
-    return list(pairwise(cuts))
+    """Spans between marks: a chunk never reaches over a heading or a page. Front matter is left out.
+
+    A heading with nothing under it but a message goes with that message.
+    """
+    text = source.text
+    begin = front_matter_end(text) if source.format == "markdown" else 0
+    cuts = [begin]
+    headed = False
+    for mark in source.marks:
+        alone = headed and mark.kind == "message" and "\n" not in text[cuts[-1] : mark.start].strip()
+        if mark.start > cuts[-1] and not alone:
+            cuts.append(mark.start)
+        headed = mark.kind == "heading"
+    return list(pairwise([*cuts, len(text)])) if begin < len(text) else []
 
 
 def _blocks(text: str, section: Span) -> Iterator[Span]:

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retrieval.load import LOADERS, LoadError, Mark, Source, line_of, load, place, sniff, suffix_of
+from retrieval.load.code import CODE_SUFFIXES
 from retrieval.load.html import load_html
 from retrieval.load.markdown import front_matter_end, headings
 from retrieval.load.pdf import clean, load_pdf, spans
@@ -101,12 +102,24 @@ SAMPLES = {
     "text": CHINESE.encode(),
     "html": PAGE.encode(),
     "pdf": make_pdf(["Minutes of the meeting\nText.", "The second page"]),
+    "mail": f"From x Mon Mar  3 10:00:00 2025\nFrom: Anna <a@x.org>\nSubject: 会议\n\n{CHINESE}".encode(),
+    "calendar": b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Dinner\nDTSTART:20240312T180000\nEND:VEVENT\n",
+    "notebook": b'{"cells": [{"cell_type": "markdown", "source": ["# One\\n", "Text."]}]}',
+    "subtitles": "WEBVTT\n\n00:01.000 --> 00:02.000\n[00:01.00]今天下午三点\n".encode(),
+    "json": '{"name": "会议", "people": [{"name": "Anna", "age": 3}]}'.encode(),
+    "code": "x = 1  # 会议\n".encode(),
 }
 FORMAT_OF = {
     **dict.fromkeys([".md", ".markdown", ".mdx"], "markdown"),
     **dict.fromkeys(["", ".txt", ".text", ".log", ".rst", ".org"], "text"),
     **dict.fromkeys([".html", ".htm", ".xhtml"], "html"),
     ".pdf": "pdf",
+    **dict.fromkeys([".eml", ".emlx", ".mbox"], "mail"),
+    **dict.fromkeys([".ics", ".ical"], "calendar"),
+    ".ipynb": "notebook",
+    **dict.fromkeys([".srt", ".vtt", ".lrc"], "subtitles"),
+    **dict.fromkeys([".json", ".jsonl", ".ndjson", ".geojson", ".webmanifest"], "json"),
+    **dict.fromkeys(CODE_SUFFIXES, "code"),
 }
 
 
@@ -162,7 +175,10 @@ def test_contract(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert load(path) == (source, digest)
 
 
-@pytest.mark.parametrize("suffix", ["", ".md", ".html", ".pdf"])
+@pytest.mark.parametrize(
+    "suffix",
+    ["", ".md", ".html", ".pdf", ".eml", ".mbox", ".ics", ".ipynb", ".vtt", ".lrc", ".json", ".jsonl", ".c"],
+)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_bytes_load_or_are_refused(suffix: str, data: st.DataObject) -> None:

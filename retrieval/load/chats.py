@@ -96,7 +96,7 @@ def _shows(lines: list[str], pattern: re.Pattern[str], *, alone: bool) -> bool:
     said = {n for n, _ in found}
     answered = sum(n + 1 < len(head) and n + 1 not in said for n, _ in named)
     again = sum(count for count in names.values() if count > 1)
-    return answered >= 0.8 * len(named) and (again >= 0.5 * len(named) or len(named) == ENOUGH)
+    return answered >= 0.8 * len(named) and again >= 0.5 * len(named)
 
 
 def _match(pattern: re.Pattern[str], line: str) -> re.Match[str] | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from retrieval.load.draft import Draft, clean, some, tidy
-from retrieval.load.source import LoadError, Source, label_of
+from retrieval.load.source import LoadError, Source, label_of, name_of
 from retrieval.load.text import decode_declared
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _append(draft: Draft, message: Message, line: int | None, depth: int) -> _He
     if not shown.strip() and not parts.bodies:
         return head
     start = draft.add(shown.strip(), line)
-    label = head.subject or _short(head.who) or "message"
+    label = head.subject or name_of(head.who) or "message"
     level = min(depth, 5)
     before = len(draft.marks)
     if shown.strip():
@@ -241,10 +241,6 @@ def _iso(date: str) -> str:
         return f"{found[1]}-{int(found[2]):02d}-{int(found[3]):02d}" if found else ""
 
 
-def _short(who: str) -> str:
-    return who.partition("<")[0].strip() or who
-
-
 class _Parts:
     """What a message is made of: texts to show, messages within it, and files."""
 
@@ -335,6 +331,8 @@ def _write_body(draft: Draft, body: str, label: str, level: int, head: _Head, *,
             shown = attribution + "\n" + text_before if attribution else text_before
         else:
             shown = text[0]
+        if now >= 0:
+            draft.gap()
         start = draft.add(shown)
         if depth != now:
             if depth:
@@ -346,9 +344,9 @@ def _write_body(draft: Draft, body: str, label: str, level: int, head: _Head, *,
     if quoted:
         draft.gap()
         named = _HISTORY_FROM.search(quoted[:1500])
-        who = label_of(named[1].strip(" *")) if named else ""
+        who = label_of(re.sub(r"[\"*]", "", named[1])) if named else ""
         start = draft.add("\n".join(line.lstrip("> ") for line in quoted.split("\n")))
-        draft.mark(start, "message", _short(who) or "quoted", level + 1, who)
+        draft.mark(start, "message", name_of(who) or "quoted", level + 1, who)
 
 
 def _runs(body: str) -> Iterator[tuple[int, tuple[str, str]]]:

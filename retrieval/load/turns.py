@@ -44,6 +44,7 @@ _ROLES = re.compile(
     r"|[问答問]|(?:主持人|主持|嘉宾|嘉賓|记者|記者|发言人|發言人|说话人|說話人|观众|觀眾|听众|聽眾|提问者|提問者|学生|學生|老师|老師)\s?\w{0,2}",
     re.IGNORECASE,
 )
+_PARTICLES = frozenset("de da del der den di la le van von of the al bin ibn y e".split())
 _CJK = re.compile("[\u3400-\u9fff]")
 _FUNCTION = re.compile(
     "[的了是在和與与及或把被从從对對这這那哪什么為为]|如何|怎么|关于|關於|第[一二三四五六七八九十]"
@@ -106,7 +107,9 @@ def _name(raw: str) -> str:
         return name
     if _CJK.search(name):
         return name if len(_CJK.findall(name)) <= 8 and not _FUNCTION.search(name) else ""
-    return name if name[0].isupper() else ""
+    words = name.split()
+    named = words[0][0].isupper() and all(word[0].isupper() or word in _PARTICLES for word in words)
+    return name if named else ""
 
 
 def _looks_like_a_person(name: str) -> bool:
