@@ -138,6 +138,14 @@ def _all(entry: Component, key: str) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
+def _part(value: Any, name: str) -> Any:
+    """An attribute of a value, or None; a value that could not be parsed raises when it is asked."""
+    try:
+        return getattr(value, name, None)
+    except Exception:
+        return None
+
+
 def _text(entry: Component, key: str) -> str:
     return str(_all(entry, key)[0]).strip() if _all(entry, key) else ""
 
@@ -155,7 +163,7 @@ def _plain(about: str) -> str:
 
 
 def _person(address: Any) -> str:
-    parameters = getattr(address, "params", {})
+    parameters = _part(address, "params") or {}
     mail = re.sub(r"^mailto:", "", str(address), flags=re.IGNORECASE)
     name = label_of(str(parameters.get("CN", ""))).strip('"')
     return f"{name} <{mail}>" if name and name != mail and "@" in mail else name or mail
@@ -163,7 +171,7 @@ def _person(address: Any) -> str:
 
 def _value(entry: Component, key: str) -> date | None:
     found = _all(entry, key)
-    value = getattr(found[0], "dt", None) if found else None
+    value = _part(found[0], "dt") if found else None
     return value if isinstance(value, date) else None
 
 
@@ -186,7 +194,7 @@ def _shown(value: date, lang: str, zone: str = "") -> str:
 def _zone(entry: Component, key: str, value: date) -> str:
     if not isinstance(value, datetime):
         return ""
-    parameters = getattr(_all(entry, key)[0], "params", {})
+    parameters = _part(_all(entry, key)[0], "params") or {}
     named = str(parameters.get("TZID", "")).strip('"/')
     return named or ("UTC" if value.tzinfo else "")
 
@@ -194,7 +202,7 @@ def _zone(entry: Component, key: str, value: date) -> str:
 def _end(entry: Component, lang: str) -> str:
     """The end; for days without hours the last day, which the format does not count in."""
     start, end = _value(entry, "DTSTART"), _value(entry, "DTEND")
-    duration = getattr(_all(entry, "DURATION")[0], "dt", None) if _all(entry, "DURATION") else None
+    duration = _part(_all(entry, "DURATION")[0], "dt") if _all(entry, "DURATION") else None
     try:
         if end is None and start and isinstance(duration, timedelta):
             end = start + duration

@@ -20,7 +20,7 @@ MARKS = 20_000
 LINE_CHARS = 400  # a definition does not stand on a longer line
 
 _NAME = r"[A-Za-z_$][\w$]*"
-_C_TYPES = r"(?:[\w:<>,*&\[\]~]+[ \t*&]+)+"
+_C_TYPES = r"(?:[\w:<>,\[\]~]+[ \t*&]+){1,6}"
 _CONTROL = r"(?!(?:if|for|while|switch|return|else|catch|do|case|new|throw|delete|using|sizeof|await|yield|assert|typedef)\b)"
 _C_LIKE = (
     r"(?:(?:public|private|protected|internal|static|abstract|final|sealed|partial|export|default|data|open|inline"

@@ -183,7 +183,7 @@ def _people(message: Message, name: str) -> str:
     from email.utils import getaddresses
 
     try:
-        pairs = getaddresses(_raw(message, name)[:5])
+        pairs = getaddresses([one[:20_000] for one in _raw(message, name)[:5]])
     except (ValueError, TypeError, IndexError, AttributeError):
         pairs = []
     if not any(address for _, address in pairs):
