@@ -187,7 +187,7 @@ def test_transcripts(text: str, people: list[str], name: str) -> None:
 
 @pytest.mark.parametrize(
     "label",
-    ["{}:", "{}：", "**{}**:", "**{}:**", "[00:01:02] {}:", "{} (10:23):", "{}（清华大学）：", "- {}:"],
+    ["{}:", "{}：", "**{}**:", "**{}:**", "[00:01:02] {}:", "{} (10:23):", "{}（清华大学）："],
 )
 @pytest.mark.parametrize(
     "names", [("Anna", "Bob"), ("张三", "李四"), ("Speaker 1", "Speaker 2"), ("问", "答")]
@@ -204,6 +204,8 @@ def test_labels(label: str, names: tuple[str, str]) -> None:
         "时间：星期五\n地点：二楼\n参加者：张三\n\n时间：星期六\n地点：三楼\n",
         "Note: one.\nNote: two.\nWarning: three.\nWarning: four.\n",
         "He said this: a.\nThen that: b.\n" * 4,
+        "- Good: one.\n- Bad: two.\n" * 4,
+        "原因 1：一。\n原因 2：二。\n" * 4,
         "http://x.org\nhttp://y.org\n" * 4,
         "# Anna\n\nA text with one Anna: and one Bob: in it.\n",
     ],

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 from retrieval.load.source import Mark, label_of
 
+Span = tuple[int, int]
+
 TURNS = 4  # fewer are no transcript
 SPEAKERS = 60
 LEVEL = 6  # deeper than a heading can be but the last
@@ -20,7 +22,7 @@ LEVEL = 6  # deeper than a heading can be but the last
 _TIME = r"[\[(（]?\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,3})?[\])）]?"
 _LETTER = r"[^\W\d_]"
 _LABEL = re.compile(
-    rf"^[ \t]*(?:[-*•][ \t]+)?(?:\*\*|__)?(?:{_TIME}[ \t]*(?:[-–—][ \t]*)?)?(?:\*\*|__)?"
+    rf"^[ \t]*(?P<item>[-*•][ \t]+)?(?:\*\*|__)?(?:{_TIME}[ \t]*(?:[-–—][ \t]*)?)?(?:\*\*|__)?"
     rf"(?P<name>{_LETTER}[\w.'’·&-]*(?:[ ][\w.'’·&-]+){{0,3}})(?:\*\*|__)?[ \t]*"
     rf"(?:[(（][^()（）\n:：]{{1,20}}[)）][ \t]*)?(?:{_TIME})?(?:\*\*|__)?[ \t]*[:：](?:\*\*|__)?(?!//)(?=\s|[^\s\d/]|\d)",
     re.MULTILINE,
@@ -44,51 +46,67 @@ _ROLES = re.compile(
     r"|[问答問]|(?:主持人|主持|嘉宾|嘉賓|记者|記者|发言人|發言人|说话人|說話人|观众|觀眾|听众|聽眾|提问者|提問者|学生|學生|老师|老師)\s?\w{0,2}",
     re.IGNORECASE,
 )
+_SENTENCE = re.compile(r"[.?!。？！…][\"'”’」』)）]*$")
 _PARTICLES = frozenset("de da del der den di la le van von of the al bin ibn y e".split())
+# Common surnames, and what familiar names begin with.
+_SURNAMES = frozenset(
+    "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何林罗羅郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹彭曾萧肖田董袁潘于蒋蔣蔡余杜叶葉程苏蘇魏吕呂"
+    "丁任沈姚卢盧姜崔钟鍾谭譚陆陸汪范金石廖贾賈夏韦韋付方白邹鄒孟熊秦邱江尹薛闫段雷侯龙龍史陶黎贺賀顾顧毛郝龚龔邵万萬钱錢严嚴覃武戴莫孔向汤湯"
+    "欧歐司小阿老大"
+)
 _CJK = re.compile("[\u3400-\u9fff]")
 _FUNCTION = re.compile(
     "[的了是在和與与及或把被从從对對这這那哪什么為为]|如何|怎么|关于|關於|第[一二三四五六七八九十]"
 )
 
 
-def turns(text: str, begin: int = 0, skipped: Sequence[tuple[int, int]] = ()) -> tuple[Mark, ...]:
+def turns(text: str, begin: int = 0, skipped: Sequence[Span] = ()) -> tuple[Mark, ...]:
     """A message mark for each turn of a transcript, in order; none where the text is no transcript.
 
     `begin`: where the text proper begins; `skipped`: spans in which no label counts, such as code.
     """
+    bare = _blanked(text, skipped)
     found = [
         (match.start() + len(match[0]) - len(match[0].lstrip()), match.end(), _name(match["name"]))
-        for match in _LABEL.finditer(text, begin)
-        if not any(start <= match.start() < end for start, end in skipped)
+        for match in _LABEL.finditer(bare, begin)
+        if not match["item"] or _CJK.search(match["name"])  # "- Anna: ..." is as likely a task of hers
     ]
     found = [one for one in found if one[2]]
     counts = Counter(name for _, _, name in found)
-    again = {name for name, count in counts.items() if count > 1}
-    people = {name for name in counts if name in again or _looks_like_a_person(name)}
-    kept = [one for one in found if one[2] in people]
-    if not _regular(text, kept, counts, again):
+    kept = [one for one in found if counts[one[2]] > 1 or _looks_like_a_person(one[2])]
+    if not _regular([name for _, _, name in kept], counts) or not _spoken(bare, kept):
         return ()
     return tuple(Mark(start, "message", name, LEVEL, name) for start, _, name in kept)
 
 
-def _regular(text: str, kept: list[tuple[int, int, str]], counts: Counter[str], again: set[str]) -> bool:
-    names = [name for _, _, name in kept]
-    if len(names) < TURNS or not 2 <= len(set(names)) <= SPEAKERS or len(again) < 1:
+def _blanked(text: str, skipped: Sequence[Span]) -> str:
+    """`text` with spaces in place of what is skipped, so that offsets stay."""
+    parts, at = [], 0
+    for start, end in skipped:
+        parts += [text[at:start], "\n" * (end > start), " " * (end - start - 1)]
+        at = max(at, end)
+    return "".join([*parts, text[at:]])
+
+
+def _regular(names: list[str], counts: Counter[str]) -> bool:
+    """Whether there are several turns of several speakers, most of whom come again."""
+    if len(names) < TURNS or not 2 <= len(set(names)) <= SPEAKERS or _is_form(names):
         return False
-    # Most labels of a transcript come again; those of a form come once.
-    if sum(counts[name] for name in again) < 0.6 * len(names) or _is_form(names):
+    chinese = [name for name in set(names) if _CJK.search(name)]
+    if sum(name[0] in _SURNAMES or bool(_ROLES.fullmatch(name)) for name in chinese) < 0.5 * len(chinese):
         return False
-    before = text[: kept[0][0]]
-    spoken = [
-        text[end : kept[n + 1][0] if n + 1 < len(kept) else len(text)] for n, (_, end, _) in enumerate(kept)
-    ]
-    if len(before) > 2 * sum(map(len, spoken)):
-        return False
-    sentences = sum(
-        bool(re.search(r"[.?!。？！…][\"'”’」』)）]*\s*$", one[:20_000])) or len(one) > 60 for one in spoken
-    )
+    return sum(counts[name] > 1 for name in names) >= 0.6 * len(names)
+
+
+def _spoken(text: str, kept: list[tuple[int, int, str]]) -> bool:
+    """Whether what stands between the labels reads like speech, and makes up the text."""
+    stops = [*(start for start, _, _ in kept[1:]), len(text)]
+    beside = sum(text[end : end + 80].partition("\n")[0].strip() != "" for _, end, _ in kept)
+    said = [text[end:stop].strip() for (_, end, _), stop in zip(kept, stops, strict=True)]
+    sentences = sum(bool(_SENTENCE.search(one[-20:])) or len(one) > 60 for one in said)
     lines = text.count("\n", kept[0][0]) + 1
-    return sentences >= 0.4 * len(spoken) and lines <= 40 * len(spoken)
+    most = 2 * sum(map(len, said)) >= kept[0][0]
+    return most and beside >= 0.7 * len(kept) and sentences >= 0.4 * len(said) and lines <= 40 * len(said)
 
 
 def _is_form(names: list[str]) -> bool:
@@ -106,7 +124,8 @@ def _name(raw: str) -> str:
     if _ROLES.fullmatch(name):
         return name
     if _CJK.search(name):
-        return name if len(_CJK.findall(name)) <= 8 and not _FUNCTION.search(name) else ""
+        long = len(_CJK.findall(name)) > 8 or re.search(r"\d", name)
+        return "" if long or _FUNCTION.search(name) else name
     words = name.split()
     named = words[0][0].isupper() and all(word[0].isupper() or word in _PARTICLES for word in words)
     return name if named else ""
