@@ -142,6 +142,12 @@ def test_exported_json(value: Any) -> None:
     assert source.text == "2024-03-12\n[18:05] Anna: See x.org\n[18:06] 张三: 好的。"
 
 
+def test_conversations_without_times() -> None:
+    talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "你好。"}]
+    for value in (talk, {"messages": talk}, [{"messages": talk}]):
+        assert read(value, "x.json").text == "user: Hi\nassistant: 你好。"
+
+
 def test_messages_on_lines() -> None:
     lines = "\n".join(json.dumps(one) for one in SLACK)
     assert read(lines, "x.jsonl").text == read(SLACK, "x.json").text

@@ -107,6 +107,11 @@ def test_rules_in_words(rule: str, en: str, zh: str) -> None:
         assert told in read(text, "x.ics").text.split("\n")
 
 
+def test_labels_follow_the_script() -> None:
+    text = "BEGIN:VEVENT\nSUMMARY:週會\nDTSTART:20240312T180000\nRRULE:FREQ=MONTHLY;INTERVAL=2\nEND:VEVENT\n"
+    assert read(text, "x.ics").text == "週會\n開始：2024-03-12 星期二 18:00\n重複：每2個月"
+
+
 def test_no_events() -> None:
     with pytest.raises(LoadError, match="no events"):
         read("BEGIN:VCALENDAR\nEND:VCALENDAR\n", "x.ics")

@@ -27,6 +27,12 @@ _ENTRY = re.compile(r"^BEGIN:(VEVENT|VTODO|VJOURNAL)[ \t]*$", re.MULTILINE | re.
 _NAME = re.compile(r"^(?:X-WR-CALNAME|NAME)(?:;[^:\n]*)?:(.+(?:\n[ \t].*)*)", re.MULTILINE | re.IGNORECASE)
 _CJK = re.compile(r"[\u4e00-\u9fff]")
 
+# Characters that simplified Chinese does not use, and what the labels look like beside them.
+_TRADITIONAL = re.compile(
+    "[會議時間點開書師學這個們對來說後見電話國東車門問題過還週結組參與訂約醫診機場預總經業務產長員節圖飯課]"
+)
+_AS_TRADITIONAL = str.maketrans("开结复组织参态链个时", "開結複組織參態鏈個時")
+
 _WEEKDAYS = {
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     "zh": ("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"),
@@ -111,6 +117,8 @@ def _write(draft: Draft, entry: Component, line: int) -> None:
     shown = [f"{name}{words['colon']}{value}" for name, value in fields]
     if not label and not shown:
         return
+    if lang == "zh" and _TRADITIONAL.search(summary + about + place):
+        shown = [line.translate(_AS_TRADITIONAL) for line in shown]
     draft.gap()
     start = draft.add("\n".join([label_of(summary), *shown]) if summary else "\n".join(shown), line)
     draft.mark(start, "heading", label or shown[0], 1)

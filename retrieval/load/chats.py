@@ -43,7 +43,7 @@ _LEVELS = frozenset("info error warn warning debug trace fatal critical notice".
 _NO_NAME = re.compile(r"[。！？，；!?;,]|\.$|[:：=]")
 _QQ_NUMBER = re.compile(r"\s*[(（<][\w.@-]{4,40}[)）>]$")
 _NOT_SAID = re.compile(
-    r"\u200e?(?:<[^<>]*(?:omitted|attached|忽略|省略)[^<>]*>|(?:image|video|audio|sticker|GIF|document|Contact card) omitted"
+    r"\u200e?(?:(?:图片|圖片|视频|影片|音频|語音|贴图|貼圖|文件)已(?:忽略|略過|省略)|<[^<>]*(?:omitted|attached|忽略|省略)[^<>]*>|(?:image|video|audio|sticker|GIF|document|Contact card) omitted"
     r"|\[(?:图片|圖片|表情|动画表情|視頻|视频|语音|語音|文件|貼圖|贴图|photo|sticker|file)\]|This message was deleted\.?|You deleted this message\.?|\u200e?已刪除|此消息已删除)$",
     re.IGNORECASE,
 )
@@ -225,13 +225,19 @@ def chats_of_json(value: Any) -> Iterator[tuple[str, list[Message]]]:
             if isinstance(one, dict) and isinstance(one.get("messages"), list):
                 yield from _chat(_name_of(one), one["messages"])
     elif isinstance(value, list):
-        yield from _chat("", value)
+        nested = [one for one in value if isinstance(one, dict) and isinstance(one.get("messages"), list)]
+        if nested and len(nested) == len(value):
+            for one in nested:
+                yield from _chat(_name_of(one), one["messages"])
+        else:
+            yield from _chat("", value)
 
 
 def _chat(name: str, items: list[Any]) -> Iterator[tuple[str, list[Message]]]:
     """A chat, if most of `items` are messages."""
     some = [one for one in items[:200] if isinstance(one, dict)]
-    told = [one for one in some if _who(one) and _time(one) and _said(one) is not None]
+    timed = [one for one in some if _time(one) or isinstance(one.get("role"), str)]
+    told = [one for one in timed if _who(one) and _said(one) is not None]
     if not told or len(told) < 0.5 * len(some) or len(some) < 0.9 * len(items[:200]):
         return
     people = _people(items)

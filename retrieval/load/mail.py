@@ -327,7 +327,7 @@ def _write_body(draft: Draft, body: str, label: str, level: int, head: _Head, *,
     for depth, text in _runs(own):
         if depth > 0 and now < depth:
             text_before, attribution = text
-            known[depth] = _quoted_name(attribution) or ("" if now >= 0 else known.get(depth, ""))
+            known[depth] = _quoted_name(attribution) or known.get(depth, "")
             shown = attribution + "\n" + text_before if attribution else text_before
         else:
             shown = text[0]

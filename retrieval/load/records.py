@@ -204,7 +204,8 @@ def _write_list(draft: Draft, value: list[Any], keys: tuple[str, ...], level: in
             _write(draft, told, keys, level + 1, line, record=False)
         elif isinstance(inner, dict):
             draft.gap()
-            _write(draft, inner, (), level + 1, line, record=True)
+            # Deep in an object the last key says what its records are; a list of records says it itself.
+            _write(draft, inner, keys[-1:] if len(keys) > 1 else (), level + 1, line, record=True)
             draft.gap()
         else:
             _write(draft, inner, keys, level + isinstance(inner, list), line, record=False)
