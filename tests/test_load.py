@@ -9,6 +9,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -305,6 +306,22 @@ def test_place() -> None:
     assert place(marks, 10**9) == ("D", None)
     pages = (Mark(0, "page", "1", 0), Mark(4, "heading", "H", 2), Mark(9, "page", "3", 0))
     assert [place(pages, at) for at in (0, 5, 9)] == [("", 1), ("H", 1), ("H", 3)]
+
+
+def test_place_of_a_message() -> None:
+    letter = Mark(0, "message", "会议", 1, "Anna Lind <a@x.org>", "2025-03-02T10:00:00+08:00")
+    quoted = Mark(5, "message", "b@x.org", 2, "<b@x.org>")
+    marks = (letter, quoted, replace(letter, start=9), Mark(12, "heading", "plan.md", 2))
+    own = "会议 — Anna Lind, 2025-03-02"
+    expected = [own, f"{own} > b@x.org", own, f"{own} > plan.md"]
+    assert [place(marks, at)[0] for at in (1, 5, 10, 20)] == expected
+    talk = (
+        Mark(0, "heading", "T", 1),
+        Mark(2, "message", "张三", 6, "张三"),
+        Mark(4, "message", "00:12:31", 6),
+    )
+    assert [place(talk, at)[0] for at in (1, 3, 5)] == ["T", "T > 张三", "T > 00:12:31"]
+    assert place((Mark(0, "message", "?", 6, "", "2025-03-02"),), 0)[0] == "? — 2025-03-02"
 
 
 @given(st.lists(st.sampled_from(["# a", "## b", "### c", "text", "", "```", "---", "中文"])))

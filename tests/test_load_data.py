@@ -117,6 +117,23 @@ def test_no_events() -> None:
         read("BEGIN:VCALENDAR\nEND:VCALENDAR\n", "x.ics")
 
 
+PROPERTIES = st.sampled_from(
+    ["SUMMARY:会议\n", "DTSTART:2024", "DTSTART:20240312T180000\n", "DTEND;VALUE=DATE:20240101\n", "DURATION:PT99999999H\n", "DURATION:x\n",
+     "RRULE:FREQ=WEEKLY;BYDAY=99XX\n", "RRULE:FREQ=\n", "RRULE:UNTIL=20240101;FREQ=DAILY\n", "ATTENDEE;CN=\"a\n", "ATTENDEE:mailto:\n", ";", ":", "=", " x\n", "\n",
+     "BEGIN:VALARM\n", "END:VALARM\n", "END:VEVENT\n", "BEGIN:VTODO\n", "DESCRIPTION:<p>x\n", "DTSTART;TZID=Nowhere/At All:20240312T180000\n", "DTSTART:00010101T000000Z\nDTEND;VALUE=DATE:00010101\n"]
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(PROPERTIES, max_size=12).map("".join))
+def test_any_calendar_loads_or_is_refused(text: str) -> None:
+    try:
+        source = read(f"BEGIN:VEVENT\n{text}END:VEVENT\n", "x.ics")
+    except LoadError:
+        return
+    assert all(0 <= mark.start < len(source.text) and mark.label for mark in source.marks)
+
+
 # Notebooks
 
 

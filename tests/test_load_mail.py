@@ -169,6 +169,14 @@ def test_history_below_a_reply(history: str) -> None:
     assert said_by(source, "The old words") == "Bob Li"
 
 
+def test_html_has_no_signs_of_quoting() -> None:
+    page = "<p>I agree.</p><p>On Sun, 2 Mar 2025, Bob Li &lt;b@x.org&gt; wrote:</p><blockquote>Old words.</blockquote>"
+    source = mail(f"From: a@x.org\nSubject: S\nContent-Type: text/html\n\n{page}")
+    assert said_by(source, "I agree") == "S — a@x.org" and said_by(source, "Old words") == "Bob Li"
+    source = mail("From: a@x.org\nSubject: S\n\nAs Bob wrote:\n\nIt is so.\n")
+    assert len(source.marks) == 1
+
+
 def test_mailbox() -> None:
     data = f"From a Mon Mar  3 10:00:00 2025\n{PLAIN}>From here on it is easy.\n\nFrom b Mon Mar  3\nFrom: Bob <b@x.org>\nSubject: Re: Dinner\n\nYes.\n"
     source = load_mbox(data.encode(), Path("box.mbox"))
@@ -176,6 +184,22 @@ def test_mailbox() -> None:
     assert "\nFrom here on it is easy." in source.text and source.title == "box"
     assert [chunk.who for chunk in split(source)] == [("Lind, Anna <anna@example.org>",), ("Bob <b@x.org>",)]
     assert source.lines and [line for _, line in source.lines] == [2, 13]
+
+
+def test_the_senders_words_after_a_part_that_ends_in_a_quotation() -> None:
+    message = EmailMessage()
+    message["From"], message["Subject"] = "Anna <a@x.org>", "S"
+    message.set_content("One.\n\nBob wrote:\n> Two.\n")
+    message.make_mixed()
+    more = EmailMessage()
+    more.set_content("Three.\nFrom here on:\nX: all is mine.")
+    message.attach(more)
+    source = mail(message.as_bytes())
+    assert (
+        said_by(source, "Two") == "Bob" and said_by(source, "Three") == said_by(source, "mine") == "S — Anna"
+    )
+    box = load_mbox(b"From a Mon\n" + message.as_bytes(), Path("b.mbox"))
+    assert box.text == source.text
 
 
 def test_a_long_mailbox_takes_no_long_time() -> None:

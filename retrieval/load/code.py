@@ -81,7 +81,7 @@ _LANGUAGES: dict[str, tuple[str, ...]] = {
     "jl": (r"(?P<kind>function|macro|(?:mutable[ \t]+)?struct|module)[ \t]+(?P<name>[\w.!]+)",),
     "lua": (r"(?:local[ \t]+)?(?P<kind>function)[ \t]+(?P<name>[\w.:]+)",),
     "pl pm": (r"(?P<kind>sub|package)[ \t]+(?P<name>[\w:]+)",),
-    "toml ini cfg conf properties env editorconfig": _SECTIONS,
+    "toml ini cfg conf properties editorconfig": _SECTIONS,
     "yaml yml": _KEYS,
     "css scss less": _STYLES,
     "ex exs": (r"(?P<kind>defmodule|defmacrop?|defp?|defprotocol|defimpl)[ \t]+(?P<name>[\w.?!]+)",),
@@ -100,7 +100,7 @@ _LANGUAGES: dict[str, tuple[str, ...]] = {
     "vim diff patch": (),
 }  # fmt: skip
 _FLAT = frozenset(
-    "toml ini cfg conf properties env editorconfig yaml yml mk sql bib css".split()
+    "toml ini cfg conf properties editorconfig yaml yml mk sql bib css".split()
 )  # only at the margin
 _NAMES = {
     "makefile": ".mk",

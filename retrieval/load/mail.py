@@ -31,7 +31,7 @@ _KNOWN = rb"from|to|cc|date|subject|received|message-id|return-path|mime-version
 _FIELD = rb"[!-9;-~]{1,70}:[^\n]*\n(?:[ \t][^\n]*\n)*"
 _HEAD = re.compile(rb"(?:\xef\xbb\xbf)?((?:" + _FIELD + rb"){2,}?)(?=\r?\n|\Z|[^!-9;-~])")
 _KNOWN_FIELD = re.compile(rb"^(" + _KNOWN + rb")\s*:", re.IGNORECASE | re.MULTILINE)
-_FROM = re.compile(rb"(?:\A|(?<=\n))From [^\n]*\n(?=[!-9;-~]{1,70}:)")
+_FROM = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n(?=[!-9;-~]{1,70}:)")
 _ESCAPED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _APPLE = re.compile(rb"\d{1,12}[ \t]*\r?\n")
 _NOT_READ = frozenset({".eml", ".emlx", ".mbox", ".zip", ".gz", ".tar", ".tgz", ".bz2", ".xz", ".7z", ".rar"})
@@ -44,6 +44,10 @@ _WROTE = (
     re.compile(
         rf"(?P<name>[^\s,，:：<>\d][^,，:：<>\d\n]{{0,40}}?)\s*{_ADDRESS}\s*(?:写道|寫道|[於于在].{{6,50}}[写寫]道)\s*[:：]$"
     ),
+)
+_ATTRIBUTION = re.compile(
+    r"^(?![ \t]*>).{0,250}(?:wrote|writes|a écrit|写道|寫道|(?:schrieb|escribió) .{2,80})[ \t]*[:：][ \t]*$",
+    re.MULTILINE,
 )
 # From here on, all of the part is another message, quoted as a whole.
 _HISTORY = re.compile(
@@ -145,7 +149,8 @@ def _append(draft: Draft, message: Message, line: int | None, depth: int) -> _He
         draft.mark(start, "message", label, level, head.who, head.when)
     for body in parts.bodies:
         draft.gap()
-        _write_body(draft, body, label, level, head, marked=len(draft.marks) > before)
+        marked = len(draft.marks) > before and draft.marks[-1].level == level
+        _write_body(draft, body, label, level, head, marked=marked)
     for inner in parts.messages:
         if depth >= DEEPEST:
             draft.notes.append("messages within messages were left out below a depth of 5")
@@ -320,33 +325,49 @@ def _text_of(part: Message, kind: str) -> str:
 
 def _write_body(draft: Draft, body: str, label: str, level: int, head: _Head, *, marked: bool) -> None:
     """Append a body, with a mark wherever it turns from the sender's words to quoted ones or back."""
-    history = _HISTORY.search(body)
-    own, quoted = (body[: history.start()], body[history.start() :]) if history else (body, "")
+    end = _history(body)
     now = 0 if marked else -1
     known: dict[int, str] = {}  # who is quoted at each depth
-    for depth, text in _runs(own):
-        if depth > 0 and now < depth:
-            text_before, attribution = text
-            known[depth] = _quoted_name(attribution) or known.get(depth, "")
-            shown = attribution + "\n" + text_before if attribution else text_before
-        else:
-            shown = text[0]
+    for depth, (text, attribution) in _runs(body[:end]):
+        if attribution:
+            known[depth] = _quoted_name(attribution)
         if now >= 0:
             draft.gap()
-        start = draft.add(shown)
+        start = draft.add(f"{attribution}\n{text}" if attribution else text)
         if depth != now:
-            if depth:
-                who = known.get(depth, "")
-                draft.mark(start, "message", who or "quoted", level + depth, who)
-            else:
-                draft.mark(start, "message", label, level, head.who, head.when)
+            who = known.get(depth, "") if depth else head.who
+            own = (label, level, who, head.when)
+            draft.mark(start, "message", *(own if not depth else (who or "quoted", level + depth, who)))
         now = depth
+    quoted = body[end:]
     if quoted:
         draft.gap()
-        named = _HISTORY_FROM.search(quoted[:1500])
-        who = label_of(re.sub(r"[\"*]", "", named[1])) if named else ""
+        who = _history_name(quoted)
         start = draft.add("\n".join(line.lstrip("> ") for line in quoted.split("\n")))
         draft.mark(start, "message", name_of(who) or "quoted", level + 1, who)
+
+
+def _history(body: str) -> int:
+    """Where a body turns into an earlier message that is quoted to its end; its length where it does not.
+
+    That is at a line such as "-----Original Message-----", or at an attribution with a day or an address
+    and no > signs after it, as in HTML.
+    """
+    found = _HISTORY.search(body)
+    end = found.start() if found else len(body)
+    for line in _ATTRIBUTION.finditer(body, 0, end):
+        after = body[line.end() :].lstrip()[:1]
+        if after and after != ">" and re.search(r"\d|@", line[0]) and _quoted_name(line[0]):
+            return line.start()
+    return end
+
+
+def _history_name(quoted: str) -> str:
+    head = quoted[:1500]
+    if named := _HISTORY_FROM.search(head):
+        return label_of(re.sub(r"[\"*]", "", named[1]))
+    first = _ATTRIBUTION.match(head)
+    return _quoted_name(first[0]) if first else ""
 
 
 def _runs(body: str) -> Iterator[tuple[int, tuple[str, str]]]:
