@@ -25,7 +25,7 @@ _CONTROL = r"(?!(?:if|for|while|switch|return|else|catch|do|case|new|throw|delet
 _C_LIKE = (
     r"(?:(?:public|private|protected|internal|static|abstract|final|sealed|partial|export|default|data|open|inline"
     r"|typedef|unsafe|readonly|pub(?:\([^)]*\))?)[ \t]+)*"
-    r"(?P<kind>class|struct|interface|enum(?: class)?|union|namespace|record|trait|object|protocol|extension|module)[ \t]+(?P<name>[\w.:$<>]+)(?=[^;]*$|[^;]*\{)"
+    r"(?P<kind>class|struct|interface|enum(?: class)?|union|namespace|record|trait|object|protocol|extension|module)[ \t]+(?P<name>[\w.:$]+)(?=[^;]*$|[^;]*\{)"
 )
 _C_FUNCTION = rf"{_CONTROL}(?P<kind>){_C_TYPES}(?P<name>[\w:~]+(?:operator[^(\s]+)?)[ \t]*\([^;]*$"
 _MACRO = r"#[ \t]*(?P<kind>define)[ \t]+(?P<name>\w+)\("
