@@ -220,6 +220,18 @@ def test_what_is_no_transcript(text: str) -> None:
     assert turns(text) == ()
 
 
+def test_a_speaker_who_speaks_once() -> None:
+    text = "Place: Bath\n\nAnna: One.\nBob: Two.\nAnna: Three.\nCarol: Four.\nBob: Five.\n"
+    assert [mark.who for mark in turns(text)] == ["Anna", "Bob", "Anna", "Carol", "Bob"]
+
+
+@pytest.mark.parametrize("label", ["{}  0:03", "{} 00:00:03", "{}:", "{}："])
+@pytest.mark.parametrize("names", [("Anna Lind", "Bob"), ("张三", "李四"), ("说话人 1", "说话人 2")])
+def test_labels_above_the_words(label: str, names: tuple[str, str]) -> None:
+    text = "".join(f"{label.format(names[n % 2])}\nWe said this.\n\n" for n in range(6))
+    assert [mark.who for mark in turns(text)] == list(names) * 3
+
+
 def test_turns_under_headings() -> None:
     source = read(f"---\nA: b\n---\n# Talk\n\n{ZH}\n```\nAnna: x\n```\n## End\n\nText.\n", "x.md")
     assert place(source.marks, source.text.index("后来呢"))[0] == "Talk > 张三"

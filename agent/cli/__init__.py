@@ -207,7 +207,7 @@ def add(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders with all below them.")],
     json: Json = False,
 ) -> None:
-    """Add files to the library: notes, web pages, PDF, mail, chats, code and more. Unchanged files are skipped.
+    """Add files to the library: notes, web pages, PDF, mail, chats, code, ... Unchanged files are skipped.
 
     Example: agent add notes/ paper.pdf
     """

@@ -242,13 +242,18 @@ def _chat(name: str, items: list[Any]) -> Iterator[tuple[str, list[Message]]]:
         return
     people = _people(items)
     messages = [
-        Message(people.get(_who(one), _who(one)), _time(one), _said(one) or "", None)
+        Message(people.get(_who(one), _who(one)), _time(one), _naming(_said(one) or "", people), None)
         for one in items
         if isinstance(one, dict)
     ]
     if messages and messages[0].when > messages[-1].when:  # the latest first, as some programs write it
         messages.reverse()
     yield name, messages
+
+
+def _naming(text: str, people: dict[str, str]) -> str:
+    """Slack's "<@U1>" as "@Anna", where it is known who that is."""
+    return re.sub(r"<@(\w{2,20})>", lambda match: f"@{people.get(match[1], match[1])}", text)
 
 
 def _name_of(chat: dict[str, Any]) -> str:

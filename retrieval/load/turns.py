@@ -35,6 +35,7 @@ _NO_SPEAKER = frozenset(
     default name address phone email tel fax place location where when what who why how price type size color colour
     description details instructions ingredients directions total amount id key value category categories todo done
     error debug trace fatal http https file path return returns args arguments parameters param raises yields attachments
+    present absent attendees apologies agenda minutes decision decisions action actions result
     pros cons hint answerable monday tuesday wednesday thursday friday saturday sunday start end due with
     注 注意 日期 时间 時間 来源 來源 标题 標題 作者 摘要 说明 說明 例如 比如 备注 備註 提示 警告 地址 电话 電話 其中 总结 總結
     内容 內容 地点 地點 主题 主題 姓名 名称 名稱 类型 類型 价格 價格 数量 數量 编号 編號 结论 結論 目的 方法 结果 結果 背景 参加者 出席 缺席
@@ -46,6 +47,12 @@ _ROLES = re.compile(
     r"|[问答問]|(?:主持人|主持|嘉宾|嘉賓|记者|記者|发言人|發言人|说话人|說話人|观众|觀眾|听众|聽眾|提问者|提問者|学生|學生|老师|老師)\s?\w{0,2}",
     re.IGNORECASE,
 )
+# "Anna Lind  0:03" alone on its line, as programs write it that put speech into text.
+_TIMED = re.compile(
+    rf"^[ \t]*(?P<item>)(?P<name>{_LETTER}[\w.'’·&-]*(?:[ ][\w.'’·&-]+){{0,3}}?)[ \t]+{_TIME}[ \t]*$",
+    re.MULTILINE,
+)
+_BESIDE = re.compile(r"[ \t]*\n?[ \t]*\S")  # words beside the label, or on the line below it
 _SENTENCE = re.compile(r"[.?!。？！…][\"'”’」』)）]*$")
 _PARTICLES = frozenset("de da del der den di la le van von of the al bin ibn y e".split())
 # Common surnames, and what familiar names begin with.
@@ -68,15 +75,27 @@ def turns(text: str, begin: int = 0, skipped: Sequence[Span] = ()) -> tuple[Mark
     bare = _blanked(text, skipped)
     found = [
         (match.start() + len(match[0]) - len(match[0].lstrip()), match.end(), _name(match["name"]))
-        for match in _LABEL.finditer(bare, begin)
+        for pattern in (_LABEL, _TIMED)
+        for match in pattern.finditer(bare, begin)
         if not match["item"] or _CJK.search(match["name"])  # "- Anna: ..." is as likely a task of hers
     ]
-    found = [one for one in found if one[2]]
+    found = sorted(one for one in found if one[2])
     counts = Counter(name for _, _, name in found)
     kept = [one for one in found if counts[one[2]] > 1 or _looks_like_a_person(one[2])]
+    people = {(start, name) for start, _, name in kept}
     if not _regular([name for _, _, name in kept], counts) or not _spoken(bare, kept):
         return ()
-    return tuple(Mark(start, "message", name, LEVEL, name) for start, _, name in kept)
+    # In a transcript a label that comes once is a speaker too: better so than his words under another's name.
+    said = [
+        (start, name)
+        for start, _, name in found
+        if (start, name) in people or (start > kept[0][0] and _is_brief(name))
+    ]
+    return tuple(Mark(start, "message", name, LEVEL, name) for start, name in said)
+
+
+def _is_brief(name: str) -> bool:
+    return len(name) <= 4 if _CJK.search(name) else len(name.split()) <= 3
 
 
 def _blanked(text: str, skipped: Sequence[Span]) -> str:
@@ -101,7 +120,7 @@ def _regular(names: list[str], counts: Counter[str]) -> bool:
 def _spoken(text: str, kept: list[tuple[int, int, str]]) -> bool:
     """Whether what stands between the labels reads like speech, and makes up the text."""
     stops = [*(start for start, _, _ in kept[1:]), len(text)]
-    beside = sum(text[end : end + 80].partition("\n")[0].strip() != "" for _, end, _ in kept)
+    beside = sum(bool(_BESIDE.match(text, end)) for _, end, _ in kept)
     said = [text[end:stop].strip() for (_, end, _), stop in zip(kept, stops, strict=True)]
     sentences = sum(bool(_SENTENCE.search(one[-20:])) or len(one) > 60 for one in said)
     lines = text.count("\n", kept[0][0]) + 1
