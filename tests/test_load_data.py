@@ -360,7 +360,7 @@ def test_long_lines_of_code_take_no_long_time(piece: str) -> None:
 
 def test_markdown_metadata() -> None:
     text = (
-        "---\ntitle: 计划\ndate: 2024-3-12T10:00:00\ntags: [project/x, '想法']\n---\n# See [[other note|the note]] #plan\n\n"
+        "---\ntitle: 计划\ndate: 2024-3-12T10:00:00\ntags: [project/x, '想法']\n---\n# See [[other note|the note]] #plan { #anchor }\n\n"
         "Text #urgent, not#this, [a](b#c), `#no`, #12 and #ffe0aa。\n\n```\n#code\n```\n（#中文标签）\n"
     )
     source = read(text, "x.md")

@@ -70,7 +70,7 @@ def tags(text: str, end: int) -> tuple[str, ...]:
     for _, line in _prose(text, end):
         if "#" in line:
             # A number is an issue, and #fff a colour.
-            bare = re.sub(r"`[^`]*`|\]\([^)]*\)", " ", line)
+            bare = re.sub(r"`[^`]*`|\]\([^)]*\)|\{[^{}]*\}", " ", line)
             found += [m["tag"].strip("/-") for m in _TAG.finditer(bare) if not _COLOUR.fullmatch(m["tag"])]
         if len(found) > 10 * TAGS:
             break
