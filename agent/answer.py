@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from agent.budget import Budget
 from agent.evidence import shown_evidence
 from agent.state import Conflict, Evidence, Outcome, State, Stop, Verdict
-from retrieval.load import line_of
+from retrieval.load import line_of, place
 
 if TYPE_CHECKING:
     from agent import state as states
@@ -149,7 +149,8 @@ def _citation(citation: states.Citation, library: Library, changed: Mapping[int,
         end=citation["end"],
         quote=citation["quote"],
         page=citation["page"],
-        heading=citation["heading"],
+        # Several brief messages may share a passage: the quote is from one of them.
+        heading=(place(source.marks, citation["start"])[0] if source else "") or citation["heading"],
         line=line_of(source, citation["start"]) if source else None,
         changed=changed[citation["document_id"]],
     )

@@ -1,21 +1,23 @@
 """Cuts source text into sentences and chunks, as character spans of that text.
 
 Both languages; `text[start:end]` is the sentence or the chunk, always. Structure comes first (sections,
-paragraphs, fenced code), sentences second, and a length limit last, for transcripts without punctuation.
+messages, paragraphs, fenced code), sentences second, and a length limit last, for transcripts without
+punctuation. Only brief messages of one day share a chunk, which then knows all who speak in it.
 It does not change the text, and it does not join lines across blank ones.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from retrieval.load import Source, place
+from retrieval.load import Source
 from retrieval.load.csv import rows, separator_of
 from retrieval.load.markdown import front_matter_end
+from retrieval.load.source import Mark, breadcrumb, name_of, trails
 from retrieval.tokens import CJK
 
 Span = tuple[int, int]  # character offsets, start inclusive, end exclusive
@@ -23,6 +25,8 @@ Span = tuple[int, int]  # character offsets, start inclusive, end exclusive
 CHUNK_CHARS = 1000  # about the 256 tokens that the default embedder reads; a CJK character counts as 2.5
 SENTENCE_CHARS = 400  # longer "sentences" are speech without punctuation, and are cut at a pause
 CJK_WEIGHT = 2.5
+BRIEF = 200  # a message up to this weight may share a chunk with its neighbours
+NAMED = 4  # speakers named in the heading of a chunk
 CACHED_CHARS = 4000  # longer texts are not kept
 LATIN_LINE_CHARS = 50  # a Latin line as long as this was wrapped, not ended, unless a full stop ends it
 
@@ -41,7 +45,7 @@ _END = re.compile(
     r"|(?P<line>\n\s*+)"
 )
 _ITEM = re.compile(r"(?:[-*+•·●▪–—>|#]|\d{1,3}[.)、]|[(（]\d{1,3}[)）]|[一二三四五六七八九十]{1,3}、)")
-_SPEAKER = re.compile(rf"[A-Z{CJK}][^\s：:，。]{{0,11}}[：:]")  # a turn: "林咏华：..."
+_SPEAKER = re.compile(rf"[A-Z{CJK}][^\s：:，。]{{0,11}}[：:]|\[\d{{1,2}}:\d\d\] ")  # a turn: "林咏华：..."
 _PAUSE = re.compile(r"[，,;；、:：]\s*|\s+")
 _SEPARATORS = re.compile(rf"[,;](?![\s\d{CJK}])|[,;](?!\d{{3}}(?!\d))(?=\d)")  # no space after, no thousands
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
@@ -59,6 +63,10 @@ class Chunk:
     heading: str
     """Breadcrumb of the enclosing headings, "Guide > Install"; may be empty."""
     page: int | None
+    who: tuple[str, ...] = ()
+    """Who wrote or says what is in it, as written in the marks, in order."""
+    when: str = ""
+    """When the first message in it was written, in ISO 8601, as far as it is known."""
 
 
 def weight(text: str) -> float:
@@ -92,16 +100,78 @@ def _sentences(text: str, start: int, end: int) -> tuple[Span, ...]:
 
 def split(source: Source, chunk_chars: int = CHUNK_CHARS) -> list[Chunk]:
     """The chunks of a document. Raises nothing; a document without text gives no chunk."""
-    chunks: list[Chunk] = []
-    for section in _sections(source):
+    text = source.text
+    spans: list[Span] = []
+    for run in _runs(source):
         parts: list[Span] = []
-        blocks = _rows(source.text, section) if source.format == "csv" else _blocks(source.text, section)
-        for block in blocks:
-            parts += _fitting(source.text, block, chunk_chars)
-        for start, end in _packed(source.text, parts, chunk_chars):
-            heading, page = place(source.marks, start)
-            chunks.append(Chunk(start, end, heading, page))
-    return chunks
+        for section in run:
+            for block in _trimmed(text, *section) if len(run) > 1 else _blocks_of(source, section):
+                parts += _fitting(text, block, chunk_chars, by_line=source.format == "code")
+        spans += _packed(text, parts, chunk_chars)
+    said = _said(source.marks, spans)
+    placed = trails(source.marks, [start for start, _ in spans])
+    return [
+        _chunk(span, trail, page, messages)
+        for span, (trail, page), messages in zip(spans, placed, said, strict=True)
+    ]
+
+
+def _blocks_of(source: Source, section: Span) -> Iterator[Span]:
+    return _rows(source.text, section) if source.format == "csv" else iter(_blocks(source.text, section))
+
+
+def _chunk(span: Span, trail: tuple[Mark, ...], page: int | None, within: list[Mark]) -> Chunk:
+    """A chunk from what encloses its start, and the messages that begin further on in it."""
+    messages = [*[mark for mark in trail if mark.kind == "message"][-1:], *within]
+    who = tuple(dict.fromkeys(mark.who for mark in messages if mark.who))
+    when = next((mark.when for mark in messages if mark.when), "")
+    if messages and (within or len(who) > 1):
+        names = ", ".join(name_of(one) for one in who[:NAMED]) + (" …" if len(who) > NAMED else "")
+        first = messages[0]
+        shared = Mark(first.start, "message", names or first.label, first.level, names, when)
+        trail = (*(mark for mark in trail if mark.level < first.level), shared)
+    heading = breadcrumb(trail)
+    return Chunk(span[0], span[1], heading, page, who, when)
+
+
+def _said(marks: Sequence[Mark], spans: Sequence[Span]) -> Iterator[list[Mark]]:
+    """For each span, in order, the messages that begin in it but not at its start."""
+    messages = [mark for mark in marks if mark.kind == "message"]
+    at = 0
+    for start, end in spans:
+        while at < len(messages) and messages[at].start <= start:
+            at += 1
+        stop = at
+        while stop < len(messages) and messages[stop].start < end:
+            stop += 1
+        yield messages[at:stop]
+        at = stop
+
+
+def _runs(source: Source) -> Iterator[list[Span]]:
+    """Sections that may share a chunk: brief messages that follow one another on one day, else one alone.
+
+    Messages of the first level are letters, which stay apart.
+    """
+    begins = {mark.start: mark for mark in source.marks if mark.kind != "page"}
+    run: list[Span] = []
+    before: Mark | None = None
+    for section in _sections(source):
+        mark = begins.get(section[0])
+        if mark and not (mark.kind == "message" and mark.level > 1 and _brief(source.text, section)):
+            mark = None
+        joins = before and mark and before.level == mark.level and before.when[:10] == mark.when[:10]
+        if run and not joins:
+            yield run
+            run = []
+        run.append(section)
+        before = mark
+    if run:
+        yield run
+
+
+def _brief(text: str, section: Span) -> bool:
+    return section[1] - section[0] <= 2 * BRIEF and weight(text[slice(*section)].strip()) <= BRIEF
 
 
 def _wrap_width(text: str) -> int:
@@ -192,11 +262,20 @@ def _reach(text: str, start: int, end: int, limit: int) -> int:
 
 
 def _sections(source: Source) -> list[Span]:
-    """Spans between marks: a chunk never reaches over a heading or a page. Front matter is left out."""
-    begin = front_matter_end(source.text) if source.format == "markdown" else 0
-    inner = (mark.start for mark in source.marks if mark.start > begin)
-    cuts = sorted({begin, len(source.text), *inner})
-    return list(pairwise(cuts))
+    """Spans between marks: a chunk never reaches over a heading or a page. Front matter is left out.
+
+    A heading with nothing under it but a message goes with that message.
+    """
+    text = source.text
+    begin = front_matter_end(text) if source.format == "markdown" else 0
+    cuts = [begin]
+    headed = False
+    for mark in source.marks:
+        alone = headed and mark.kind == "message" and "\n" not in text[cuts[-1] : mark.start].strip()
+        if mark.start > cuts[-1] and not alone:
+            cuts.append(mark.start)
+        headed = mark.kind == "heading"
+    return list(pairwise([*cuts, len(text)])) if begin < len(text) else []
 
 
 def _blocks(text: str, section: Span) -> Iterator[Span]:
@@ -221,19 +300,19 @@ def _paragraphs(text: str, start: int, end: int) -> Iterator[Span]:
     yield from _trimmed(text, start, end)
 
 
-def _fitting(text: str, block: Span, limit: int) -> Iterator[Span]:
-    """A block whole when it fits, else the rows of a table or its sentences."""
+def _fitting(text: str, block: Span, limit: int, *, by_line: bool) -> Iterator[Span]:
+    """A block whole when it fits, else its sentences, or its lines where it is code or a table."""
     start, end = block
     # A character weighs at least one: a huge block is not looked at to be weighed.
     if end - start <= limit and weight(text[start:end]) <= limit:
         yield block
-        return
-    if _is_table(text, start, end):
+    elif _is_table(text, start, end):
         for line in _lines(text, start, end):
-            yield from _fitting(text, line, limit)
-        return
-    for sentence in sentences(text, start, end):
-        yield from _within(text, sentence, limit)
+            yield from _fitting(text, line, limit, by_line=by_line)
+    else:
+        code = by_line or _FENCE.match(text, start)
+        for piece in _lines(text, start, end) if code else sentences(text, start, end):
+            yield from _within(text, piece, limit)
 
 
 def _rows(text: str, section: Span) -> Iterator[Span]:

@@ -9,6 +9,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retrieval.load import LOADERS, LoadError, Mark, Source, line_of, load, place, sniff, suffix_of
+from retrieval.load.code import CODE_SUFFIXES
 from retrieval.load.html import load_html
 from retrieval.load.markdown import front_matter_end, headings
 from retrieval.load.pdf import clean, load_pdf, spans
@@ -103,6 +105,12 @@ SAMPLES = {
     "html": PAGE.encode(),
     "pdf": make_pdf(["Minutes of the meeting\nText.", "The second page"]),
     **office_files.samples(),
+    "mail": f"From x Mon Mar  3 10:00:00 2025\nFrom: Anna <a@x.org>\nSubject: 会议\n\n{CHINESE}".encode(),
+    "calendar": b"BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Dinner\nDTSTART:20240312T180000\nEND:VEVENT\n",
+    "notebook": b'{"cells": [{"cell_type": "markdown", "source": ["# One\\n", "Text."]}]}',
+    "subtitles": "WEBVTT\n\n00:01.000 --> 00:02.000\n[00:01.00]今天下午三点\n".encode(),
+    "json": '{"name": "会议", "people": [{"name": "Anna", "age": 3}]}'.encode(),
+    "code": "x = 1  # 会议\n".encode(),
 }
 FORMAT_OF = {
     **dict.fromkeys([".md", ".markdown", ".mdx"], "markdown"),
@@ -114,6 +122,12 @@ FORMAT_OF = {
     },
     ".xlsm": "xlsx",
     ".tsv": "csv",
+    **dict.fromkeys([".eml", ".emlx", ".mbox"], "mail"),
+    **dict.fromkeys([".ics", ".ical"], "calendar"),
+    ".ipynb": "notebook",
+    **dict.fromkeys([".srt", ".vtt", ".lrc"], "subtitles"),
+    **dict.fromkeys([".json", ".jsonl", ".ndjson", ".geojson", ".webmanifest"], "json"),
+    **dict.fromkeys(CODE_SUFFIXES, "code"),
 }
 
 
@@ -169,7 +183,13 @@ def test_contract(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert load(path) == (source, digest)
 
 
-@pytest.mark.parametrize("suffix", ["", ".md", ".html", ".pdf", ".csv", ".rtf"])
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        *["", ".md", ".html", ".pdf", ".csv", ".rtf", ".eml", ".mbox", ".ics", ".ipynb", ".vtt", ".lrc"],
+        *[".json", ".jsonl", ".c"],
+    ],
+)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_bytes_load_or_are_refused(suffix: str, data: st.DataObject) -> None:
@@ -310,6 +330,22 @@ def test_place() -> None:
     assert place(marks, 10**9) == ("D", None)
     pages = (Mark(0, "page", "1", 0), Mark(4, "heading", "H", 2), Mark(9, "page", "3", 0))
     assert [place(pages, at) for at in (0, 5, 9)] == [("", 1), ("H", 1), ("H", 3)]
+
+
+def test_place_of_a_message() -> None:
+    letter = Mark(0, "message", "会议", 1, "Anna Lind <a@x.org>", "2025-03-02T10:00:00+08:00")
+    quoted = Mark(5, "message", "b@x.org", 2, "<b@x.org>")
+    marks = (letter, quoted, replace(letter, start=9), Mark(12, "heading", "plan.md", 2))
+    own = "会议 — Anna Lind, 2025-03-02"
+    expected = [own, f"{own} > b@x.org", own, f"{own} > plan.md"]
+    assert [place(marks, at)[0] for at in (1, 5, 10, 20)] == expected
+    talk = (
+        Mark(0, "heading", "T", 1),
+        Mark(2, "message", "张三", 6, "张三"),
+        Mark(4, "message", "00:12:31", 6),
+    )
+    assert [place(talk, at)[0] for at in (1, 3, 5)] == ["T", "T > 张三", "T > 00:12:31"]
+    assert place((Mark(0, "message", "?", 6, "", "2025-03-02"),), 0)[0] == "? — 2025-03-02"
 
 
 @given(st.lists(st.sampled_from(["# a", "## b", "### c", "text", "", "```", "---", "中文"])))

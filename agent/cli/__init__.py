@@ -208,7 +208,9 @@ def add(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders with all below them.")],
     json: Json = False,
 ) -> None:
-    """Add files to the library: text, web, PDF, office files, books, tables. Unchanged ones are skipped.
+    """Add files to the library: notes, web pages, PDF, office files, books, tables, mail, chats, code.
+
+    Unchanged files are skipped.
 
     Example: agent add notes/ paper.pdf
     """

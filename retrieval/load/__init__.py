@@ -16,10 +16,17 @@ import stat
 from importlib import import_module
 from pathlib import Path
 
+from retrieval.load.calendar import load_calendar
+from retrieval.load.code import CODE_SUFFIXES, load_code
 from retrieval.load.html import load_html
+from retrieval.load.mail import load_mail, load_mbox, mail_suffix
 from retrieval.load.markdown import load_markdown
+from retrieval.load.notebook import load_notebook
 from retrieval.load.pdf import load_pdf
+from retrieval.load.plain import load_plain
+from retrieval.load.records import load_json, load_json_lines
 from retrieval.load.source import Loader, LoadError, Mark, Source, line_of, place
+from retrieval.load.subtitles import load_lyrics, load_subtitles
 from retrieval.load.text import is_text, load_text
 
 __all__ = [
@@ -53,9 +60,9 @@ LOADERS: dict[str, Loader] = {
     ".md": load_markdown,
     ".markdown": load_markdown,
     ".mdx": load_markdown,
-    "": load_text,
-    ".txt": load_text,
-    ".text": load_text,
+    "": load_plain,
+    ".txt": load_plain,
+    ".text": load_plain,
     ".log": load_text,
     ".rst": load_text,
     ".org": load_text,
@@ -74,6 +81,15 @@ LOADERS: dict[str, Loader] = {
     ".rtf": _late("rtf"),
     ".csv": _late("csv"),
     ".tsv": _late("csv"),
+    **dict.fromkeys([".eml", ".emlx"], load_mail),
+    ".mbox": load_mbox,
+    **dict.fromkeys([".ics", ".ical"], load_calendar),
+    ".ipynb": load_notebook,
+    **dict.fromkeys([".srt", ".vtt"], load_subtitles),
+    ".lrc": load_lyrics,
+    **dict.fromkeys([".json", ".geojson", ".webmanifest"], load_json),
+    **dict.fromkeys([".jsonl", ".ndjson"], load_json_lines),
+    **dict.fromkeys(CODE_SUFFIXES, load_code),
 }
 
 _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz", ".xz", ".txz", ".7z", ".rar", ".zst"})
@@ -86,6 +102,7 @@ _PACKAGES = frozenset({".docx", ".pptx", ".xlsx", ".xlsm", ".odt", ".odp", ".ods
 _OFFICE = _PACKAGES | {".pdf", ".rtf"}
 _SUFFIX = re.compile(r"\.(?=[0-9]*[a-z])[a-z0-9_+-]{1,12}")
 TRIES = 3  # readings of a file that changes meanwhile
+_MAILDIR = re.compile(r"\d{6,}\.")  # the time with which the name of a message in a Maildir begins
 _HTML_START = re.compile(rb"\s*(<!doctype html|<html)", re.IGNORECASE)
 _REASONS = {
     errno.ENOENT: "no such file",
@@ -119,8 +136,10 @@ def suffix_of(path: Path) -> str:
     """The suffix in lower case with its dot, or "" where there is none.
 
     What follows the last dot counts only if it is short, ASCII and has a letter, so that
-    "notes 2024.10", "第1.2章" and "Dr. Smith" have none.
+    "notes 2024.10", "第1.2章" and "Dr. Smith" have none. Nor has a message in a Maildir.
     """
+    if path.parent.name in ("cur", "new") and _MAILDIR.match(path.name):
+        return ""
     suffix = path.suffix.lower()
     return suffix if _SUFFIX.fullmatch(suffix) else ""
 
@@ -131,8 +150,8 @@ def unsupported(suffix: str) -> str:
         return f"an archive ({suffix}): unpack it first"
     if suffix in _SAVE_AS:
         return f"not a supported format: {suffix} (open it and save it as {_SAVE_AS[suffix]})"
-    known = ", ".join(sorted(s.lstrip(".") for s in LOADERS if s))
-    return f"not a supported format: {suffix} (supported: {known})"
+    known = ", ".join(sorted(s.lstrip(".") for s in LOADERS if s and s not in CODE_SUFFIXES))
+    return f"not a supported format: {suffix} (supported: {known}, and source code)"
 
 
 def sniff(data: bytes, suffix: str) -> str:
@@ -140,10 +159,12 @@ def sniff(data: bytes, suffix: str) -> str:
 
     A PDF, an office document or a book under another name is what it is. An office suffix on
     HTML or text, as some programs write it, is read as that; otherwise it stays, and its loader
-    refuses the file.
+    refuses the file. A file without a suffix may be mail.
     """
     if data.startswith(b"%PDF-"):
         return ".pdf"
+    if not suffix and (mail := mail_suffix(data)):
+        return mail
     if suffix == ".pdf" and b"%PDF-" in data[:1024]:
         return suffix
     if data.startswith(b"PK\x03\x04"):

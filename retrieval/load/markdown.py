@@ -1,7 +1,8 @@
 """Load Markdown files: the source text is the file itself, so spans and lines are the file's.
 
-Headings become marks and front matter is recognised. Nothing is rendered: links, emphasis, code
-and HTML stay as they are written.
+Headings become marks, and so do the turns of a transcript. Front matter gives title, date and tags, and
+"#tags" in the text are tags too. Nothing is rendered: links, emphasis, code and HTML stay as they are
+written.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from retrieval.load.source import Mark, Source, label_of
 from retrieval.load.text import decode
+from retrieval.load.turns import headed, turns
 
 _FENCE = re.compile(r"[ \t]*(?:[-*+>] +)?(`{3,}|~{3,})([^\n]*)")
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
@@ -24,8 +26,18 @@ _FRONT = re.compile(
 _FIELD = re.compile(r"[ \t]*(?:#.*|[\w\"'-][^\n:=]*[ \t]*[:=](?:[ \t].*)?)")
 _TITLE = re.compile(r"^title[ \t]*[:=][ \t]*(?:[>|][+-]?[ \t]*\n[ \t]+)?(\S.*)$", re.M | re.I)
 _ALIAS = re.compile(r"^alias(?:es)?[ \t]*[:=][ \t]*(?:\n[ \t]*-[ \t]*|\[[ \t]*)?(\S.*)$", re.M | re.I)
+_DATE = re.compile(r"^(?:date|created|published|updated|日期|时间|時間)[ \t]*[:=][ \t]*(\S.*)$", re.M | re.I)
+_DAY = re.compile(r"\b(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})(?!\d)")
+_TAGS = re.compile(
+    r"^(?:tags?|keywords|categories|标签|標籤)[ \t]*[:=][ \t]*(?:\[(?P<row>[^\]]*)\]|(?P<line>\S.*)|(?P<list>(?:\n[ \t]*-[ \t]+.*)+))",
+    re.M | re.I,
+)
+_TAG = re.compile(r"(?:^|(?<=[\s(（,，、]))#(?P<tag>[^\W_][\w/-]*)(?![\w#])")
+_COLOUR = re.compile(r"\d+|(?=.*\d)(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
+TAGS = 50  # of one document
 _ANCHOR = re.compile(r"\s*\{\s*[#.:][^{}]*\}\s*$")
 _MARKUP = (
+    (re.compile(r"!?\[\[(?:[^\[\]|]*\|)?([^\[\]|]*)\]\]"), r"\1"),
     (re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*(?:\([^()]*\)[^()]*)*\)|\[[^\[\]]*\])"), r"\1"),
     (re.compile(r"</?[a-zA-Z][^<>]*>"), ""),
     (re.compile(r"\*\*|__|`"), ""),
@@ -41,10 +53,52 @@ def load_markdown(data: bytes, path: Path) -> Source:
     """
     text, encoding = decode(data)
     marks = headings(text)
+    end = front_matter_end(text)
+    marks = headed(marks, turns(text, end, code_spans(text, end)))
     first = next((mark.label for mark in marks if mark.level == 1), "")
-    front = text[: front_matter_end(text)]
+    front = text[:end]
     title = _field(_TITLE, front) or first or _field(_ALIAS, front) or path.stem
-    return Source(text, title, marks, "markdown", None, encoding)
+    return Source(text, title, marks, "markdown", None, encoding, date=_date(front), tags=tags(text, end))
+
+
+def tags(text: str, end: int) -> tuple[str, ...]:
+    """The tags of a text whose front matter ends at `end`: its own, then those in the text, at most TAGS."""
+    found: list[str] = []
+    if match := _TAGS.search(text, 0, end):
+        listed = match["row"] or match["line"] or re.sub(r"\n[ \t]*-", ",", match["list"] or "")
+        found = [label_of(one).strip("\"' #") for one in re.split("[,，;；、]", listed)]
+    for _, line in _prose(text, end):
+        if "#" in line:
+            # A number is an issue, and #fff a colour.
+            bare = re.sub(r"`[^`]*`|\]\([^)]*\)|\{[^{}]*\}", " ", line)
+            found += [m["tag"].strip("/-") for m in _TAG.finditer(bare) if not _COLOUR.fullmatch(m["tag"])]
+        if len(found) > 10 * TAGS:
+            break
+    return tuple(dict.fromkeys(one for one in found if one))[:TAGS]
+
+
+def code_spans(text: str, begin: int) -> list[tuple[int, int]]:
+    """The spans of the lines of code and comments from `begin`, neighbouring ones together."""
+    spans: list[tuple[int, int]] = []
+    for start, line in _prose(text, begin):
+        stop = text.find("\n", start)
+        stop = len(text) if stop < 0 else stop
+        if line or stop == start:
+            continue
+        if spans and spans[-1][1] == start:
+            spans[-1] = (spans[-1][0], stop + 1)
+        else:
+            spans.append((start, stop + 1))
+    return spans
+
+
+def _date(front: str) -> str:
+    """The day in a front matter's date field, in ISO 8601, or ""."""
+    match = _DATE.search(front)
+    found = _DAY.search(match[1]) if match else None
+    if not found or not (1 <= int(found[2]) <= 12 and 1 <= int(found[3]) <= 31):
+        return ""
+    return f"{found[1]}-{int(found[2]):02d}-{int(found[3]):02d}"
 
 
 def front_matter_end(text: str) -> int:
