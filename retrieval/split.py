@@ -15,8 +15,6 @@ from functools import lru_cache
 from itertools import pairwise
 
 from retrieval.load import Source
-from retrieval.load.csv import rows, separator_of
-from retrieval.load.markdown import front_matter_end
 from retrieval.load.source import Mark, breadcrumb, name_of, trails
 from retrieval.tokens import CJK
 
@@ -267,7 +265,11 @@ def _sections(source: Source) -> list[Span]:
     A heading with nothing under it but a message goes with that message.
     """
     text = source.text
-    begin = front_matter_end(text) if source.format == "markdown" else 0
+    begin = 0
+    if source.format == "markdown":
+        from retrieval.load.markdown import front_matter_end  # as below: not needed where questions are asked
+
+        begin = front_matter_end(text)
     cuts = [begin]
     headed = False
     for mark in source.marks:
@@ -317,6 +319,8 @@ def _fitting(text: str, block: Span, limit: int, *, by_line: bool) -> Iterator[S
 
 def _rows(text: str, section: Span) -> Iterator[Span]:
     """The rows of a CSV file, whose cells may hold line ends."""
+    from retrieval.load.csv import rows, separator_of
+
     for start, end in rows(text, separator_of(text), *section):
         yield from _trimmed(text, start, end)
 

@@ -17,8 +17,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from retrieval.load import LOADERS, LoadError, Mark, Source, line_of, load, place, sniff, suffix_of
-from retrieval.load.code import CODE_SUFFIXES
+from retrieval.load import (
+    CODE_SUFFIXES,
+    LOADERS,
+    LoadError,
+    Mark,
+    Source,
+    line_of,
+    load,
+    place,
+    sniff,
+    suffix_of,
+)
 from retrieval.load.html import load_html
 from retrieval.load.markdown import front_matter_end, headings
 from retrieval.load.pdf import clean, load_pdf, spans
@@ -583,3 +593,9 @@ def test_walk_goes_deep(tmp_path: Path) -> None:
         folder.mkdir()
     deep = write(folder, "deep.md", "x")
     assert list(walk([tmp_path])) == [(deep, None)]
+
+
+def test_every_kind_of_code_has_its_patterns() -> None:
+    from retrieval.load.code import _PATTERNS
+
+    assert sorted(CODE_SUFFIXES) == sorted(_PATTERNS)

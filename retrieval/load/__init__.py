@@ -3,7 +3,8 @@
 `load` is the way in. It looks at the file, picks a loader from LOADERS and reports every failure
 as a LoadError. It does not cut text into chunks, keep anything on disk or use the network.
 
-A new format is one module with a function (bytes, path) -> Source and its line in LOADERS.
+A new format is one module with a function (bytes, path) -> Source and its line in LOADERS; no module is
+imported before the first file of its format, as questions are asked without any.
 """
 
 from __future__ import annotations
@@ -16,20 +17,10 @@ import stat
 from importlib import import_module
 from pathlib import Path
 
-from retrieval.load.calendar import load_calendar
-from retrieval.load.code import CODE_SUFFIXES, load_code
-from retrieval.load.html import load_html
-from retrieval.load.mail import load_mail, load_mbox, mail_suffix
-from retrieval.load.markdown import load_markdown
-from retrieval.load.notebook import load_notebook
-from retrieval.load.pdf import load_pdf
-from retrieval.load.plain import load_plain
-from retrieval.load.records import load_json, load_json_lines
 from retrieval.load.source import Loader, LoadError, Mark, Source, line_of, place
-from retrieval.load.subtitles import load_lyrics, load_subtitles
-from retrieval.load.text import is_text, load_text
 
 __all__ = [
+    "CODE_SUFFIXES",
     "LOADERS",
     "LoadError",
     "Loader",
@@ -44,52 +35,51 @@ __all__ = [
 ]
 
 
-def _late(name: str) -> Loader:
-    """The function load_NAME of module NAME, imported with the first such file."""
+def _late(module: str, name: str = "") -> Loader:
+    """The function load_NAME of a module, imported with the first such file; the module's own by default."""
 
     def load_it(data: bytes, path: Path) -> Source:
-        module = import_module(f"retrieval.load.{name}")
-        source: Source = getattr(module, f"load_{name}")(data, path)
+        found = import_module(f"retrieval.load.{module}")
+        source: Source = getattr(found, f"load_{name or module}")(data, path)
         return source
 
     return load_it
 
 
+CODE_SUFFIXES = tuple(
+    (
+        ".bash .bat .bib .c .cc .cfg .cjs .clj .cljs .cmake .cmd .conf .cpp .cs .css .cu .cxx .dart "
+        ".diff .docker .editorconfig .edn .el .elm .erl .ex .exs .fish .fs .go .gql .gradle .graphql "
+        ".groovy .h .hcl .hh .hpp .hs .ini .ino .java .jl .js .jsx .kt .kts .less .lisp .ltx .lua .m "
+        ".mjs .mk .ml .mli .mm .mts .nim .patch .php .pl .pm .properties .proto .ps1 .psm1 .py .pyi .r "
+        ".rb .rs .scala .scss .sh .sql .sty .svelte .swift .tex .tf .thrift .toml .ts .tsx .v .vim .vue "
+        ".yaml .yml .zig .zsh "
+    ).split()
+)
+
 # "" stands for files without a suffix, such as README.
 LOADERS: dict[str, Loader] = {
-    ".md": load_markdown,
-    ".markdown": load_markdown,
-    ".mdx": load_markdown,
-    "": load_plain,
-    ".txt": load_plain,
-    ".text": load_plain,
-    ".log": load_text,
-    ".rst": load_text,
-    ".org": load_text,
-    ".html": load_html,
-    ".htm": load_html,
-    ".xhtml": load_html,
-    ".pdf": load_pdf,
+    **dict.fromkeys([".md", ".markdown", ".mdx"], _late("markdown")),
+    **dict.fromkeys(["", ".txt", ".text"], _late("plain")),
+    **dict.fromkeys([".log", ".rst", ".org"], _late("text")),
+    **dict.fromkeys([".html", ".htm", ".xhtml"], _late("html")),
+    ".pdf": _late("pdf"),
     ".docx": _late("docx"),
     ".pptx": _late("pptx"),
-    ".xlsx": _late("xlsx"),
-    ".xlsm": _late("xlsx"),
-    ".odt": _late("odf"),
-    ".odp": _late("odf"),
-    ".ods": _late("odf"),
+    **dict.fromkeys([".xlsx", ".xlsm"], _late("xlsx")),
+    **dict.fromkeys([".odt", ".odp", ".ods"], _late("odf")),
     ".epub": _late("epub"),
     ".rtf": _late("rtf"),
-    ".csv": _late("csv"),
-    ".tsv": _late("csv"),
-    **dict.fromkeys([".eml", ".emlx"], load_mail),
-    ".mbox": load_mbox,
-    **dict.fromkeys([".ics", ".ical"], load_calendar),
-    ".ipynb": load_notebook,
-    **dict.fromkeys([".srt", ".vtt"], load_subtitles),
-    ".lrc": load_lyrics,
-    **dict.fromkeys([".json", ".geojson", ".webmanifest"], load_json),
-    **dict.fromkeys([".jsonl", ".ndjson"], load_json_lines),
-    **dict.fromkeys(CODE_SUFFIXES, load_code),
+    **dict.fromkeys([".csv", ".tsv"], _late("csv")),
+    **dict.fromkeys([".eml", ".emlx"], _late("mail")),
+    ".mbox": _late("mail", "mbox"),
+    **dict.fromkeys([".ics", ".ical"], _late("calendar")),
+    ".ipynb": _late("notebook"),
+    **dict.fromkeys([".srt", ".vtt"], _late("subtitles")),
+    ".lrc": _late("subtitles", "lyrics"),
+    **dict.fromkeys([".json", ".geojson", ".webmanifest"], _late("records", "json")),
+    **dict.fromkeys([".jsonl", ".ndjson"], _late("records", "json_lines")),
+    **dict.fromkeys(CODE_SUFFIXES, _late("code")),
 }
 
 _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz", ".xz", ".txz", ".7z", ".rar", ".zst"})
@@ -163,8 +153,10 @@ def sniff(data: bytes, suffix: str) -> str:
     """
     if data.startswith(b"%PDF-"):
         return ".pdf"
-    if not suffix and (mail := mail_suffix(data)):
-        return mail
+    if not suffix:
+        from retrieval.load.mail import mail_suffix
+
+        suffix = mail_suffix(data)
     if suffix == ".pdf" and b"%PDF-" in data[:1024]:
         return suffix
     if data.startswith(b"PK\x03\x04"):
@@ -178,6 +170,8 @@ def sniff(data: bytes, suffix: str) -> str:
         return suffix
     if _HTML_START.match(data):
         return ".html"
+    from retrieval.load.text import is_text
+
     return ".txt" if is_text(data) else suffix
 
 

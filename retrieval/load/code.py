@@ -121,7 +121,6 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
     **{f".{suffix}": patterns for suffixes, patterns in _LANGUAGES.items() for suffix in suffixes.split()},
     ".docker": _DOCKER,
 }
-CODE_SUFFIXES = tuple(sorted(_PATTERNS))
 
 
 def load_code(data: bytes, path: Path) -> Source:
