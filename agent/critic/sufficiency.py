@@ -27,7 +27,7 @@ from agent.state import Claim, Evidence
 from retrieval.tokens import words_of
 
 SWEPT_IN_PART = 0.42  # `partial` at any strictness
-OPEN_SHARE = 0.1  # of the question: with more of it open, a passing draft gets one round (evals/LOG.md)
+OPEN_SHARE = 0.2  # of the question: with more of it open, a passing draft gets one round (evals/LOG.md)
 MOST_CLAIMS = 0.7
 
 

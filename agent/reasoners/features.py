@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -35,9 +35,6 @@ FEATURES = (
     "length",  # log of the sentence's tokens
     "missing_share",  # share of the question's terms, unweighted, that the window and the headings lack
     "lead",  # 1 / position of the sentence in its passage
-    "linked",  # the passage was found over a name that other evidence, read with it, gives
-    "asked",  # log of the question's terms
-    "relevance",  # probability that the answer needs the passage (agent.relevance)
 )
 CACHED_CHARS = 4000  # longer texts are not kept
 Vector = tuple[float, ...]
@@ -60,8 +57,8 @@ class Asked:
     pairs: frozenset[tuple[str, str]]
     names: tuple[tuple[str, ...], ...]
     """Tokens, in order, of each name and number that the question mentions."""
-    read: dict[Hashable, list[Candidate]] = field(default_factory=dict, compare=False, repr=False)
-    """What was read of each passage already, by its span and link: draft and critic read the same."""
+    read: dict[tuple[int, int, int], list[Candidate]] = field(default_factory=dict, compare=False, repr=False)
+    """What was read of each passage already, by its number and span: draft and critic read the same."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +71,8 @@ class Candidate:
     text: str
     tokens: frozenset[str]
     features: Vector
-    link: Span | None = None
-    """Where other evidence names what this passage is about, if it was found over that."""
+    missing: frozenset[str]
+    """Terms of the question that neither its window nor the headings hold."""
 
 
 def ask(question: str, idf: Idf) -> Asked:
@@ -102,14 +99,11 @@ def ask(question: str, idf: Idf) -> Asked:
 def candidates(asked: Asked, evidence: Sequence[Evidence]) -> list[Candidate]:
     """Every sentence of the passages that could stand in an answer, with its features."""
     found: list[Candidate] = []
-    numbered = {item["number"]: item for item in evidence}
     for item in evidence:
         if item["kind"] == "passage":
-            link = item["link"] if item["link"] and item["link"]["evidence"] in numbered else None
-            key = (item["number"], item["start"], item["end"], link and (link["evidence"], link["start"]))
+            key = (item["number"], item["start"], item["end"])
             if key not in asked.read:
-                said = spanned(numbered[link["evidence"]], link) if link else ""
-                asked.read[key] = _of_passage(asked, item, link, said)
+                asked.read[key] = _of_passage(asked, item)
             found += asked.read[key]
     return found
 
@@ -119,12 +113,11 @@ def spanned(item: Evidence, span: Span) -> str:
     return item["text"][span["start"] - item["start"] : span["end"] - item["start"]]
 
 
-def _of_passage(asked: Asked, item: Evidence, link: Span | None, said: str) -> list[Candidate]:
-    """`said`: what the link says; it is read with the passage, like a heading."""
+def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
     text = item["text"]
     spans = sentences(text)
     tokens = [stems(text[start:end]) for start, end in spans]
-    context_tokens = stems(f"{item['title']} {item['heading']} {said}")
+    context_tokens = stems(f"{item['title']} {item['heading']}")
     context = frozenset(context_tokens)
     passage = context.union(*tokens) if tokens else context
     shared = _passage_features(asked, item, passage, [*context_tokens, *(t for row in tokens for t in row)])
@@ -135,6 +128,7 @@ def _of_passage(asked: Asked, item: Evidence, link: Span | None, said: str) -> l
             continue
         near = frozenset(token for row in tokens[max(0, n - 1) : n + 2] for token in row)
         own = frozenset(tokens[n])
+        missing = frozenset(uncovered(asked, near | context))
         values = {
             **shared,
             "cover_sentence": cover(asked, own),
@@ -142,14 +136,12 @@ def _of_passage(asked: Asked, item: Evidence, link: Span | None, said: str) -> l
             "phrase": _phrase(asked, tokens[n]),
             "type_match": has_answer_of_type(asked.answer_type, sentence, asked.text),
             "length": math.log1p(len(tokens[n])),
-            "missing_share": _missing_share(asked, near | context),
+            "missing_share": len(missing) / max(len(asked.terms), 1),
             "lead": 1 / (1 + n),
-            "linked": float(link is not None),
-            "asked": math.log1p(len(asked.terms)),
         }
         features = tuple(values[name] for name in FEATURES)
         place = item["start"]
-        found.append(Candidate(item["number"], place + start, place + end, sentence, own, features, link))
+        found.append(Candidate(item["number"], place + start, place + end, sentence, own, features, missing))
     return found
 
 
@@ -166,7 +158,6 @@ def _passage_features(
         "cosine": max(item["cosine"], 0.0),
         "score": item["score"],
         "first": 1 / max(item["number"], 1),
-        "relevance": item["relevance"],
     }
 
 
@@ -215,10 +206,6 @@ def cover(asked: Asked, tokens: frozenset[str]) -> float:
     """Share of the question's terms that are among the tokens, weighted by idf, in [0, 1]."""
     total = sum(asked.idf.values())
     return sum(asked.idf[t] for t in asked.terms if t in tokens) / total if total else 0.0
-
-
-def _missing_share(asked: Asked, tokens: frozenset[str]) -> float:
-    return sum(t not in tokens for t in asked.terms) / max(len(asked.terms), 1)
 
 
 def _phrase(asked: Asked, tokens: Sequence[str]) -> float:

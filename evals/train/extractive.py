@@ -1,12 +1,11 @@
-"""Fits the weights of the extractive reasoner's sentence features, on training data only.
+"""Fits the weights of the extractive reasoner's sentence features, on `reader_train` only.
 
     python -m evals.train.extractive --data FOLDER
 
-Builds a library of `reader_train` paragraphs for each language, asks it training questions (some about
-paragraphs that were left out, some written to be unanswerable), many of them with a round of moves as the
-loop would make it; in English also `multihop_train_en`, always with that round. Fits two linear models
-over `FEATURES`: a conditional logit that ranks sentences, and a logistic regression that tells whether
-the best one holds the answer. Plain numpy, fixed seed, some ten minutes on two cores.
+Builds a library of training paragraphs for each language, asks it training questions (some about paragraphs
+that were left out, some written to be unanswerable), and fits two linear models over `FEATURES`: a
+conditional logit that ranks sentences, and a logistic regression that tells whether the best one holds the
+answer. Plain numpy, fixed seed, a few minutes on two cores.
 """
 
 from __future__ import annotations
@@ -16,9 +15,6 @@ import json
 import random
 import tempfile
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +24,18 @@ import numpy.typing as npt
 from agent.deps import build_embedder, prepare
 from agent.evidence import of_passages
 from agent.moves import question_query
-from agent.nodes import BRIDGED
 from agent.reasoners.extractive import Extractive
-from agent.reasoners.features import FEATURES, Candidate, answer_inputs, candidates, stems, uncovered
-from agent.relevance import by_relevance, most_relevant, name_rarities
+from agent.reasoners.features import FEATURES, Candidate, answer_inputs, ask, candidates
 from agent.settings import Settings, read_settings
-from agent.state import Draft, Evidence, Query, merge_evidence
-from evals.data import Row, add_corpus, read_rows
+from agent.state import merge_evidence
+from evals.data import add_corpus, read_rows
 from retrieval.library import Library
-from retrieval.tokens import words_of
 
 Array = npt.NDArray[np.float64]
 PARAGRAPHS = {"en": 1400, "zh": 1400}
 HELD_OUT_SHARE = 0.15  # of the paragraphs: asked about but not in the library
 QUESTIONS = 3000
-EVERY = {"en": 2, "zh": 4}  # how often a question is asked with a round of moves as well
-MULTIHOP_TIMES = 2  # that each question over several documents counts: there are few of those
 SOURCES = {"en": ("squad", "squadshifts-new_wiki"), "zh": ("cmrc2018", "drcd")}
-
-
-Case = tuple[list[Candidate], list[bool], list[bool]]  # sentences, right ones, ones to leave out
 
 
 def normalise(text: str) -> str:
@@ -60,13 +48,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("agent/reasoners/weights.json"))
     args = parser.parse_args()
     rows = read_rows(args.data / "reader_train.jsonl.gz")
-    fitted: dict[str, Any] = {"features": list(FEATURES), "fitted_on": ["reader_train", "multihop_train_en"]}
+    fitted: dict[str, Any] = {"features": list(FEATURES), "fitted_on": "reader_train.jsonl.gz"}
     for lang in ("en", "zh"):
         print(f"--- {lang}")
-        cases = reader_cases(lang, sample(rows, lang))
-        if lang == "en":
-            cases += MULTIHOP_TIMES * multihop_cases(args.data)
-        fitted[lang] = fit_weights([one for one in cases if one[0]])
+        fitted[lang] = fit(lang, sample(rows, lang))
     args.out.write_text(json.dumps(fitted, indent=1) + "\n", encoding="utf-8")
 
 
@@ -80,36 +65,21 @@ def sample(rows: list[dict[str, Any]], lang: str) -> list[dict[str, Any]]:
     return chosen[: PARAGRAPHS[lang]]
 
 
-@contextmanager
-def training_library(rows: list[Row]) -> Iterator[Library]:
+def fit(lang: str, paragraphs: list[dict[str, Any]]) -> dict[str, list[float]]:
+    rng = random.Random(1)
     settings = read_settings()
     prepare(settings)
+    held_out = {n for n in range(len(paragraphs)) if rng.random() < HELD_OUT_SHARE}
     with (
         tempfile.TemporaryDirectory() as folder,
         Library(Path(folder), lambda: build_embedder(settings)) as library,
     ):
-        print("chunks", add_corpus(library, rows), flush=True)
-        yield library
-
-
-def multihop_cases(folder: Path) -> list[Case]:
-    """Questions whose answer needs two documents, each with one round of moves."""
-    with training_library(read_rows(folder / "multihop_corpus_train_en.jsonl")) as library:
-        return [
-            case(Extractive(library), row["question"], row["answers"], row["doc_ids"], True)
-            for row in read_rows(folder / "multihop_train_en.jsonl")
+        kept = [
+            {"doc_id": str(n), "title": row["title"], "text": row["context"]}
+            for n, row in enumerate(paragraphs)
+            if n not in held_out
         ]
-
-
-def reader_cases(lang: str, paragraphs: list[dict[str, Any]]) -> list[Case]:
-    rng = random.Random(1)
-    held_out = {n for n in range(len(paragraphs)) if rng.random() < HELD_OUT_SHARE}
-    kept = [
-        {"doc_id": str(n), "title": row["title"], "text": row["context"]}
-        for n, row in enumerate(paragraphs)
-        if n not in held_out
-    ]
-    with training_library(kept) as library:
+        print("chunks", add_corpus(library, kept))
         asked = [(n, qa) for n, row in enumerate(paragraphs) for qa in row["qas"]]
         rng.shuffle(asked)
         # Unanswerable ones are rarer in the training data than among what people ask: keep them all.
@@ -117,56 +87,26 @@ def reader_cases(lang: str, paragraphs: list[dict[str, Any]]) -> list[Case]:
         hard = [p for p in asked if not p[1]["answerable"] or p[0] in held_out][: QUESTIONS // 3]
         easy = [p for p in asked if p[1]["answerable"] and p[0] not in held_out][: QUESTIONS - len(hard)]
         print("questions", len(easy), "unanswerable", len(hard))
-        return [
-            case(Extractive(library), qa["question"], qa["answers"], [str(n)], order % EVERY[lang] == 1)
-            for order, (n, qa) in enumerate(easy + hard)
-        ]
+        cases = [case(library, n, qa) for n, qa in easy + hard]
+    return fit_weights([one for one in cases if one[0]])
 
 
-def case(reasoner: Extractive, question: str, answers: list[str], gold: list[str], moves: bool) -> Case:
-    """The candidate sentences of one question, and which of them hold its answer; `moves`: after a round."""
-    settings = Settings()
-    evidence = searched(reasoner, question, [question_query(question)], [])
-    if moves:
-        evidence = after_round(reasoner, question, evidence)
-    shown = most_relevant(evidence, settings.max_evidence)
-    found = candidates(reasoner.asked(question), shown)
-    paths = {item["number"]: item["path"] for item in shown}
-    wanted = [normalise(answer) for answer in answers if normalise(answer)]
-    holds = [any(answer in normalise(c.text) for answer in wanted) for c in found]
-    right = [h and paths[c.evidence] in gold for h, c in zip(holds, found, strict=True)]
+Case = tuple[list[Candidate], list[bool], list[bool]]  # sentences, right ones, ones to leave out
+
+
+def case(library: Library, gold: int, qa: dict[str, Any]) -> Case:
+    """The candidate sentences of one question, and which of them hold its answer."""
+    asked = ask(qa["question"], Extractive(library).idf)
+    passages = library.search(qa["question"], Settings().passages)
+    items = of_passages(asked, question_query(qa["question"]), passages, 0, 0.0)
+    evidence = merge_evidence([], {"items": items, "limit": len(items)})
+    found = candidates(asked, evidence)
+    paths = {item["number"]: item["path"] for item in evidence}
+    answers = [normalise(answer) for answer in qa["answers"] if normalise(answer)]
+    holds = [any(answer in normalise(c.text) for answer in answers) for c in found]
+    right = [h and paths[c.evidence] == str(gold) for h, c in zip(holds, found, strict=True)]
     ignored = [h and not r for h, r in zip(holds, right, strict=True)]
     return found, right, ignored
-
-
-def after_round(reasoner: Extractive, question: str, evidence: list[Evidence]) -> list[Evidence]:
-    """The evidence with what one round of moves adds, the best passage taken for what the draft cites."""
-    ranked = by_relevance(evidence)
-    best = frozenset(t for item in ranked[:1] for t in stems(f"{item['title']} {item['text']}"))
-    missing = words_of(question, uncovered(reasoner.asked(question), best))
-    draft: Draft = {"claims": [], "sufficiency": 0.0, "missing": missing, "round": 0}
-    plan = reasoner.plan(question, date.today())
-    queries = reasoner.reformulate(question, plan, ranked, draft, [question])
-    for move in dict.fromkeys(query["move"] for query in queries):
-        own = [query for query in queries if query["move"] == move]
-        evidence = searched(reasoner, question, own, evidence)
-    return evidence
-
-
-def searched(
-    reasoner: Extractive, question: str, queries: list[Query], evidence: list[Evidence]
-) -> list[Evidence]:
-    """The evidence with what the queries of one move find."""
-    asked, settings = reasoner.asked(question), Settings()
-    limit = BRIDGED if queries[0]["move"] == "bridge" else settings.passages
-    rarities = name_rarities(asked, queries, reasoner.idf)
-    lists = reasoner.library.search_many([query["text"] for query in queries], limit)
-    items = [
-        item
-        for query, rarity, passages in zip(queries, rarities, lists, strict=True)
-        for item in of_passages(asked, query, passages, 0, rarity)
-    ]
-    return merge_evidence(evidence, {"items": items, "limit": settings.max_passages})
 
 
 def fit_weights(cases: list[Case]) -> dict[str, list[float]]:
