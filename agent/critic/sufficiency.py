@@ -80,10 +80,15 @@ def missing_terms(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evid
 
 
 def open_share(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> float:
-    """How much of the question's terms, weighted by idf, `missing_terms` are, in [0, 1]; 0 for a tool's result."""
-    if not asked.terms or _computed(claims, evidence):
+    """How much of the question's words, weighted by idf, `missing_terms` are, in [0, 1]; 0 for a tool's result."""
+    if _computed(claims, evidence):
         return 0.0
-    return 1.0 - cover(asked, _said(claims, evidence))
+
+    def weight(words: Sequence[str]) -> float:
+        return cover(asked, frozenset(token for word in words for token in stems(word)))
+
+    every = weight(words_of(asked.text, asked.terms))
+    return weight(missing_terms(asked, claims, evidence)) / every if every else 0.0
 
 
 def _computed(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
