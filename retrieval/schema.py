@@ -70,9 +70,12 @@ CREATE TABLE checkpoint_writes (     -- what tasks wrote after a checkpoint
 ) WITHOUT ROWID;
 """
 _METADATA = """
-ALTER TABLE documents ADD COLUMN date TEXT NOT NULL DEFAULT '';      -- what it says of itself, ISO 8601
-ALTER TABLE documents ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';    -- JSON: its own, without their #
-ALTER TABLE documents ADD COLUMN described INTEGER NOT NULL DEFAULT 0;  -- 0: added before these were kept
+-- What a document says of itself, ISO 8601
+ALTER TABLE documents ADD COLUMN date TEXT NOT NULL DEFAULT '';
+-- JSON: its own, without their #
+ALTER TABLE documents ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+-- 0: added before all of this was kept
+ALTER TABLE documents ADD COLUMN described INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE messages (              -- what of a chunk is whose; none where nobody is known to speak
     chunk_id INTEGER NOT NULL REFERENCES chunks ON DELETE CASCADE,
     start INTEGER NOT NULL,          -- where it begins in the source text, within the chunk
