@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from agent.state import Claim, Lang, Plan
+from agent.evidence import meets
+from agent.filters import merged, said
+from agent.state import Claim, Evidence, Lang, Plan
+from retrieval.filters import Filter
 from retrieval.store import Store
 
 NOTES: dict[str, dict[Lang, str]] = {
@@ -28,6 +31,10 @@ NOTES: dict[str, dict[Lang, str]] = {
         "en": "{} does not answer this; the answer is from other files",
         "zh": "{} 没有回答这个问题，答案来自其他文件",
     },
+    "wider": {
+        "en": "nothing matches {}, as the question says; more is searched",
+        "zh": "没有符合问题所说 {} 的内容，因此扩大了检索范围",
+    },
 }
 
 
@@ -35,10 +42,26 @@ def note(name: str, lang: Lang, *values: object) -> str:
     return NOTES[name][lang].format(*values)
 
 
-def elsewhere(plan: Plan, claims: Sequence[Claim], store: Store) -> list[str]:
-    """A note where the documents that a question names do not give its answer, and others do."""
-    cited = {citation["document_id"] for claim in claims for citation in claim["citations"]}
-    if not plan["documents"] or not cited or cited & set(plan["documents"]):
+def elsewhere(plan: Plan, claims: Sequence[Claim], evidence: Sequence[Evidence], store: Store) -> list[str]:
+    """A note where what a question names does not give its answer, and something else does."""
+    where = plan["where"]
+    cited = {citation["evidence"] for claim in claims for citation in claim["citations"]}
+    if not cited or any(meets(item, where) for item in evidence if item["number"] in cited):
         return []
-    names = [PurePath(path).name for id_, path, _ in store.document_names() if id_ in plan["documents"]]
-    return [note("elsewhere", plan["lang"], ", ".join(names))]
+    named = where.get("documents", [])
+    names = [PurePath(path).name for id_, path, _ in store.document_names() if id_ in named]
+    return [note("elsewhere", plan["lang"], ", ".join(names) or said(where))]
+
+
+def narrowed_to(only: Filter, where: Filter, lang: Lang, store: Store) -> tuple[Filter, list[str]]:
+    """What the first round searches: what passes both filters; `only` the first where nothing does.
+
+    Where nothing is of the time that a question names, that is dropped first. A note says so.
+    """
+    timeless: Filter = {key: where[key] for key in where if key not in ("since", "until")}  # type: ignore[literal-required, misc]
+    tried = [one for one in (where, timeless) if one]
+    for one in tried:
+        both = merged(only, one)
+        if store.selected(both):
+            return both, [note("wider", lang, said(where))] if one != where else []
+    return only, [note("wider", lang, said(where))] if where else []

@@ -45,6 +45,7 @@ class StoredChunk:
     heading: str
     page: int | None
     text: str
+    format: str = ""
     messages: tuple[Message, ...] = ()
 
     @property
@@ -80,7 +81,7 @@ class Chunks(Database):
         for group in groups(chunk_ids):
             rows = self._db.execute(
                 "SELECT c.id, c.document_id, c.record_id, coalesce(d.path, '') AS path,"
-                " coalesce(d.title, '') AS title,"
+                " coalesce(d.title, '') AS title, coalesce(d.format, '') AS format,"
                 ' c.start, c."end", c.heading, c.page, c.text'
                 " FROM chunks c LEFT JOIN documents d ON d.id = c.document_id"
                 f" WHERE c.id IN ({placeholders(group)})",

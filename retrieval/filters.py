@@ -48,7 +48,7 @@ class Filters(Database):
         """Ids of the chunks that pass, ascending; `where` must not be empty."""
         where = self.resolved(where)
         conditions: list[tuple[str, Any]] = []
-        documents = self._documents_passing(where)
+        documents = self.documents_passing(where)
         if documents is not None:
             conditions.append(("c.document_id IN (SELECT value FROM json_each(?))", json.dumps(documents)))
         if where.get("who"):
@@ -115,7 +115,7 @@ class Filters(Database):
         rows = self._db.execute(f"{select} WHERE c.document_id IS NOT NULL AND {tests or '1'}", values)
         return sorted(row[0] for row in rows)
 
-    def _documents_passing(self, where: Filter) -> list[int] | None:
+    def documents_passing(self, where: Filter) -> list[int] | None:
         """Ids of the documents that pass what is asked of whole documents; None where nothing is."""
         keys = ("documents", "paths", "formats", "tags", "title")
         if not any(where.get(key) for key in keys):
@@ -148,9 +148,7 @@ def is_in(path: str, place: str) -> bool:
     patterns = [place] if absolute else [place, f"*/{place}"]
     if not _GLOB.search(place):
         patterns = [re.sub(r"([\[?*])", r"[\1]", one) if absolute else one for one in patterns]
-    return any(
-        fnmatchcase(path, one) or fnmatchcase(path, f"{one.rstrip('/')}/*") for one in patterns
-    )
+    return any(fnmatchcase(path, one) or fnmatchcase(path, f"{one.rstrip('/')}/*") for one in patterns)
 
 
 def matching_names(name: str, known: Sequence[str], *, whole: bool = False) -> list[str]:

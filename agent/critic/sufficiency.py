@@ -21,6 +21,7 @@ from agent.reasoners.features import (
     cover,
     rank_score,
     stems,
+    told,
     uncovered,
 )
 from agent.state import Claim, Evidence
@@ -76,14 +77,14 @@ def missing_terms(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evid
 
     For people to read: in Chinese, words in place of character bigrams.
     """
-    return words_of(asked.text, uncovered(asked, _said(claims, evidence)))
+    return words_of(asked.text, uncovered(asked, _said(asked, claims, evidence)))
 
 
 def open_share(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> float:
     """How much of the question's terms, weighted by idf, `missing_terms` are, in [0, 1]; 0 for a tool's result."""
     if not asked.terms or _computed(claims, evidence):
         return 0.0
-    return 1.0 - cover(asked, _said(claims, evidence))
+    return 1.0 - cover(asked, _said(asked, claims, evidence))
 
 
 def _computed(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
@@ -92,12 +93,13 @@ def _computed(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
     return any(tools & set(claim["evidence"]) for claim in claims)
 
 
-def _said(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> frozenset[str]:
-    """Tokens of the claims and of the passages that they cite."""
+def _said(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> frozenset[str]:
+    """Tokens of the claims and of the passages that they cite, and what these are told to be."""
     cited = {c["evidence"] for claim in claims for c in claim["citations"]}
     texts = [claim["text"] for claim in claims]
     texts += [f"{e['title']} {e['heading']} {e['text']}" for e in evidence if e["number"] in cited]
-    return frozenset(token for text in texts for token in stems(text))
+    spoken = [told(asked, e) for e in evidence if e["number"] in cited]
+    return frozenset(token for text in texts for token in stems(text)).union(*spoken)
 
 
 def _covers(claim: Claim, candidate: Candidate) -> bool:

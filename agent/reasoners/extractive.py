@@ -6,10 +6,11 @@ What it says is quoted, so it cannot invent; it cannot combine, compare or concl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
+from agent.asides import Aside, filter_of, find_asides
 from agent.deps import idf
 from agent.moves import MOVES, Failure, propose
 from agent.reasoners.features import Asked, Candidate, ask, candidates, plain, rank_score, spanned
@@ -34,8 +35,14 @@ class Extractive:
 
     name = "extractive"
 
-    def __init__(self, library: Library, moves: Sequence[str] = tuple(MOVES)) -> None:
+    def __init__(
+        self,
+        library: Library,
+        moves: Sequence[str] = tuple(MOVES),
+        today: Callable[[], date] = date.today,
+    ) -> None:
         self.library = library
+        self._today = today
         self._moves = moves
         self._asked: dict[str, Asked] = {}
 
@@ -60,7 +67,7 @@ class Extractive:
             "queries": list(dict.fromkeys(queries)),
             "call": call,
             "sweep": None,
-            "documents": [],
+            "where": filter_of(self.asides(question, today)),
         }
 
     def draft(
@@ -116,8 +123,11 @@ class Extractive:
     def asked(self, question: str) -> Asked:
         """A question, read once in a run."""
         if question not in self._asked:
-            self._asked[question] = ask(question, self.idf)
+            self._asked[question] = ask(question, self.idf, self.asides(question, self._today()))
         return self._asked[question]
+
+    def asides(self, question: str, today: date) -> list[Aside]:
+        return find_asides(question, today, self.library.store)
 
     def idf(self, terms: Iterable[str]) -> Mapping[str, float]:
         return idf(self.library, terms)

@@ -16,6 +16,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 
+from agent.asides import Aside, borne_out, without_asides
 from agent.reasoners.language import answer_type_of, has_answer_of_type, language_of, names_in
 from agent.state import AnswerType, Evidence, Lang, Span
 from retrieval.split import sentences
@@ -60,6 +61,8 @@ class Asked:
     pairs: frozenset[tuple[str, str]]
     names: tuple[tuple[str, ...], ...]
     """Tokens, in order, of each name and number that the question mentions."""
+    asides: tuple[Aside, ...] = ()
+    """Its words that only say where to look."""
     read: dict[Hashable, list[Candidate]] = field(default_factory=dict, compare=False, repr=False)
     """What was read of each passage already, by its span and link: draft and critic read the same."""
 
@@ -78,8 +81,8 @@ class Candidate:
     """Where other evidence names what this passage is about, if it was found over that."""
 
 
-def ask(question: str, idf: Idf) -> Asked:
-    """Read a question; `idf` gives the weights of its terms in the library."""
+def ask(question: str, idf: Idf, asides: Sequence[Aside] = ()) -> Asked:
+    """Read a question; `idf` gives the weights of its terms in the library, `asides` its words that say where."""
     idfs = idf(query_terms(question))
     # Words that share a stem count as one, as rare as the rarer.
     weights = {stem(term): idfs[term] for term in sorted(idfs, key=lambda term: idfs[term])}
@@ -96,6 +99,7 @@ def ask(question: str, idf: Idf) -> Asked:
         frozenset(tokens),
         frozenset(pairwise(tokens)),
         tuple(name for name in names if name),
+        tuple(asides),
     )
 
 
@@ -114,6 +118,18 @@ def candidates(asked: Asked, evidence: Sequence[Evidence]) -> list[Candidate]:
     return found
 
 
+def told(asked: Asked, item: Evidence) -> frozenset[str]:
+    """Terms of the question that the sender, the time and the kind of a passage speak to.
+
+    To "what did Anna write in March", Anna's message of March need say neither.
+    """
+    asides = borne_out(asked.asides, item)
+    if not asides:
+        return frozenset()
+    left = {stem(term) for term in query_terms(without_asides(asked.text, asides))}
+    return frozenset(asked.terms) - left
+
+
 def spanned(item: Evidence, span: Span) -> str:
     """The text of a span that lies in the evidence."""
     return item["text"][span["start"] - item["start"] : span["end"] - item["start"]]
@@ -125,19 +141,22 @@ def _of_passage(asked: Asked, item: Evidence, link: Span | None, said: str) -> l
     spans = sentences(text)
     tokens = [stems(text[start:end]) for start, end in spans]
     context_tokens = stems(f"{item['title']} {item['heading']} {said}")
-    context = frozenset(context_tokens)
+    spoken = told(asked, item)
+    context = spoken.union(context_tokens)
     passage = context.union(*tokens) if tokens else context
-    shared = _passage_features(asked, item, passage, [*context_tokens, *(t for row in tokens for t in row)])
+    shared = _passage_features(
+        asked, item, passage, [*context_tokens, *(t for row in tokens for t in row)], spoken
+    )
     found = []
     for n, (start, end) in enumerate(spans):
         sentence = text[start:end]
         if not _could_answer(asked, sentence, tokens[n]):
             continue
-        near = frozenset(token for row in tokens[max(0, n - 1) : n + 2] for token in row)
+        near = spoken.union(token for row in tokens[max(0, n - 1) : n + 2] for token in row)
         own = frozenset(tokens[n])
         values = {
             **shared,
-            "cover_sentence": cover(asked, own),
+            "cover_sentence": cover(asked, own | spoken),
             "cover_window": cover(asked, near),
             "phrase": _phrase(asked, tokens[n]),
             "type_match": has_answer_of_type(asked.answer_type, sentence, asked.text),
@@ -154,11 +173,11 @@ def _of_passage(asked: Asked, item: Evidence, link: Span | None, said: str) -> l
 
 
 def _passage_features(
-    asked: Asked, item: Evidence, passage: frozenset[str], in_order: Sequence[str]
+    asked: Asked, item: Evidence, passage: frozenset[str], in_order: Sequence[str], spoken: frozenset[str]
 ) -> dict[str, float]:
     largest = max(asked.idf.values(), default=1.0) or 1.0
     missing = [asked.idf[term] for term in asked.terms if term not in passage]
-    lacking = [name for name in asked.names if not says(in_order, name)]
+    lacking = [name for name in asked.names if not says(in_order, name) and not spoken.issuperset(name)]
     return {
         "cover_passage": cover(asked, passage),
         "rare_missing": max(missing, default=0.0) / largest,
