@@ -128,11 +128,9 @@ def by_message(where: Filter) -> bool:
     return any(where.get(key) for key in ("who", "since", "until"))
 
 
-def whole(where: Filter, only: Filter) -> Filter:
+def unnamed(where: Filter, only: Filter) -> Filter:
     """A filter without the documents that a question names: those are looked for by their names."""
-    documents = only.get("documents")
-    rest: Filter = {**where, "documents": documents or []}
-    return rest
+    return {**where, "documents": only.get("documents", [])}
 
 
 def said(where: Filter) -> str:
@@ -154,7 +152,7 @@ def said(where: Filter) -> str:
 
 
 def nothing_passes(where: Filter, store: Store, lang: Lang = "en") -> str:
-    """One line for a filter that nothing passes, with what there is where that helps; "" where something does."""
+    """One line for a filter that nothing passes, with what there is; "" where something passes."""
     if not where or store.selected(where):
         return ""
     whole, one = _TEXTS[lang]

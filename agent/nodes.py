@@ -13,12 +13,19 @@ from langgraph.runtime import Runtime
 
 from agent import memory
 from agent.critic import critique_claims
-from agent.critic.sufficiency import OPEN_SHARE, missing_terms, open_share, sufficiency, swept_enough
+from agent.critic.sufficiency import (
+    OPEN_SHARE,
+    is_whose,
+    missing_terms,
+    open_share,
+    sufficiency,
+    swept_enough,
+)
 from agent.deps import Deps
 from agent.disagreement import disagreement
 from agent.errors import ModelError
 from agent.evidence import meant_evidence, of_passages, of_tool, shown_evidence, sources_of
-from agent.filters import by_message, nothing_passes, whole, widens
+from agent.filters import by_message, nothing_passes, unnamed, widens
 from agent.moves import question_query
 from agent.named import mentions, unknown_file, without
 from agent.notes import elsewhere, narrowed_to, note
@@ -76,15 +83,16 @@ def plan(state: State, runtime: Run) -> Changed:
     documents = sorted({id_ for one in sure for id_ in one.documents})
     if documents:
         planned["where"] = {**planned["where"], "documents": documents}
-    unclear, notes = "", []
-    if planned["need"] != "conversation" and (unclear := nothing_passes(only, store, lang)):
-        planned["need"], planned["where"] = "sweep", {}
+    unclear = nothing_passes(only, store, lang) if planned["need"] != "conversation" else ""
+    notes: list[str] = []
+    if unclear:
+        planned["need"], planned["where"] = "sweep", only
     else:
         planned["where"], notes = narrowed_to(only, planned["where"], lang, store)
     if planned["need"] == "search" and not by_message(planned["where"]):
         recent = memory.recent_documents(deps.memory, state["thread"])
         aimed = aim(
-            question, deps.library, recent, named, store.documents_passing(whole(planned["where"], only))
+            question, deps.library, recent, named, store.documents_passing(unnamed(planned["where"], only))
         )
         if isinstance(aimed, str):
             unclear = aimed
@@ -192,6 +200,7 @@ def critique(state: State, runtime: Run) -> Changed:
     best = max(state.get("best", judged), judged, key=rank)  # a later failure never costs an earlier success
     sound = judged["claims"] == supported_of(judged["claims"])
     passed = sound and judged["sufficiency"] >= deps.thresholds["verified"]
+    passed |= sound and is_whose(asked, judged["claims"], evidence)
     first = searchable(state) and not state["round"] and not widens(state)
     if passed and first:  # where much of the question is left open, a round is worth it
         passed = open_share(asked, judged["claims"], evidence) <= OPEN_SHARE

@@ -56,12 +56,14 @@ def elsewhere(plan: Plan, claims: Sequence[Claim], evidence: Sequence[Evidence],
 def narrowed_to(only: Filter, where: Filter, lang: Lang, store: Store) -> tuple[Filter, list[str]]:
     """What the first round searches: what passes both filters; `only` the first where nothing does.
 
-    Where nothing is of the time that a question names, that is dropped first. A note says so.
+    The time that a question names is dropped first, then the kind of document. A note says so.
     """
-    timeless: Filter = {key: where[key] for key in where if key not in ("since", "until")}  # type: ignore[literal-required, misc]
-    tried = [one for one in (where, timeless) if one]
-    for one in tried:
-        both = merged(only, one)
-        if store.selected(both):
-            return both, [note("wider", lang, said(where))] if one != where else []
-    return only, [note("wider", lang, said(where))] if where else []
+    if not where:
+        return only, []
+    tried: Filter = {**where}
+    for dropped in ((), ("since", "until"), ("formats",)):
+        for key in dropped:
+            tried.pop(key, None)
+        if tried and store.selected(both := merged(only, tried)):
+            return both, [note("wider", lang, said(where))] if tried != where else []
+    return only, [note("wider", lang, said(where))]

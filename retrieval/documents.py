@@ -100,8 +100,8 @@ class Documents(Database):
     def documents(self) -> list[Document]:
         """All documents by path, without their text."""
         rows = self._db.execute(
-            "SELECT id, path, sha256, size_bytes, modified_s, added_s, format, title, notes, date, tags, described,"
-            " (SELECT count(*) FROM chunks WHERE document_id = documents.id) AS chunks"
+            "SELECT id, path, sha256, size_bytes, modified_s, added_s, format, title, notes, date, tags,"
+            " described, (SELECT count(*) FROM chunks WHERE document_id = documents.id) AS chunks"
             " FROM documents ORDER BY path"
         )
         return [_document(row) for row in rows]

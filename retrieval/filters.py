@@ -1,8 +1,8 @@
 """Filters: what a search is restricted to, and which chunks of the library pass.
 
-A filter is plain JSON. Values of one key are alternatives, different keys must all hold, and what is not given
-restricts nothing. A message is dated by its own time, else by its document's own date, else by the time of its
-file. It reads no words of a question and parses no dates: `agent.filters` and `agent.asides` do.
+A filter is plain JSON. Values of one key are alternatives, different keys must all hold, and what is not
+given restricts nothing. A message is dated by its own time, else by its document's own date, else by the time
+of its file. It reads no words of a question and parses no dates: `agent.filters` and `agent.asides` do.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ FORMATS = frozenset(
     code
     """.split()
 )
+# The day of what has no time of its own: the file's where the document says none.
+_DAY = (
+    "CASE WHEN d.date <> '' THEN d.date WHEN d.modified_s > 0"
+    " THEN date(d.modified_s, 'unixepoch', 'localtime') ELSE '' END"
+)
+_Condition = tuple[str, Any]  # a test, and what stands for its parameter; None where it has none
 _GLOB = re.compile(r"[*?\[]")
 _REST = "9999-99-99"  # what a date that names no day or month may still be
 
@@ -47,29 +53,22 @@ class Filters(Database):
     def selected(self, where: Filter) -> list[int]:
         """Ids of the chunks that pass, ascending; `where` must not be empty."""
         where = self.resolved(where)
-        conditions: list[tuple[str, Any]] = []
+        conditions: list[_Condition] = []
         documents = self.documents_passing(where)
         if documents is not None:
             conditions.append(("c.document_id IN (SELECT value FROM json_each(?))", json.dumps(documents)))
         if where.get("who"):
             conditions.append(("m.who IN (SELECT value FROM json_each(?))", json.dumps(where["who"])))
-        dated = bool(where.get("since") or where.get("until"))
-        joined = "chunks c LEFT JOIN messages m ON m.chunk_id = c.id"
-        if not dated:
-            source = joined if where.get("who") else "chunks c"
-            return self._ids(f"SELECT DISTINCT c.id FROM {source}", conditions)
+        if not (where.get("since") or where.get("until")):
+            said = " LEFT JOIN messages m ON m.chunk_id = c.id" if where.get("who") else ""
+            return self._ids(f"chunks c{said}", conditions)
         told = self._ids(
-            "SELECT DISTINCT c.id FROM messages m JOIN chunks c ON c.id = m.chunk_id",
+            "messages m JOIN chunks c ON c.id = m.chunk_id",
             [*conditions, *_within("m.at", where, indexed=True)],
         )
-        # Chunks, or messages in them, without a time of their own.
-        day = (
-            "CASE WHEN d.date <> '' THEN d.date WHEN d.modified_s > 0 "
-            "THEN date(d.modified_s, 'unixepoch', 'localtime') ELSE '' END"
-        )
         untold = self._ids(
-            f"SELECT DISTINCT c.id FROM documents d JOIN {joined.replace('chunks c', 'chunks c ON c.document_id = d.id', 1)}",
-            [*conditions, ("coalesce(m.at, '') = ''", None), *_within(f"({day})", where)],
+            "documents d JOIN chunks c ON c.document_id = d.id LEFT JOIN messages m ON m.chunk_id = c.id",
+            [*conditions, ("coalesce(m.at, '') = ''", None), *_within(f"({_DAY})", where)],
         )
         return sorted({*told, *untold})
 
@@ -109,10 +108,10 @@ class Filters(Database):
         ).fetchone()
         return int(row[0]) if row[0] else None
 
-    def _ids(self, select: str, conditions: Sequence[tuple[str, Any]]) -> list[int]:
-        tests = " AND ".join(test for test, _ in conditions)
+    def _ids(self, tables: str, conditions: Sequence[_Condition]) -> list[int]:
+        tests = ["c.document_id IS NOT NULL", *(test for test, _ in conditions)]
         values = [value for _, value in conditions if value is not None]
-        rows = self._db.execute(f"{select} WHERE c.document_id IS NOT NULL AND {tests or '1'}", values)
+        rows = self._db.execute(f"SELECT DISTINCT c.id FROM {tables} WHERE {' AND '.join(tests)}", values)
         return sorted(row[0] for row in rows)
 
     def documents_passing(self, where: Filter) -> list[int] | None:
@@ -211,7 +210,7 @@ def _last(until: str) -> str:
     return until + _REST[len(until) :]
 
 
-def _within(column: str, where: Filter, *, indexed: bool = False) -> Iterator[tuple[str, Any]]:
+def _within(column: str, where: Filter, *, indexed: bool = False) -> Iterator[_Condition]:
     """Conditions for dates that may lack a day or a month, and that an index can be asked for first."""
     since, until = where.get("since", ""), where.get("until", "")
     day = f"substr({column}, 1, 10)"

@@ -17,6 +17,7 @@ from agent.reasoners.features import (
     Asked,
     Candidate,
     answer_probability,
+    asks_only_whose,
     candidates,
     cover,
     rank_score,
@@ -61,7 +62,19 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
     if not cited:
         return 0.0
     best = max(cited, key=lambda c: rank_score(asked.lang, c.features))
-    return answer_probability(asked, found, best)
+    probability = answer_probability(asked, found, best)
+    return max(probability, SWEPT_IN_PART) if is_whose(asked, claims, evidence) else probability
+
+
+def is_whose(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
+    """Whether a question asks only for what is somebody's, of a time or of a kind, and all that is cited is.
+
+    It is part of an answer at least, and a further search finds nothing that is more so.
+    """
+    cited = {c["evidence"] for claim in claims for c in claim["citations"]}
+    passages = [item for item in evidence if item["number"] in cited]
+    whose = all(told(asked, item).issuperset(asked.terms) for item in passages)
+    return bool(passages) and whose and asks_only_whose(asked)
 
 
 def swept_enough(claims: Sequence[Claim], whole: bool) -> float:

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 from agent.asides import Aside, filter_of, find_asides
 from agent.deps import idf
 from agent.moves import MOVES, Failure, propose
-from agent.reasoners.features import Asked, Candidate, ask, candidates, plain, rank_score, spanned
+from agent.reasoners.features import (
+    Asked,
+    Candidate,
+    ask,
+    asks_only_whose,
+    candidates,
+    plain,
+    rank_score,
+    spanned,
+)
 from agent.reasoners.language import answer_type_of, is_small_talk, language_of, standalone
 from agent.state import Claim, Draft, Evidence, Lang, Need, Plan, Query, Span, Turn, Verdict
 from retrieval.tokens import query_terms
@@ -88,8 +97,13 @@ class Extractive:
             return [new_claim(item["text"], [item["number"]], item["rests_on"]) for item in results[-1:]]
         asked = self.asked(question)
         chosen = choose(asked, candidates(asked, evidence))
-        spans = linked([(one.link, span_of(one)) for one in chosen])
         numbered = {item["number"]: item for item in evidence}
+        # A part of a passage may be evidence beside the whole of it.
+        places = {
+            (numbered[span["evidence"]]["document_id"], span["start"], span["end"]): span
+            for span in reversed(linked([(one.link, span_of(one)) for one in chosen]))
+        }
+        spans = list(reversed(places.values()))
         return [
             new_claim(plain(spanned(numbered[span["evidence"]], span)), [span["evidence"]], [span])
             for span in spans
@@ -144,7 +158,7 @@ def choose(asked: Asked, found: Sequence[Candidate]) -> list[Candidate]:
     if not ranked:
         return []
     best = rank_score(asked.lang, ranked[0].features)
-    limit = SENTENCES.get(asked.answer_type, 2)
+    limit = SENTENCES["summary"] if asks_only_whose(asked) else SENTENCES.get(asked.answer_type, 2)
     chosen: list[Candidate] = []
     for candidate in ranked:
         close = best - rank_score(asked.lang, candidate.features) <= CLOSE_BEHIND

@@ -45,6 +45,7 @@ Vector = tuple[float, ...]
 Idf = Callable[[Iterable[str]], Mapping[str, float]]
 
 _LEADING_MARK = re.compile(r"^\s*(?:(?:#{1,6}|[-*+>|]|\d{1,3}[.)])\s+)+")
+_ENVELOPE = re.compile(r"(?:From|To|Cc|Date|Subject|Attachments): ")  # as `retrieval.load.mail` writes them
 _EMPHASIS = re.compile(r"(\*\*|__|`)(?=\S)(.+?)(?<=\S)\1")
 
 
@@ -82,7 +83,10 @@ class Candidate:
 
 
 def ask(question: str, idf: Idf, asides: Sequence[Aside] = ()) -> Asked:
-    """Read a question; `idf` gives the weights of its terms in the library, `asides` its words that say where."""
+    """Read a question; `idf` gives the weights of its terms in the library.
+
+    `asides`: its words that only say where to look.
+    """
     idfs = idf(query_terms(question))
     # Words that share a stem count as one, as rare as the rarer.
     weights = {stem(term): idfs[term] for term in sorted(idfs, key=lambda term: idfs[term])}
@@ -130,6 +134,12 @@ def told(asked: Asked, item: Evidence) -> frozenset[str]:
     return frozenset(asked.terms) - left
 
 
+def asks_only_whose(asked: Asked) -> bool:
+    """Whether a question asks for nothing but what is somebody's, of a time or of a kind: "mails from Bob"."""
+    left = {stem(term) for term in query_terms(without_asides(asked.text, asked.asides))}
+    return bool(asked.asides) and not left & set(asked.terms)
+
+
 def spanned(item: Evidence, span: Span) -> str:
     """The text of a span that lies in the evidence."""
     return item["text"][span["start"] - item["start"] : span["end"] - item["start"]]
@@ -150,7 +160,7 @@ def _of_passage(asked: Asked, item: Evidence, link: Span | None, said: str) -> l
     found = []
     for n, (start, end) in enumerate(spans):
         sentence = text[start:end]
-        if not _could_answer(asked, sentence, tokens[n]):
+        if not _could_answer(asked, sentence, tokens[n]) or (spoken and _is_envelope(asked, sentence)):
             continue
         near = spoken.union(token for row in tokens[max(0, n - 1) : n + 2] for token in row)
         own = frozenset(tokens[n])
@@ -196,6 +206,11 @@ def _could_answer(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
     if sentence.rstrip("\"'”」*） )").endswith(("?", "？")) or _repeats(asked, sentence, tokens):
         return False
     return cjk_share(sentence) > 0 or len(sentence.split()) >= 3
+
+
+def _is_envelope(asked: Asked, sentence: str) -> bool:
+    """Whether a sentence is a line over a mail, which its sender does not say; not to "who" and "when"."""
+    return asked.answer_type not in ("person", "date") and bool(_ENVELOPE.match(sentence))
 
 
 def _repeats(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
