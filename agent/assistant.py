@@ -135,7 +135,8 @@ class Agent:
 
         `thread`: questions of the same thread may lean on each other. `docs`: answer from these files alone,
         remembering nothing of them. `where`: answer from what passes this filter alone. `resume`: in place of
-        a question, the id of a run that was killed. KeyboardInterrupt comes through as from any other function; `stop` settles instead.
+        a question, the id of a run that was killed. KeyboardInterrupt comes through as from any other
+        function; `stop` settles instead.
         """
         return _last(self._run(Brake(), question, thread, docs, where, resume))
 

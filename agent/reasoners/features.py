@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
@@ -19,6 +19,7 @@ from itertools import pairwise
 from agent.asides import Aside, borne_out, without_asides
 from agent.reasoners.language import answer_type_of, has_answer_of_type, language_of, names_in
 from agent.state import AnswerType, Evidence, Lang, Span
+from retrieval.load.source import name_of
 from retrieval.split import sentences
 from retrieval.tokens import cjk_share, lexical_tokens, query_terms, simplified, stem
 
@@ -135,9 +136,22 @@ def told(asked: Asked, item: Evidence) -> frozenset[str]:
 
 
 def asks_only_whose(asked: Asked) -> bool:
-    """Whether a question asks for nothing but what is somebody's, of a time or of a kind: "mails from Bob"."""
+    """Whether a question asks for nothing but what is somebody's, of a time or a kind: "mails from Bob"."""
     left = {stem(term) for term in query_terms(without_asides(asked.text, asked.asides))}
     return bool(asked.asides) and not left & set(asked.terms)
+
+
+def _left_open(asked: Asked, spoken: frozenset[str]) -> Asked:
+    """The question without terms that a passage need not say: the rest weighs as if asked alone."""
+    if not spoken:
+        return asked
+    return replace(
+        asked,
+        terms=tuple(term for term in asked.terms if term not in spoken),
+        idf={term: weight for term, weight in asked.idf.items() if term not in spoken},
+        pairs=frozenset(pair for pair in asked.pairs if not spoken & set(pair)),
+        names=tuple(name for name in asked.names if not spoken.issuperset(name)),
+    )
 
 
 def spanned(item: Evidence, span: Span) -> str:
@@ -151,16 +165,20 @@ def _of_passage(asked: Asked, item: Evidence, link: Span | None, said: str) -> l
     spans = sentences(text)
     tokens = [stems(text[start:end]) for start, end in spans]
     context_tokens = stems(f"{item['title']} {item['heading']} {said}")
-    spoken = told(asked, item)
+    spoken, others = told(asked, item), _to_be_named(asked, item)
+    envelope = bool(spoken)
+    if not spoken.issuperset(asked.terms):
+        asked, spoken = _left_open(asked, spoken), frozenset()
     context = spoken.union(context_tokens)
     passage = context.union(*tokens) if tokens else context
-    shared = _passage_features(
-        asked, item, passage, [*context_tokens, *(t for row in tokens for t in row)], spoken
-    )
+    in_order = [*context_tokens, *(t for row in tokens for t in row)]
+    shared = _passage_features(asked, item, passage, in_order, spoken)
     found = []
     for n, (start, end) in enumerate(spans):
         sentence = text[start:end]
-        if not _could_answer(asked, sentence, tokens[n]) or (spoken and _is_envelope(asked, sentence)):
+        if not _could_answer(asked, sentence, tokens[n]) or (envelope and _is_envelope(asked, sentence)):
+            continue
+        if others and not others & set(tokens[n]):
             continue
         near = spoken.union(token for row in tokens[max(0, n - 1) : n + 2] for token in row)
         own = frozenset(tokens[n])
@@ -206,6 +224,18 @@ def _could_answer(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
     if sentence.rstrip("\"'”」*） )").endswith(("?", "？")) or _repeats(asked, sentence, tokens):
         return False
     return cjk_share(sentence) > 0 or len(sentence.split()) >= 3
+
+
+def _to_be_named(asked: Asked, item: Evidence) -> frozenset[str]:
+    """Tokens of which a sentence has to hold one, where others speak than the one whose words are asked for.
+
+    "Anna said no" in Bob's message is an answer, his own "no" is none. Empty where nothing has to be named.
+    """
+    asides = [one.where["who"] for one in asked.asides if one.where.get("who")]
+    own = {name for who in asides for name in who}
+    if not own or not item.get("who") or own.issuperset(item["who"]):
+        return frozenset()
+    return frozenset(token for name in own for token in stems(name_of(name)))
 
 
 def _is_envelope(asked: Asked, sentence: str) -> bool:
