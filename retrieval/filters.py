@@ -144,10 +144,12 @@ def is_in(path: str, place: str) -> bool:
     path, place = (text.replace("\\", "/").casefold() for text in (path, place))
     place = re.sub(r"^(?:\./)+", "", place).rstrip("/") or "/"
     absolute = place.startswith("/") or re.match(r"[a-z]:/", place)
+    if f"{path}/".startswith(f"{place.rstrip('/')}/") or (not absolute and f"/{place}/" in f"/{path}/"):
+        return True
     patterns = [place] if absolute else [place, f"*/{place}"]
-    if not _GLOB.search(place):
-        patterns = [re.sub(r"([\[?*])", r"[\1]", one) if absolute else one for one in patterns]
-    return any(fnmatchcase(path, one) or fnmatchcase(path, f"{one.rstrip('/')}/*") for one in patterns)
+    return bool(_GLOB.search(place)) and any(
+        fnmatchcase(path, one) or fnmatchcase(path, f"{one}/*") for one in patterns
+    )
 
 
 def matching_names(name: str, known: Sequence[str], *, whole: bool = False) -> list[str]:

@@ -166,7 +166,7 @@ def _of_passage(asked: Asked, item: Evidence, link: Span | None, said: str) -> l
     tokens = [stems(text[start:end]) for start, end in spans]
     context_tokens = stems(f"{item['title']} {item['heading']} {said}")
     spoken, others = told(asked, item), _to_be_named(asked, item)
-    envelope = bool(spoken)
+    envelope = bool(asked.asides)
     if not spoken.issuperset(asked.terms):
         asked, spoken = _left_open(asked, spoken), frozenset()
     context = spoken.union(context_tokens)
