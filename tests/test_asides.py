@@ -91,8 +91,8 @@ def test_an_answer_is_in_the_words_of_whom_it_is_asked(
 def test_what_others_say_is_not_what_somebody_says(library: Library) -> None:
     """Bob booked the hotel; Anna does not speak of it."""
     assert "Astoria" in ask_in(library, "What did Bob say about the hotel?").text
-    answer = ask_in(library, "What did Anna say about the hotel?")
-    assert answer.outcome == "abstained" and answer.missing == ("hotel",)
+    assert ask_in(library, "What did Anna say about the hotel?").outcome == "abstained"
+    assert ask_in(library, "李波说酒店在哪里？").outcome == "abstained"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from agent.reasoners.features import (
     Candidate,
     answer_probability,
     asks_only_whose,
+    beside_asides,
     candidates,
     cover,
     rank_score,
@@ -31,6 +32,7 @@ from retrieval.tokens import words_of
 SWEPT_IN_PART = 0.42  # `partial` at any strictness
 OPEN_SHARE = 0.1  # of the question: with more of it open, a passing draft gets one round (evals/LOG.md)
 MOST_CLAIMS = 0.7
+NOTHING_HELD = 0.1  # below `partial` at any strictness
 
 
 class Thresholds(TypedDict):
@@ -63,7 +65,19 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
         return 0.0
     best = max(cited, key=lambda c: rank_score(asked.lang, c.features))
     probability = answer_probability(asked, found, best)
-    return max(probability, SWEPT_IN_PART) if is_whose(asked, claims, evidence) else probability
+    if is_whose(asked, claims, evidence):
+        return max(probability, SWEPT_IN_PART)
+    return probability if _speaks_of(asked, best, evidence) else min(probability, NOTHING_HELD)
+
+
+def _speaks_of(asked: Asked, best: Candidate, evidence: Sequence[Evidence]) -> bool:
+    """Whether a passage has any word of the question but that it is of whom, or of when, it asks.
+
+    The few passages of one sender have a best one, too, where he speaks of something else.
+    """
+    item = next(item for item in evidence if item["number"] == best.evidence)
+    passage = stems(f"{item['title']} {item['heading']} {item['text']}")
+    return not asked.asides or not beside_asides(asked).isdisjoint(passage)
 
 
 def is_whose(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:

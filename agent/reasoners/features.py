@@ -137,8 +137,15 @@ def told(asked: Asked, item: Evidence) -> frozenset[str]:
 
 def asks_only_whose(asked: Asked) -> bool:
     """Whether a question asks for nothing but what is somebody's, of a time or a kind: "mails from Bob"."""
+    return bool(asked.asides) and not beside_asides(asked)
+
+
+def beside_asides(asked: Asked) -> frozenset[str]:
+    """The terms of a question that are not only there to say where to look."""
+    if not asked.asides:
+        return frozenset(asked.terms)
     left = {stem(term) for term in query_terms(without_asides(asked.text, asked.asides))}
-    return bool(asked.asides) and not left & set(asked.terms)
+    return left & frozenset(asked.terms)
 
 
 def _left_open(asked: Asked, spoken: frozenset[str]) -> Asked:
