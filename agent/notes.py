@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePath
+from typing import Any, cast
 
 from agent.evidence import meets
 from agent.filters import merged, said
@@ -60,10 +61,10 @@ def narrowed_to(only: Filter, where: Filter, lang: Lang, store: Store) -> tuple[
     """
     if not where:
         return only, []
-    tried: Filter = {**where}
+    tried: dict[str, Any] = {**where}
     for dropped in ((), ("since", "until"), ("formats",)):
-        for key in dropped:
-            tried.pop(key, None)
-        if tried and store.selected(both := merged(only, tried)):
+        tried = {key: value for key, value in tried.items() if key not in dropped}
+        both = merged(only, cast(Filter, tried))
+        if tried and store.selected(both):
             return both, [note("wider", lang, said(where))] if tried != where else []
     return only, [note("wider", lang, said(where))]

@@ -145,7 +145,7 @@ def beside_asides(asked: Asked) -> frozenset[str]:
     if not asked.asides:
         return frozenset(asked.terms)
     left = {stem(term) for term in query_terms(without_asides(asked.text, asked.asides))}
-    return left & frozenset(asked.terms)
+    return frozenset(left) & frozenset(asked.terms)
 
 
 def _left_open(asked: Asked, spoken: frozenset[str]) -> Asked:
