@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     from agent.answer import Answer, Citation, Claim
     from agent.assistant import Agent
     from agent.state import Outcome
+    from retrieval.filters import Filter
 
 __version__ = "0.1.0"
-__all__ = ["Agent", "Answer", "Citation", "Claim", "Outcome", "Settings", "__version__"]
+__all__ = ["Agent", "Answer", "Citation", "Claim", "Filter", "Outcome", "Settings", "__version__"]
 
 _HOMES = {
     "Agent": "agent.assistant",
     "Answer": "agent.answer",
     "Citation": "agent.answer",
     "Claim": "agent.answer",
+    "Filter": "retrieval.filters",
     "Outcome": "agent.state",
 }
 

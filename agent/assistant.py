@@ -17,9 +17,11 @@ from agent.deps import Deps, build_chat_model, build_deps, build_embedder, open_
 from agent.driver import Driver, new_start, old_start
 from agent.errors import InputError
 from agent.events import Event
+from agent.filters import checked
 from agent.lean import defer_unused
 from agent.privacy import switch_off_telemetry
 from agent.settings import Settings, read_settings
+from retrieval.filters import Filter
 from retrieval.library import AddReport, Library, Progress
 from retrieval.search import Passage
 from retrieval.store import Record
@@ -116,35 +118,54 @@ class Agent:
         prepare(self.settings)
         return self.library.add([Path(path) for path in paths], progress)
 
-    def search(self, query: str, k: int = 5) -> list[Passage]:
-        """The best passages of the documents."""
-        return self.library.search(query, k)
+    def search(self, query: str, k: int = 5, *, where: Filter | None = None) -> list[Passage]:
+        """The best passages of the documents, or of what of them passes a filter."""
+        return self.library.search(query, k, where=checked(where, self._today()))
 
     def ask(
-        self, question: str = "", thread: str = "", docs: Sequence[str | Path] = (), *, resume: str = ""
+        self,
+        question: str = "",
+        thread: str = "",
+        docs: Sequence[str | Path] = (),
+        *,
+        where: Filter | None = None,
+        resume: str = "",
     ) -> Answer:
         """Answer a question. Raises `InputError` for one that is empty or too long.
 
         `thread`: questions of the same thread may lean on each other. `docs`: answer from these files alone,
-        remembering nothing of them. `resume`: in place of a question, the id of a run that was killed.
-        KeyboardInterrupt comes through as from any other function; `stop` settles instead.
+        remembering nothing of them. `where`: answer from what passes this filter alone. `resume`: in place of
+        a question, the id of a run that was killed. KeyboardInterrupt comes through as from any other
+        function; `stop` settles instead.
         """
-        return _last(self._run(Brake(), question, thread, docs, resume))
+        return _last(self._run(Brake(), question, thread, docs, where, resume))
 
     def stream(
-        self, question: str = "", thread: str = "", docs: Sequence[str | Path] = (), *, resume: str = ""
+        self,
+        question: str = "",
+        thread: str = "",
+        docs: Sequence[str | Path] = (),
+        *,
+        where: Filter | None = None,
+        resume: str = "",
     ) -> Iterator[Event]:
         """The events of a run (see `agent.events`); only the last one, `settled`, holds the answer.
 
         Closed before that, it leaves nothing behind.
         """
-        return _as_events(self._run(Brake(), question, thread, docs, resume))
+        return _as_events(self._run(Brake(), question, thread, docs, where, resume))
 
     def run(
-        self, question: str = "", thread: str = "", docs: Sequence[str | Path] = (), *, resume: str = ""
+        self,
+        question: str = "",
+        thread: str = "",
+        docs: Sequence[str | Path] = (),
+        *,
+        where: Filter | None = None,
+        resume: str = "",
     ) -> Iterator[Event | Answer]:
         """The events as they come, then the `Answer`: what the command line shows."""
-        return self._run(Brake(), question, thread, docs, resume)
+        return self._run(Brake(), question, thread, docs, where, resume)
 
     def stop(self) -> bool:
         """Settle the runs on their way with what is verified so far; False when there are none.
@@ -160,22 +181,36 @@ class Agent:
         return bool(brakes)
 
     async def aask(
-        self, question: str = "", thread: str = "", docs: Sequence[str | Path] = (), *, resume: str = ""
+        self,
+        question: str = "",
+        thread: str = "",
+        docs: Sequence[str | Path] = (),
+        *,
+        where: Filter | None = None,
+        resume: str = "",
     ) -> Answer:
         """`ask` in a thread of its own. Cancelled, it stops the run."""
         brake = Brake()
         try:
-            return await asyncio.to_thread(lambda: _last(self._run(brake, question, thread, docs, resume)))
+            return await asyncio.to_thread(
+                lambda: _last(self._run(brake, question, thread, docs, where, resume))
+            )
         except asyncio.CancelledError:
             brake.pull()
             raise
 
     async def astream(
-        self, question: str = "", thread: str = "", docs: Sequence[str | Path] = (), *, resume: str = ""
+        self,
+        question: str = "",
+        thread: str = "",
+        docs: Sequence[str | Path] = (),
+        *,
+        where: Filter | None = None,
+        resume: str = "",
     ) -> AsyncIterator[Event]:
         """`stream`, each step in a thread of its own. Closed or cancelled, it stops the run."""
         brake, turn = Brake(), threading.Lock()
-        events = _as_events(self._run(brake, question, thread, docs, resume))
+        events = _as_events(self._run(brake, question, thread, docs, where, resume))
 
         def step() -> Event | None:
             with turn:
@@ -193,11 +228,18 @@ class Agent:
             await asyncio.shield(asyncio.to_thread(leave))
 
     def _run(
-        self, brake: Brake, question: str, thread: str, docs: Sequence[str | Path], resume: str
+        self,
+        brake: Brake,
+        question: str,
+        thread: str,
+        docs: Sequence[str | Path],
+        where: Filter | None,
+        resume: str,
     ) -> Generator[Event | Answer]:
-        if resume and (docs or not self.settings.remember):
+        if resume and (docs or where or not self.settings.remember):
             raise InputError("a run is resumed in the library that it began in, with its memory")
-        start = old_start(self.library.store, resume) if resume else new_start(question, thread)
+        given = checked(where, self._today())
+        start = old_start(self.library.store, resume) if resume else new_start(question, thread, given)
         with self._deps(docs) as deps:
             driver = Driver(self.graph, start, deps, brake, self._chat_model)
             self._brakes.append(brake)

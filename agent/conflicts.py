@@ -223,7 +223,7 @@ def _same_subject(
     leans = _PRONOUN.match(ours.text.lstrip()) or _PRONOUN.match(theirs.text.lstrip())
     if (leans and not copied) or (shared < 2 and _cover(asked, known) < 1):
         return bool(_telling(item["title"]) & _telling(other["title"]))
-    return shared > MIN_SHARED or not _apart(item["heading"], other["heading"])
+    return shared > MIN_SHARED or not _apart(_subject(item), _subject(other))
 
 
 def _about(item: Evidence) -> list[str]:
@@ -232,6 +232,11 @@ def _about(item: Evidence) -> list[str]:
 
 def _telling(text: str) -> set[str]:
     return {token for token in stems(text) if token not in STOP_WORDS and not token.isdigit()}
+
+
+def _subject(item: Evidence) -> str:
+    """The heading, where it may name what is spoken of; that of a message says who writes, and when."""
+    return "" if item.get("who") or item.get("when") else item["heading"]
 
 
 def _apart(ours: str, theirs: str) -> bool:

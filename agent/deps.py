@@ -139,7 +139,7 @@ def build_deps(
     from agent.critic.sufficiency import thresholds
     from agent.reasoners.extractive import Extractive
 
-    extractive = Extractive(library, moves_of(settings))
+    extractive = Extractive(library, moves_of(settings), today)
     reasoner: Reasoner = extractive
     judge: Reasoner = extractive
     if chat_model is not None:

@@ -120,7 +120,8 @@ def _cited(claim: Claim, value: str) -> int:
 
 def _said(number: int, value: str, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Said:
     item = next(item for item in evidence if item["number"] == number)
-    date = document_date(item["path"], item["title"], sources.get(item["document_id"], ""))
+    date = item.get("when", "")[:10]
+    date = date or document_date(item["path"], item["title"], sources.get(item["document_id"], ""))
     return Said(PurePath(item["path"]).name or item["title"], date, value)
 
 

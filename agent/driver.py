@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent import runs
@@ -21,6 +21,7 @@ from agent.errors import InputError, Stopped
 from agent.events import Event, Started, event_of
 from agent.reasoners.language import language_of
 from agent.state import Draft, Plan, State
+from retrieval.filters import Filter
 from retrieval.library import printable
 from retrieval.store import UNFINISHED, Store, StoreError
 
@@ -41,9 +42,10 @@ class Start:
     events: list[dict[str, Any]]
     """What happened before it was cut short."""
     resumed: bool
+    where: Filter = field(default_factory=Filter)
 
 
-def new_start(question: str, thread: str) -> Start:
+def new_start(question: str, thread: str, where: Filter | None = None) -> Start:
     """A run from its beginning. Raises `InputError` for a question that is empty or too long."""
     # Lone surrogates come from input that is not UTF-8; nothing downstream takes them.
     question, thread = printable(question).strip(), printable(thread)
@@ -51,9 +53,8 @@ def new_start(question: str, thread: str) -> Start:
         raise InputError("the question is empty")
     if len(question) > MAX_QUESTION_CHARS:
         raise InputError(f"the question has {len(question)} characters; {MAX_QUESTION_CHARS} is the limit")
-    return Start(
-        uuid.uuid4().hex[:12], question, thread, time.time(), {"seconds": 0.0, "tokens": 0}, [], False
-    )
+    unspent: Spent = {"seconds": 0.0, "tokens": 0}
+    return Start(uuid.uuid4().hex[:12], question, thread, time.time(), unspent, [], False, where or {})
 
 
 def old_start(store: Store, run_id: str) -> Start:
@@ -66,7 +67,14 @@ def old_start(store: Store, run_id: str) -> Start:
     payload = run["payload"]
     spent: Spent = {"seconds": payload["seconds"], "tokens": payload["tokens"]}
     return Start(
-        run["id"], run["question"], run["thread"], payload["started_s"], spent, payload["events"], True
+        run["id"],
+        run["question"],
+        run["thread"],
+        payload["started_s"],
+        spent,
+        payload["events"],
+        True,
+        payload.get("where", {}),
     )
 
 
@@ -85,7 +93,7 @@ def cut_short(state: State) -> State:
         "queries": [],
         "call": None,
         "sweep": None,
-        "documents": [],
+        "where": {},
     }
     plan: Plan = {**state.get("plan", unplanned), "need": "search"}
     blank: State = {
@@ -120,6 +128,7 @@ class Driver:
         self._state: State = {
             "question": start.question,
             "thread": start.thread,
+            "where": start.where,
             "run_id": start.run_id,
             "started_s": start.started_s,
         }

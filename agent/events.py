@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypedDict
 
 from agent.state import AnswerType, Check, Need, Outcome, Stop, Verdict
+from retrieval.filters import Filter
 
 
 class Started(TypedDict):
@@ -43,6 +44,7 @@ class Planned(TypedDict):
     answer_type: AnswerType
     queries: list[str]
     tool: str  # "tool: operation", or ""
+    where: Filter  # what the first round is restricted to, by the caller and by the question's words
 
 
 class Retrieved(TypedDict):
@@ -169,6 +171,7 @@ def _plan(changed: dict[str, Any], seconds: float) -> Planned:
         "answer_type": plan["answer_type"],
         "queries": plan["queries"],
         "tool": f"{call['tool']}: {call['operation']}" if call else "",
+        "where": plan["where"],
     }
 
 

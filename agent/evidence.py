@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from agent.reasoners.features import Asked
 from agent.relevance import features, relevance
 from agent.state import Evidence, Query, Span, State
+from retrieval.filters import Filter, covers
 from retrieval.search import Passage
 from retrieval.store import Document, Store, StoredChunk
 from tools import Call
@@ -19,7 +20,7 @@ def of_chunk(
     chunk: StoredChunk, query: str, score: float, cosine: float, round_: int, relevance: float = 1.0
 ) -> Evidence:
     """A chunk of a document as evidence, with the scores of the query that found it."""
-    return {
+    item: Evidence = {
         "number": 0,
         "kind": "passage",
         "chunk_id": chunk.id,
@@ -39,6 +40,13 @@ def of_chunk(
         "round": round_,
         "rests_on": [],
     }
+    if chunk.format:
+        item["format"] = chunk.format
+    if chunk.who:
+        item["who"] = list(chunk.who)
+    if chunk.when:
+        item["when"] = chunk.when
+    return item
 
 
 def of_passages(
@@ -121,9 +129,17 @@ def sources_of(evidence: Sequence[Evidence], store: Store) -> dict[int, str]:
 
 
 def meant_evidence(state: State) -> list[Evidence]:
-    """What was found, at first only in the documents that the question names, if it names any."""
-    documents = state["plan"]["documents"] if state["round"] == 0 else []
-    found = state.get("evidence", [])
-    return [
-        item for item in found if not documents or item["kind"] == "tool" or item["document_id"] in documents
-    ]
+    """What was found, at first only of what the question's words restrict the search to, if they do."""
+    where: Filter = state["plan"]["where"] if state["round"] == 0 else {}
+    return [item for item in state.get("evidence", []) if item["kind"] == "tool" or meets(item, where)]
+
+
+def meets(item: Evidence, where: Filter) -> bool:
+    """Whether a passage passes a filter, as far as the passage itself tells."""
+    if where.get("documents") and item["document_id"] not in where["documents"]:
+        return False
+    if where.get("who") and not set(item.get("who", [])) & set(where["who"]):
+        return False
+    if where.get("formats") and item.get("format", "") not in where["formats"]:
+        return False
+    return not item.get("when") or covers(where, item["when"])

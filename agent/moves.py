@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from agent.critic.facts import chinese_names
-from agent.reasoners.features import Asked, Idf, cover, stems, uncovered
+from agent.reasoners.features import Asked, Idf, cover, stems, told, uncovered
 from agent.reasoners.language import names_in
 from agent.state import Evidence, Query, Span
 from retrieval.split import sentences
@@ -132,7 +132,7 @@ def bridge(failure: Failure) -> list[Query]:
     """
     found: list[Query] = []
     for rank, item in enumerate(failure.passages[:BRIDGE_PASSAGES]):
-        own = frozenset(stems(f"{item['title']} {item['heading']} {item['text']}"))
+        own = told(failure.asked, item).union(stems(f"{item['title']} {item['heading']} {item['text']}"))
         open_terms = uncovered(failure.asked, own)
         words = words_of(failure.asked.text, open_terms)[:OPEN_WORDS]
         covered = round(cover(failure.asked, own), 4)

@@ -13,14 +13,22 @@ from langgraph.runtime import Runtime
 
 from agent import memory
 from agent.critic import critique_claims
-from agent.critic.sufficiency import OPEN_SHARE, missing_terms, open_share, sufficiency, swept_enough
+from agent.critic.sufficiency import (
+    OPEN_SHARE,
+    is_whose,
+    missing_terms,
+    open_share,
+    sufficiency,
+    swept_enough,
+)
 from agent.deps import Deps
 from agent.disagreement import disagreement
 from agent.errors import ModelError
 from agent.evidence import meant_evidence, of_passages, of_tool, shown_evidence, sources_of
+from agent.filters import by_message, nothing_passes, unnamed, widens
 from agent.moves import question_query
 from agent.named import mentions, unknown_file, without
-from agent.notes import elsewhere, note
+from agent.notes import elsewhere, narrowed_to, note
 from agent.operands import fill_operands
 from agent.outcome import settled
 from agent.paths import best_of, rank, run_paths, turned
@@ -49,7 +57,8 @@ def recall(state: State, runtime: Run) -> Changed:
         standalone = deps.reasoner.condense(state["question"], turns)
     except ModelError as error:
         standalone, notes = deps.fallback.condense(state["question"], turns), [f"recall: {error}"]
-    episodes = memory.episodes(deps.memory, standalone)
+    # What answered the question among all documents may lie outside of those that are asked now.
+    episodes = [] if state.get("where") else memory.episodes(deps.memory, standalone)
     return {
         "turns": turns,
         "standalone": standalone,
@@ -65,23 +74,33 @@ def recall(state: State, runtime: Run) -> Changed:
 def plan(state: State, runtime: Run) -> Changed:
     """What the question needs, of which documents, and the first queries."""
     deps, question = runtime.context, state["standalone"]
-    named = mentions(question, deps.library.store.document_names())
+    store, only = deps.library.store, state.get("where", {})
+    named = mentions(question, store.document_names())
     sure = [one for one in named if one.sure]
     bare = without(question, sure)
     planned = deps.reasoner.plan(bare, deps.today())
-    planned["lang"] = language_of(without(question, named))
-    planned["documents"] = sorted({id_ for one in sure for id_ in one.documents})
-    unclear, notes = "", []
-    if planned["need"] == "search":
+    lang = planned["lang"] = language_of(without(question, named))
+    documents = sorted({id_ for one in sure for id_ in one.documents})
+    if documents:
+        planned["where"] = {**planned["where"], "documents": documents}
+    unclear = nothing_passes(only, store, lang) if planned["need"] != "conversation" else ""
+    notes: list[str] = []
+    if unclear:
+        planned["need"], planned["where"] = "sweep", only
+    else:
+        planned["where"], notes = narrowed_to(only, planned["where"], lang, store)
+    if planned["need"] == "search" and not by_message(planned["where"]):
         recent = memory.recent_documents(deps.memory, state["thread"])
-        aimed = aim(question, deps.library, recent, named)
+        aimed = aim(
+            question, deps.library, recent, named, store.documents_passing(unnamed(planned["where"], only))
+        )
         if isinstance(aimed, str):
             unclear = aimed
             planned["need"] = "sweep"
         elif aimed:
             planned["need"], planned["sweep"] = "sweep", aimed
         elif unknown := unknown_file(question, named):
-            notes = [note("unknown", planned["lang"], unknown)]
+            notes = [*notes, note("unknown", planned["lang"], unknown)]
     asked = question if planned["need"] == "sweep" else bare
     queries = [question_query(text) for text in planned["queries"]]
     return {"plan": planned, "standalone": asked, "queries": queries, "unclear": unclear, "notes": notes}
@@ -94,7 +113,7 @@ def retrieve(search: Search, runtime: Run) -> Changed:
     limit = BRIDGED if queries[0]["move"] == "bridge" else deps.settings.passages
     rarities = name_rarities(asked, queries, deps.idf)
     found: list[Evidence] = []
-    lists = deps.library.search_many([query["text"] for query in queries], limit, search["documents"])
+    lists = deps.library.search_many([query["text"] for query in queries], limit, search["where"])
     for query, rarity, passages in zip(queries, rarities, lists, strict=True):
         found += of_passages(asked, query, passages, search["round"], rarity)
     notes = [f"retrieve: {deps.library.blind_reason}"] if deps.library.blind_reason else []
@@ -181,7 +200,8 @@ def critique(state: State, runtime: Run) -> Changed:
     best = max(state.get("best", judged), judged, key=rank)  # a later failure never costs an earlier success
     sound = judged["claims"] == supported_of(judged["claims"])
     passed = sound and judged["sufficiency"] >= deps.thresholds["verified"]
-    first = searchable(state) and not state["round"] and not state["plan"]["documents"]
+    passed |= sound and is_whose(asked, judged["claims"], evidence)
+    first = searchable(state) and not state["round"] and not widens(state)
     if passed and first:  # where much of the question is left open, a round is worth it
         passed = open_share(asked, judged["claims"], evidence) <= OPEN_SHARE
     return {"draft": judged, "best": best, "passed": passed}
@@ -221,7 +241,7 @@ def reformulate(state: State, runtime: Run) -> Changed:
     except ModelError as error:
         queries, notes = deps.fallback.reformulate(*given), [f"reformulate: {error}"]
     fresh = [query for query in queries if query["text"] not in state["tried"]]
-    if state["round"] == 0 and state["plan"]["documents"]:  # those that are named do not answer: all may
+    if state["round"] == 0 and widens(state):  # what is named does not answer: all may
         fresh = [*(question_query(text) for text in state["plan"]["queries"]), *fresh]
     return {
         "queries": fresh,
@@ -246,7 +266,8 @@ def settle(state: State, runtime: Run) -> Changed:
             )
         except Exception as error:  # a finished answer stands without it
             notes = [f"settle: the files were not compared: {type(error).__name__}: {error}"]
-    notes += elsewhere(state["plan"], answered["claims"], deps.library.store)
+    if widens(state):
+        notes += elsewhere(state["plan"], answered["claims"], shown_evidence(state), deps.library.store)
     return {**answered, "stopped": stopped, "notes": notes}
 
 

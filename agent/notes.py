@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePath
+from typing import Any, cast
 
-from agent.state import Claim, Lang, Plan
+from agent.evidence import meets
+from agent.filters import merged, said
+from agent.state import Claim, Evidence, Lang, Plan
+from retrieval.filters import Filter
 from retrieval.store import Store
 
 NOTES: dict[str, dict[Lang, str]] = {
@@ -28,6 +32,10 @@ NOTES: dict[str, dict[Lang, str]] = {
         "en": "{} does not answer this; the answer is from other files",
         "zh": "{} 没有回答这个问题，答案来自其他文件",
     },
+    "wider": {
+        "en": "nothing matches {}, as the question says; more is searched",
+        "zh": "没有符合问题所说 {} 的内容，因此扩大了检索范围",
+    },
 }
 
 
@@ -35,10 +43,28 @@ def note(name: str, lang: Lang, *values: object) -> str:
     return NOTES[name][lang].format(*values)
 
 
-def elsewhere(plan: Plan, claims: Sequence[Claim], store: Store) -> list[str]:
-    """A note where the documents that a question names do not give its answer, and others do."""
-    cited = {citation["document_id"] for claim in claims for citation in claim["citations"]}
-    if not plan["documents"] or not cited or cited & set(plan["documents"]):
+def elsewhere(plan: Plan, claims: Sequence[Claim], evidence: Sequence[Evidence], store: Store) -> list[str]:
+    """A note where what a question names does not give its answer, and something else does."""
+    where = plan["where"]
+    cited = {citation["evidence"] for claim in claims for citation in claim["citations"]}
+    if not cited or any(meets(item, where) for item in evidence if item["number"] in cited):
         return []
-    names = [PurePath(path).name for id_, path, _ in store.document_names() if id_ in plan["documents"]]
-    return [note("elsewhere", plan["lang"], ", ".join(names))]
+    named = where.get("documents", [])
+    names = [PurePath(path).name for id_, path, _ in store.document_names() if id_ in named]
+    return [note("elsewhere", plan["lang"], ", ".join(names) or said(where))]
+
+
+def narrowed_to(only: Filter, where: Filter, lang: Lang, store: Store) -> tuple[Filter, list[str]]:
+    """What the first round searches: what passes both filters; `only` the first where nothing does.
+
+    The time that a question names is dropped first, then the kind of document. A note says so.
+    """
+    if not where:
+        return only, []
+    tried: dict[str, Any] = {**where}
+    for dropped in ((), ("since", "until"), ("formats",)):
+        tried = {key: value for key, value in tried.items() if key not in dropped}
+        both = merged(only, cast(Filter, tried))
+        if tried and store.selected(both):
+            return both, [note("wider", lang, said(where))] if tried != where else []
+    return only, [note("wider", lang, said(where))]

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from importlib.resources import files
 
-from agent.reasoners.features import Asked, Idf, cover, says, stems
+from agent.reasoners.features import Asked, Idf, cover, says, stems, told
 from agent.state import Evidence, Query
 from retrieval.tokens import STOP_WORDS, is_chinese, query_terms, simplified
 
@@ -38,7 +38,7 @@ FEATURES = (
 def features(asked: Asked, item: Evidence, query: Query, rank: int, rarity: float) -> tuple[float, ...]:
     """The values of FEATURES for a passage at `rank` (from 0) of a query; `rarity` of the query's name."""
     title, body = stems(item["title"]), stems(f"{item['heading']} {item['text']}")
-    tokens = frozenset((*title, *body))
+    tokens = frozenset((*title, *body, *told(asked, item)))
     core = [token for token in title if token not in STOP_WORDS]
     name = stems(query["name"])
     bridged = query["move"] == "bridge"

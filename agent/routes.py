@@ -85,15 +85,15 @@ def stop_of(state: State, settings: Settings, spent: Spent) -> Stop:
 def searches(state: State) -> list[Send]:
     """One parallel `retrieve` per move, with all its queries: they are embedded together.
 
-    The first round searches only the documents that the question names, if it names any.
+    The first round searches only what the question's words restrict it to, if they do.
     """
-    documents = state["plan"]["documents"] if state["round"] == 0 else []
+    where = state["plan"]["where"] if state["round"] == 0 else state.get("where", {})
     moves = dict.fromkeys(query["move"] for query in state["queries"])
     sent: list[Search] = [
         {
             "question": state["standalone"],
             "queries": [query for query in state["queries"] if query["move"] == move],
-            "documents": documents,
+            "where": where,
             "round": state["round"],
         }
         for move in moves

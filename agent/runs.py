@@ -11,6 +11,7 @@ from typing import Any
 from agent.answer import Answer
 from agent.budget import Spent
 from agent.events import first_and_more
+from agent.filters import said
 from agent.state import State
 from retrieval.store import UNFINISHED, Store
 
@@ -23,6 +24,7 @@ def record(store: Store, answer: Answer, state: State, events: Sequence[Any]) ->
         **answer.to_json(),
         "question": answer.question,
         "standalone": state["standalone"],
+        "where": state.get("where", {}),
         "plan": state["plan"],
         "draft": state["best"],
         "events": list(events),
@@ -34,6 +36,7 @@ def record_unfinished(store: Store, state: State, model: str, events: Sequence[A
     """Keep how far a run has come, so that it can be resumed and shown."""
     payload = {
         "question": state["question"],
+        "where": state.get("where", {}),
         "started_s": state["started_s"],
         "outcome": UNFINISHED,
         "answer": "",
@@ -90,7 +93,8 @@ def _recall(event: dict[str, Any], payload: dict[str, Any]) -> Node:
 
 def _plan(event: dict[str, Any], payload: dict[str, Any]) -> Node:
     tool = f", tool {event['tool']}" if event["tool"] else ""
-    return (f"{event['need']}, expects {event['answer_type']}{tool}", [])
+    only = f", only {said(event['where'])}" if event.get("where") else ""
+    return (f"{event['need']}, expects {event['answer_type']}{tool}{only}", [])
 
 
 def _retrieve(event: dict[str, Any], payload: dict[str, Any]) -> Node:

@@ -5,8 +5,9 @@ Nothing here computes, except the reducers that merge what parallel nodes return
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
+from retrieval.filters import Filter
 from tools import Call
 
 Need = Literal["conversation", "search", "tool", "search_then_tool", "sweep"]
@@ -48,6 +49,9 @@ class Evidence(TypedDict):
     link: Span | None  # where other evidence names what that query bridged to; else None
     round: int
     rests_on: list[Span]  # where the values that a tool result was computed from stand
+    format: NotRequired[str]  # of the document
+    who: NotRequired[list[str]]  # senders or speakers of it, as written, where they are known
+    when: NotRequired[str]  # ISO 8601: when the first message in it was written, where that is known
 
 
 class Citation(TypedDict):
@@ -113,7 +117,7 @@ class Plan(TypedDict):
     queries: list[str]  # the first searches
     call: Call | None  # the tool to run, if any
     sweep: Sweep | None  # the documents to be read from end to end, if any
-    documents: list[int]  # ids of those that the question names; empty where it names none
+    where: Filter  # what the first round searches: `State.where`, and what the question's words restrict
 
 
 class Conflict(TypedDict):
@@ -190,6 +194,7 @@ class State(TypedDict, total=False):
 
     question: str  # the caller: as asked
     thread: str  # the caller: "" for none
+    where: Filter  # the caller: what every search is restricted to; empty for nothing
     run_id: str  # the caller
     started_s: float  # the caller: Unix time
     turns: list[Turn]  # recall: the short-term window, oldest first
@@ -225,5 +230,5 @@ class Search(TypedDict):
 
     question: str
     queries: list[Query]
-    documents: list[int]  # ids of those to be searched; empty for all
+    where: Filter  # what is searched; empty for everything
     round: int

@@ -7,7 +7,7 @@ chosen by `agent.summary`, `agent.listing` and `agent.speakers`; this joins them
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
 from agent.citations import ITEMS, LEADS
@@ -33,13 +33,21 @@ PART_CHARS = 2000  # at least
 
 
 def aim(
-    question: str, library: Library, recent: Sequence[int], named: Sequence[Mention] = ()
+    question: str,
+    library: Library,
+    recent: Sequence[int],
+    named: Sequence[Mention] = (),
+    only: Collection[int] | None = None,
 ) -> Sweep | str | None:
     """What a whole-document question wants of which documents; None for an ordinary question.
 
     A sentence for the user where it does not say which document it means. `recent`: ids of documents cited
     before in the thread, latest first. `named`: the documents that the question names for certain or likely.
+    `only`: ids of the documents that may be meant; None for any.
     """
+    if only is not None:
+        recent = [id_ for id_ in recent if id_ in only]
+        named = [one for one in named if set(one.documents) <= set(only)]
     if named and (wanted := sweep_of(pointed_out(question, named, language_of(without(question, named))))):
         ids = dict.fromkeys(id_ for one in named for id_ in _latest(one, recent))
         return {
@@ -51,7 +59,7 @@ def aim(
     wanted = sweep_of(question)
     if wanted is None:
         return None
-    documents = library.documents()
+    documents = [one for one in library.documents() if only is None or one.id in only]
     chars = {one.id: library.store.source_chars(one.id) for one in documents} if wanted.kind == "list" else {}
     found = target_documents(wanted, [(one.id, one.path, one.title) for one in documents], recent, chars)
     if isinstance(found, str):

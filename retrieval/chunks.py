@@ -5,8 +5,10 @@ Each tier owns a range of chunk ids. It ranks by BM25 alone and does not embed.
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from retrieval.database import Database, put_meta
@@ -16,6 +18,17 @@ from retrieval.tokens import TOKENS_VERSION, lexical_tokens, simplified
 TIER_BASE: dict[str, int] = {"long": 0, "mid": 1 << 40, "short": 2 << 40}
 TIER_SPAN = 1 << 40
 MAX_SCANNED_CHUNKS = 2_000  # of a library whose whole vocabulary is read
+
+
+@dataclass(frozen=True)
+class Message:
+    """From where on in a chunk somebody's words stand, up to the next one's."""
+
+    start: int
+    who: str
+    """The sender or speaker as written, or ""."""
+    at: str
+    """When, in ISO 8601 as far as it is known, or ""."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,18 @@ class StoredChunk:
     heading: str
     page: int | None
     text: str
+    format: str = ""
+    messages: tuple[Message, ...] = ()
+
+    @property
+    def who(self) -> tuple[str, ...]:
+        """Who wrote or says what is in it, as written, in order."""
+        return tuple(dict.fromkeys(message.who for message in self.messages if message.who))
+
+    @property
+    def when(self) -> str:
+        """When the first message in it was written, in ISO 8601 as far as it is known, or ""."""
+        return next((message.at for message in self.messages if message.at), "")
 
 
 @dataclass(frozen=True)
@@ -44,6 +69,7 @@ class NewChunk:
     page: int | None
     text: str
     vector: bytes | None
+    messages: tuple[Message, ...] = ()
 
 
 class Chunks(Database):
@@ -55,21 +81,27 @@ class Chunks(Database):
         for group in groups(chunk_ids):
             rows = self._db.execute(
                 "SELECT c.id, c.document_id, c.record_id, coalesce(d.path, '') AS path,"
-                " coalesce(d.title, '') AS title,"
+                " coalesce(d.title, '') AS title, coalesce(d.format, '') AS format,"
                 ' c.start, c."end", c.heading, c.page, c.text'
                 " FROM chunks c LEFT JOIN documents d ON d.id = c.document_id"
                 f" WHERE c.id IN ({placeholders(group)})",
                 group,
             )
-            found.update({row["id"]: StoredChunk(**dict(row)) for row in rows})
+            said = self._messages(group)
+            found.update({row["id"]: StoredChunk(**dict(row), messages=said[row["id"]]) for row in rows})
         return [found[chunk_id] for chunk_id in chunk_ids if chunk_id in found]
 
-    def chunks_of(self, document_ids: Sequence[int]) -> list[int]:
-        """The ids of all chunks of some documents."""
-        listed = ", ".join(str(int(one)) for one in document_ids)
-        return [
-            row["id"] for row in self._db.execute(f"SELECT id FROM chunks WHERE document_id IN ({listed})")
-        ]
+    def _messages(self, chunk_ids: list[int]) -> Mapping[int, tuple[Message, ...]]:
+        """The messages of some chunks, in order; an empty tuple for any other."""
+        found: defaultdict[int, tuple[Message, ...]] = defaultdict(tuple)
+        rows = self._db.execute(
+            "SELECT chunk_id, start, who, at FROM messages"
+            f" WHERE chunk_id IN ({placeholders(chunk_ids)}) ORDER BY chunk_id, start",
+            chunk_ids,
+        )
+        for row in rows:
+            found[row["chunk_id"]] += (Message(row["start"], row["who"], row["at"]),)
+        return found
 
     def chunks_over(self, document_id: int, start: int, end: int) -> list[int]:
         """Ids of the chunks of a document that overlap a span."""
@@ -80,23 +112,24 @@ class Chunks(Database):
         return [row["id"] for row in rows]
 
     def lexical(
-        self, terms: Sequence[str], limit: int, tier: str, documents: Sequence[int] = ()
+        self, terms: Sequence[str], limit: int, tier: str, within: Sequence[int] | None = None
     ) -> list[tuple[int, float]]:
         """BM25 over any of the terms: (chunk id, score), best first; higher is better.
 
-        `documents`: ids of those to search; empty for all.
+        `within`: the ids of the chunks to search; None for those of the whole tier.
         """
         if not terms:
             return []
         query = " OR ".join(f'"{term}"' for term in terms)
-        within = ""
-        if documents:
-            listed = ", ".join(str(int(one)) for one in documents)
-            within = f" AND rowid IN (SELECT id FROM chunks WHERE document_id IN ({listed}))"
+        values: list[str | int] = [query, TIER_BASE[tier] + 1, TIER_BASE[tier] + TIER_SPAN - 1]
+        listed = ""
+        if within is not None:
+            listed = " AND rowid IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps([int(one) for one in within]))
         rows = self._db.execute(
-            f"SELECT rowid, rank FROM lexicon WHERE lexicon MATCH ? AND rowid BETWEEN ? AND ?{within}"
+            f"SELECT rowid, rank FROM lexicon WHERE lexicon MATCH ? AND rowid BETWEEN ? AND ?{listed}"
             " ORDER BY rank LIMIT ?",
-            (query, TIER_BASE[tier] + 1, TIER_BASE[tier] + TIER_SPAN - 1, limit),
+            (*values, limit),
         )
         return [(row["rowid"], -row["rank"]) for row in rows]
 
@@ -172,6 +205,10 @@ def insert_chunk(
     db.execute(
         "INSERT INTO lexicon (rowid, heading, body) VALUES (?, ?, ?)",
         (chunk_id, " ".join(lexical_tokens(heading_tokens_of)), " ".join(lexical_tokens(chunk.text))),
+    )
+    db.executemany(
+        "INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?)",
+        [(chunk_id, max(one.start, chunk.start), one.who, one.at) for one in chunk.messages],
     )
     if chunk.vector is not None:
         db.execute("INSERT INTO vectors VALUES (?, ?)", (chunk_id, chunk.vector))

@@ -30,6 +30,11 @@ class Document:
     title: str
     chunks: int
     notes: tuple[str, ...]
+    date: str = ""
+    """What the document says of itself, in ISO 8601, or ""."""
+    tags: tuple[str, ...] = ()
+    described: bool = True
+    """False for a document added before its date, tags, senders and speakers were kept."""
 
 
 class Documents(Database):
@@ -52,7 +57,8 @@ class Documents(Database):
             _delete_document(db, path)
             cursor = db.execute(
                 "INSERT INTO documents (path, sha256, size_bytes, modified_s, added_s, format, title,"
-                " source, marks, lines, notes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " source, marks, lines, notes, date, tags, described)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
                 (
                     path,
                     sha256,
@@ -65,6 +71,8 @@ class Documents(Database):
                     json.dumps([asdict(mark) for mark in source.marks], ensure_ascii=False),
                     json.dumps(source.lines),
                     json.dumps(source.notes, ensure_ascii=False),
+                    source.date,
+                    json.dumps(source.tags, ensure_ascii=False),
                 ),
             )
             document_id = int(cursor.lastrowid or 0)
@@ -92,11 +100,11 @@ class Documents(Database):
     def documents(self) -> list[Document]:
         """All documents by path, without their text."""
         rows = self._db.execute(
-            "SELECT id, path, sha256, size_bytes, modified_s, added_s, format, title, notes,"
-            " (SELECT count(*) FROM chunks WHERE document_id = documents.id) AS chunks"
+            "SELECT id, path, sha256, size_bytes, modified_s, added_s, format, title, notes, date, tags,"
+            " described, (SELECT count(*) FROM chunks WHERE document_id = documents.id) AS chunks"
             " FROM documents ORDER BY path"
         )
-        return [Document(**{**dict(row), "notes": tuple(json.loads(row["notes"]))}) for row in rows]
+        return [_document(row) for row in rows]
 
     def document_hash(self, path: str) -> str | None:
         """SHA-256 of the file as it was indexed, or None when it is not in the library."""
@@ -107,11 +115,16 @@ class Documents(Database):
         row = self._db.execute("SELECT id FROM documents WHERE path = ?", (path,)).fetchone()
         return int(row["id"]) if row else None
 
+    def is_described(self, path: str) -> bool:
+        """Whether a document was added since dates, tags, senders and speakers are kept."""
+        row = self._db.execute("SELECT described FROM documents WHERE path = ?", (path,)).fetchone()
+        return bool(row and row["described"])
+
     def touch_document(self, path: str, size_bytes: int, modified_s: float) -> None:
-        """Note the new time of a file whose content did not change."""
+        """Note the new time of a file whose content did not change, and which has no more to tell."""
         with self._write() as db:
             db.execute(
-                "UPDATE documents SET size_bytes = ?, modified_s = ? WHERE path = ?",
+                "UPDATE documents SET size_bytes = ?, modified_s = ?, described = 1 WHERE path = ?",
                 (size_bytes, modified_s, path),
             )
             db.execute("DELETE FROM failures WHERE path = ?", (path,))
@@ -130,6 +143,8 @@ class Documents(Database):
             lines=tuple((offset, line) for offset, line in lines) if lines is not None else None,
             encoding="utf-8",
             notes=tuple(json.loads(row["notes"])),
+            date=row["date"],
+            tags=tuple(json.loads(row["tags"])),
         )
 
     def source_chars(self, document_id: int) -> int:
@@ -152,6 +167,11 @@ class Documents(Database):
                 removed += _delete_document(db, path)
                 db.execute("DELETE FROM failures WHERE path = ?", (path,))
         return removed
+
+
+def _document(row: sqlite3.Row) -> Document:
+    read = {name: tuple(json.loads(row[name])) for name in ("notes", "tags")}
+    return Document(**{**dict(row), **read, "described": bool(row["described"])})
 
 
 def _delete_document(db: sqlite3.Connection, path: str) -> int:

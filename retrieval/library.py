@@ -22,7 +22,7 @@ from retrieval.load import LoadError, Source, load
 from retrieval.load.walk import walk
 from retrieval.search import Passage, hybrid
 from retrieval.split import Chunk, split
-from retrieval.store import Document, NewChunk, Record, Store
+from retrieval.store import Document, Filter, Message, NewChunk, Record, Store
 
 if TYPE_CHECKING:
     import numpy as np
@@ -198,9 +198,11 @@ class Library:
             report.failed.append({"path": str(path), "reason": reason})
             return None
         if self.store.document_hash(str(absolute)) == digest:
-            self.store.touch_document(str(absolute), info.st_size, info.st_mtime)
-            report.unchanged.append({"path": str(path), "reason": ""})
-            return None
+            untold = not self.store.is_described(str(absolute)) and _describes(source)
+            if not untold:
+                self.store.touch_document(str(absolute), info.st_size, info.st_mtime)
+                report.unchanged.append({"path": str(path), "reason": ""})
+                return None
         return _Loaded(str(absolute), source, digest, info.st_size, info.st_mtime, split(source))
 
     def _index_documents(self, group: list[_Loaded], report: AddReport) -> None:
@@ -215,7 +217,15 @@ class Library:
         vectors = iter(self._vectors(texts))
         for one in group:
             chunks = [
-                NewChunk(c.start, c.end, c.heading, c.page, one.source.text[c.start : c.end], next(vectors))
+                NewChunk(
+                    c.start,
+                    c.end,
+                    c.heading,
+                    c.page,
+                    one.source.text[c.start : c.end],
+                    next(vectors),
+                    tuple(Message(mark.start, mark.who, mark.when) for mark in c.messages),
+                )
                 for c in one.chunks
             ]
             self.store.put_document(one.path, one.sha256, one.source, chunks, one.size_bytes, one.modified_s)
@@ -237,18 +247,23 @@ class Library:
 
     # --- search and records -----------------------------------------------------------------------------
 
-    def search(self, query: str, limit: int = 10, tier: str = "long") -> list[Passage]:
-        """The best passages for a query. Lexical only where the embedder is missing or blind."""
+    def search(
+        self, query: str, limit: int = 10, tier: str = "long", where: Filter | None = None
+    ) -> list[Passage]:
+        """The best passages for a query. Lexical only where the embedder is missing or blind.
+
+        `where`: what of the documents to search; of tier "long" only.
+        """
         vector = self._query_vector(query)
-        return hybrid(self.store, self._index, query, vector, limit, tier)
+        return hybrid(self.store, self._index, query, vector, limit, tier, where)[:limit]
 
     def search_many(
-        self, queries: Sequence[str], limit: int, documents: Sequence[int] = ()
+        self, queries: Sequence[str], limit: int, where: Filter | None = None
     ) -> list[list[Passage]]:
-        """`search` for several queries, which are embedded together. `documents`: ids; empty for all."""
+        """`search` for several queries, which are embedded together; `limit` counts chunks."""
         vectors = self._query_vectors(queries)
         return [
-            hybrid(self.store, self._index, query, vector, limit, "long", documents)
+            hybrid(self.store, self._index, query, vector, limit, "long", where)
             for query, vector in zip(queries, vectors, strict=True)
         ]
 
@@ -288,6 +303,11 @@ class Library:
         self.store.put_record(record, vector)
         if self._index:
             self._index.save(at_least_changes=SAVE_AFTER_CHANGES)
+
+
+def _describes(source: Source) -> bool:
+    """Whether there is anything of a document to filter by beside its path, its format and its title."""
+    return bool(source.date or source.tags or any(mark.who or mark.when for mark in source.marks))
 
 
 def printable(text: str) -> str:

@@ -69,6 +69,23 @@ CREATE TABLE checkpoint_writes (     -- what tasks wrote after a checkpoint
     PRIMARY KEY (run_id, space, checkpoint_id, task_id, place)
 ) WITHOUT ROWID;
 """
+_METADATA = """
+-- What a document says of itself, ISO 8601
+ALTER TABLE documents ADD COLUMN date TEXT NOT NULL DEFAULT '';
+-- JSON: its own, without their #
+ALTER TABLE documents ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+-- 0: added before all of this was kept
+ALTER TABLE documents ADD COLUMN described INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE messages (              -- what of a chunk is whose; none where nobody is known to speak
+    chunk_id INTEGER NOT NULL REFERENCES chunks ON DELETE CASCADE,
+    start INTEGER NOT NULL,          -- where it begins in the source text, within the chunk
+    who TEXT NOT NULL,               -- sender or speaker as written, or ''
+    at TEXT NOT NULL,                -- ISO 8601 as far as it is known, or ''
+    PRIMARY KEY (chunk_id, start)
+) WITHOUT ROWID;
+CREATE INDEX messages_by_who ON messages (who);
+CREATE INDEX messages_by_time ON messages (at);
+"""
 
-VERSIONS = (_SCHEMA, _CHECKPOINTS)  # what each version of the file added to the one before
+VERSIONS = (_SCHEMA, _CHECKPOINTS, _METADATA)  # what each version of the file added to the one before
 SCHEMA_VERSION = len(VERSIONS)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from retrieval.filters import Filter, narrowed
 from retrieval.tokens import lexical_tokens, query_terms, telling_tokens
 
 if TYPE_CHECKING:
@@ -89,30 +90,38 @@ def hybrid(
     vector: npt.NDArray[np.float32] | None,
     limit: int,
     tier: str,
-    documents: Sequence[int] = (),
+    where: Filter | None = None,
 ) -> list[Passage]:
     """The best passages of a tier for a query, near-duplicates left out, best first.
 
-    `vector`: the query's, of unit length, or None where the embedder is missing or blind to it. `documents`:
-    ids of those to search; empty for all.
+    `vector`: the query's, of unit length, or None where the embedder is missing or blind to it. `where`:
+    what to search, of documents only. Of a chunk of which a part passes, that part is a passage, or several
+    are: what else the chunk says is not given, and `limit` counts chunks.
     """
-    within = store.chunks_of(documents) if documents else None
+    where = store.resolved(where) if where else Filter()
+    within = store.selected(where) if where else None
     dense: Ranking = index.search(vector, POOL, tier, within) if index and vector is not None else []
-    lexical = store.lexical(query_terms(query), POOL, tier, documents)
+    lexical = store.lexical(query_terms(query), POOL, tier, within)
     cosines, scores = dict(dense), dict(lexical)
     fused = fuse(dense, lexical, DENSE_WEIGHT)
     # A document removed since the lists were made is simply not there any more.
     chunks = {chunk.id: chunk for chunk in store.chunks([item for item, _ in fused[: 3 * limit + 10]])}
     passages: list[Passage] = []
     seen: list[str] = []
+    taken = 0
     for item, score in fused:
-        if len(passages) == limit:
+        if taken == limit:
             break
-        if item not in chunks:
-            continue
-        text = chunks[item].text
-        if any(same_words(text, other) for other in seen):
-            continue
-        seen.append(text)
-        passages.append(Passage(chunks[item], score, cosines.get(item), scores.get(item)))
+        parts = narrowed(chunks[item], where) if item in chunks else []
+        fresh = [one for one in parts if not any(same_words(one.text, other) for other in seen)]
+        seen += [one.text for one in fresh]
+        taken += bool(fresh)
+        held = {part.start: _held(query, part.text) for part in fresh} if len(fresh) > 1 else {}
+        for part in sorted(fresh, key=lambda part: -held.get(part.start, 0)):
+            passages.append(Passage(part, score, cosines.get(item), scores.get(item)))
     return passages
+
+
+def _held(query: str, text: str) -> int:
+    """How many terms of a query a text holds."""
+    return len(_words(text) & set(query_terms(query)))

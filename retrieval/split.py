@@ -65,6 +65,8 @@ class Chunk:
     """Who wrote or says what is in it, as written in the marks, in order."""
     when: str = ""
     """When the first message in it was written, in ISO 8601, as far as it is known."""
+    messages: tuple[Mark, ...] = ()
+    """The marks of the messages in it, the one that goes on from before included."""
 
 
 def weight(text: str) -> float:
@@ -129,7 +131,7 @@ def _chunk(span: Span, trail: tuple[Mark, ...], page: int | None, within: list[M
         shared = Mark(first.start, "message", names or first.label, first.level, names, when)
         trail = (*(mark for mark in trail if mark.level < first.level), shared)
     heading = breadcrumb(trail)
-    return Chunk(span[0], span[1], heading, page, who, when)
+    return Chunk(span[0], span[1], heading, page, who, when, tuple(messages))
 
 
 def _said(marks: Sequence[Mark], spans: Sequence[Span]) -> Iterator[list[Mark]]:

@@ -5,9 +5,10 @@ Each public method that writes is one short transaction. It does not embed, rank
 
 from __future__ import annotations
 
-from retrieval.chunks import TIER_BASE, TIER_SPAN, Chunks, NewChunk, StoredChunk
+from retrieval.chunks import TIER_BASE, TIER_SPAN, Chunks, Message, NewChunk, StoredChunk
 from retrieval.database import StoreError
 from retrieval.documents import Document, Documents
+from retrieval.filters import Filter, Filters
 from retrieval.records import Record, Records
 from retrieval.runs import UNFINISHED, Runs
 from retrieval.schema import SCHEMA_VERSION
@@ -20,6 +21,8 @@ __all__ = [
     "TIER_SPAN",
     "UNFINISHED",
     "Document",
+    "Filter",
+    "Message",
     "NewChunk",
     "Record",
     "Store",
@@ -28,7 +31,7 @@ __all__ = [
 ]
 
 
-class Store(Documents, Chunks, Vectors, Records, Runs):
+class Store(Documents, Chunks, Filters, Vectors, Records, Runs):
     """One library file. Safe to use from several threads: each has a connection of its own."""
 
     def _migrate(self) -> None:

@@ -117,7 +117,7 @@ print(json.dumps([outcomes, heavy]))
 
 def test_public_names() -> None:
     assert sorted(agent.__all__) == sorted(
-        ["Agent", "Answer", "Citation", "Claim", "Outcome", "Settings", "__version__"]
+        ["Agent", "Answer", "Citation", "Claim", "Filter", "Outcome", "Settings", "__version__"]
     )
     assert all(getattr(agent, name) is not None for name in agent.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Agnet'"):

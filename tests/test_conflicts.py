@@ -181,3 +181,23 @@ def test_altered_copies_contradict_and_agreeing_ones_do_not(
 def test_spans_stand_in_the_source(question: str, ours: str, theirs: str) -> None:
     for conflict in found(question, ours or "x", theirs or "x"):
         assert 100 <= conflict["start"] < conflict["end"] <= 100 + len(theirs)
+
+
+@pytest.mark.parametrize(
+    ("question", "ours", "theirs"),
+    [
+        ("How much is the budget?", "The budget is 4,200 euros.", "The budget is 5,000 euros."),
+        ("预算是多少？", "预算是三百元。", "预算是五百元。"),
+    ],
+)
+def test_two_senders_are_not_two_subjects(question: str, ours: str, theirs: str) -> None:
+    """Headings of messages say who writes; those of documents may say of what."""
+    left = passage(ours, 1, heading="Dinner — Anna Lind, 2025-03-03")
+    right = passage(theirs, 2, heading="Tickets — Bob Li, 2025-03-14")
+    claim = new_claim(ours, [1], [{"evidence": 1, "start": 100, "end": 100 + len(ours)}])
+    claim["citations"] = cite(claim, [left, right])
+    claim["verdict"] = "supported"
+    asked = ask(question, lambda terms: dict.fromkeys(terms, 3.0))
+    assert conflicts(asked, [claim], [left, right]) == []
+    left["who"], right["who"] = ["Anna Lind <anna@example.org>"], ["Bob Li <bob@example.org>"]
+    assert [one["what"] for one in conflicts(asked, [claim], [left, right])] == ["number"]

@@ -28,6 +28,7 @@ from agent.routes import (
 )
 from agent.settings import Settings
 from agent.state import Need, Query, State, merge_evidence
+from retrieval.filters import Filter
 from retrieval.library import Library
 from tools import read_call
 
@@ -38,8 +39,8 @@ def query(text: str, move: str = "question") -> Query:
     return new_query(text, move)
 
 
-def sent(queries: list[Query], round_: int, documents: tuple[int, ...] = ()) -> Send:
-    given = {"question": QUESTION, "queries": queries, "documents": [*documents], "round": round_}
+def sent(queries: list[Query], round_: int, where: Filter | None = None) -> Send:
+    given = {"question": QUESTION, "queries": queries, "where": where or {}, "round": round_}
     return Send("retrieve", given)
 
 
@@ -56,7 +57,7 @@ def state(need: Need = "search", **changed: Any) -> State:
             "queries": ["a", "b"],
             "call": read_call(question, date(2026, 4, 1)),
             "sweep": None,
-            "documents": [],
+            "where": {},
         },
         "queries": [query("a"), query("b")],
         "evidence": [],
@@ -147,11 +148,18 @@ def test_after_reformulate() -> None:
     ]
 
 
-def test_only_the_first_round_keeps_to_the_documents_that_are_named() -> None:
+def test_only_the_first_round_keeps_to_what_the_question_names() -> None:
     named = state()
-    named["plan"]["documents"] = [3, 4]
-    assert searches(named) == [sent([query("a"), query("b")], 0, (3, 4))]
+    named["plan"]["where"] = {"documents": [3, 4]}
+    assert searches(named) == [sent([query("a"), query("b")], 0, {"documents": [3, 4]})]
     assert searches({**named, "round": 1}) == [sent([query("a"), query("b")], 1)]
+
+
+def test_every_round_keeps_to_what_the_caller_asks_for() -> None:
+    only = state(where={"formats": ["mail"]})
+    only["plan"]["where"] = {"formats": ["mail"], "who": ["安娜"]}
+    assert searches(only) == [sent([query("a"), query("b")], 0, {"formats": ["mail"], "who": ["安娜"]})]
+    assert searches({**only, "round": 1}) == [sent([query("a"), query("b")], 1, {"formats": ["mail"]})]
 
 
 def test_after_draft() -> None:

@@ -135,23 +135,70 @@ def _settings(
     }
 
 
-def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the flags of `_settings` in place of its parameter `flags`."""
-    shared, own = (inspect.signature(f, eval_str=True).parameters for f in (_settings, command))
+def _restriction(
+    sender: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from", help="Only what this sender or speaker says; any part of the name.", metavar="NAME"
+        ),
+    ] = None,
+    since: Annotated[
+        str,
+        typer.Option(help="Only from this day on: 2025, 2025-03, 2025-03-02, 'last week'.", metavar="DATE"),
+    ] = "",
+    until: Annotated[
+        str, typer.Option(help="Only up to this day; a month is meant as a whole.", metavar="DATE")
+    ] = "",
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", help="Only such files: mail, chat, pdf, ...", metavar="TYPE,..."),
+    ] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", help="Only documents with this tag.", metavar="TAG")
+    ] = None,
+    within: Annotated[
+        list[str] | None,
+        typer.Option("--in", help="Only these files, folders or patterns such as '*.md'.", metavar="PATH"),
+    ] = None,
+    title: Annotated[
+        str, typer.Option(help="Only documents with these words in their titles.", metavar="WORDS")
+    ] = "",
+) -> dict[str, Any]:
+    """The flags that restrict `search`, `ask` and `chat`, as `agent.filters.read_options` takes them."""
+    return {
+        "who": sender or (),
+        "since": since,
+        "until": until,
+        "types": types or (),
+        "tags": tags or (),
+        "paths": within or (),
+        "title": title,
+    }
+
+
+_SHARED: dict[str, Callable[..., dict[str, Any]]] = {"flags": _settings, "only": _restriction}
+
+
+def _with_shared(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the flags of `_SHARED` in place of its parameters of those names."""
+    own = inspect.signature(command, eval_str=True).parameters
+    shared = {
+        name: inspect.signature(f, eval_str=True).parameters for name, f in _SHARED.items() if name in own
+    }
 
     @wraps(command)
     def run(**given: Any) -> None:
-        flags = _settings(**{name: given.pop(name) for name in shared})
-        command(flags=flags, **given)
+        together = {name: _SHARED[name](**{p: given.pop(p) for p in shared[name]}) for name in shared}
+        command(**together, **given)
 
-    taken = [p for one in own.values() for p in (shared.values() if one.name == "flags" else [one])]
+    taken = [p for one in own.values() for p in shared.get(one.name, {one.name: one}).values()]
     run.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]  # what typer reads
     run.__annotations__ = {p.name: p.annotation for p in taken}
     return run
 
 
 @app.command()
-@_with_settings
+@_with_shared
 def ask(
     question: Annotated[str, typer.Argument(help="The question; '-' or nothing reads it from stdin.")] = "-",
     thread: Annotated[
@@ -161,6 +208,7 @@ def ask(
         list[Path] | None, typer.Option("--docs", help="Answer from these files without adding them.")
     ] = None,
     *,
+    only: dict[str, Any],
     flags: dict[str, Any],
     resume: Annotated[
         str | None,
@@ -171,27 +219,28 @@ def ask(
 ) -> None:
     """Ask a question of your files. Ctrl-C settles with what is verified so far.
 
-    Example: agent ask "When was the treaty signed?"
+    Example: agent ask "When was the treaty signed?" --type pdf --since 2024
     """
     from agent.cli.asking import ask_once
 
     if resume is not None and not resume.strip():
         raise typer.BadParameter("--resume: the run id is empty: `agent runs` lists the runs")
-    if resume and (question != "-" or docs or thread or flags["remember"] is False):
+    if resume and (question != "-" or docs or thread or any(only.values()) or flags["remember"] is False):
         raise typer.BadParameter("goes alone: the run has its question, its thread and its library")
     outcome = ask_once(
-        question, thread, docs or [], flags, resume=resume or "", show_trace=trace, as_json=json
+        question, thread, docs or [], flags, only, resume=resume or "", show_trace=trace, as_json=json
     )
     raise typer.Exit(EXIT_CODES[outcome])
 
 
 @app.command()
-@_with_settings
+@_with_shared
 def chat(
     thread: Annotated[
         str, typer.Option("--thread", "-t", help="A name, to continue it later; without one, a new one.")
     ] = "",
     *,
+    only: dict[str, Any],
     flags: dict[str, Any],
 ) -> None:
     """Ask one question after another; later ones may lean on earlier ones.
@@ -200,7 +249,7 @@ def chat(
     """
     from agent.cli.chatting import chat_loop
 
-    chat_loop(thread, flags)
+    chat_loop(thread, flags, only)
 
 
 @app.command()
@@ -220,18 +269,21 @@ def add(
 
 
 @app.command()
+@_with_shared
 def search(
     query: Annotated[str, typer.Argument(help="A few words.")],
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="How many passages.")] = 5,
+    *,
+    only: dict[str, Any],
     json: Json = False,
 ) -> None:
-    """Find passages in your files, without an answer.
+    """Find passages in your files, without an answer; exit code 1 when no document passes the flags.
 
-    Example: agent search "peace treaty" -k 3
+    Example: agent search "peace treaty" -k 3 --from anna --since 2025-03
     """
     from agent.cli.library import search_passages
 
-    search_passages(query, k, as_json=json)
+    raise typer.Exit(search_passages(query, k, only, as_json=json))
 
 
 @docs_app.callback()

@@ -14,6 +14,7 @@ from agent.cli.stopping import ctrl_c_settles
 from agent.deps import EXTRACTIVE
 from agent.errors import InputError
 from agent.events import Event
+from agent.filters import read_options
 from agent.settings import Settings, read_settings
 
 HINT_MODEL = "answering by quotation; for fluent answers give a chat model: --model FILE.gguf"
@@ -26,17 +27,20 @@ def ask_once(
     thread: str,
     docs: Sequence[Path],
     flags: dict[str, Any],
+    only: dict[str, Any],
     *,
     resume: str,
     show_trace: bool,
     as_json: bool,
 ) -> str:
     """Ask, or go on with a run, print, and return the outcome."""
-    settings = read_settings(**flags)
+    settings, where = read_settings(**flags), read_options(**only)
     with Agent(settings) as assistant:
         asked = "" if resume else _read(question)
         with ctrl_c_settles(assistant):
-            answer = _run(assistant.run(asked, thread, docs, resume=resume), show_trace=show_trace)
+            answer = _run(
+                assistant.run(asked, thread, docs, where=where, resume=resume), show_trace=show_trace
+            )
         if as_json:
             print_json(answer.to_json())
         else:

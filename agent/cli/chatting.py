@@ -20,7 +20,9 @@ from agent.cli.asking import HINT_JUDGE, judge_is_unused
 from agent.cli.render import console, print_answer, shorten, status_line, trace_lines
 from agent.cli.stopping import ctrl_c_settles
 from agent.errors import InputError, ToulminError
+from agent.filters import read_options
 from agent.settings import Settings, read_settings
+from retrieval.filters import Filter
 from retrieval.store import StoreError
 
 if TYPE_CHECKING:
@@ -30,9 +32,9 @@ WELCOME = "Ask a question about your files. Ctrl-C stops an answer, Ctrl-D leave
 HELP = "/why shows how the last answer came about, /thread names this thread, /quit leaves"
 
 
-def chat_loop(thread: str, flags: dict[str, Any]) -> None:
+def chat_loop(thread: str, flags: dict[str, Any], only: dict[str, Any]) -> None:
     """Read questions until the end of input."""
-    settings = read_settings(**flags)
+    settings, where = read_settings(**flags), read_options(**only)
     thread = thread or f"chat-{time.strftime('%Y%m%d')}-{uuid.uuid4().hex[:6]}"
     out = console()
     if judge_is_unused(settings):
@@ -45,7 +47,7 @@ def chat_loop(thread: str, flags: dict[str, Any]) -> None:
                     return
                 _command(line, thread, last, settings, out)
                 continue
-            last = _answer(assistant, line, thread, out) or last
+            last = _answer(assistant, line, thread, where, out) or last
 
 
 def _lines(settings: Settings, out: Console) -> Iterator[str]:
@@ -78,12 +80,12 @@ def _prompt(settings: Settings) -> Callable[[], str]:
     return session.prompt
 
 
-def _answer(assistant: Agent, question: str, thread: str, out: Console) -> str:
+def _answer(assistant: Agent, question: str, thread: str, where: Filter, out: Console) -> str:
     """Show the loop while it runs, then the settled answer; the run's id, "" when it was stopped."""
     err = console(sys.stderr)
     try:
         with ctrl_c_settles(assistant), err.status("recall") as status:
-            for item in assistant.run(question, thread):
+            for item in assistant.run(question, thread, where=where):
                 if isinstance(item, Answer):
                     answer = item
                     break

@@ -7,10 +7,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from agent.assistant import Agent
 from agent.cli.render import console, place, print_json, print_table, shorten
 from agent.deps import build_embedder, prepare
+from agent.filters import nothing_passes, read_options
 from agent.settings import read_settings
 from retrieval.library import AddReport, Progress
 
@@ -59,9 +61,12 @@ def _print_report(report: AddReport) -> None:
     print(f"{', '.join(counts)}; {report.chunks} chunks in {report.seconds:.1f} s")
 
 
-def search_passages(query: str, k: int, *, as_json: bool) -> None:
+def search_passages(query: str, k: int, only: dict[str, Any], *, as_json: bool) -> int:
+    """Print the best passages; the exit code: 1 where no document passes the filter."""
+    where = read_options(**only)
     with Agent(read_settings()) as assistant:
-        passages = assistant.search(query, k)
+        nothing = nothing_passes(where, assistant.library.store)
+        passages = [] if nothing else assistant.search(query, k, where=where)
         blind = assistant.library.blind_reason
     if as_json:
         rows = [
@@ -74,6 +79,8 @@ def search_passages(query: str, k: int, *, as_json: bool) -> None:
                 "tier": "long",
                 "heading": p.chunk.heading,
                 "page": p.chunk.page,
+                **({"who": list(p.chunk.who)} if p.chunk.who else {}),
+                **({"when": p.chunk.when} if p.chunk.when else {}),
             }
             for p in passages
         ]
@@ -87,7 +94,8 @@ def search_passages(query: str, k: int, *, as_json: bool) -> None:
     if blind:
         print(f"note: searched by words only: {blind}", file=sys.stderr)
     if not passages:
-        print("nothing found", file=sys.stderr)
+        print(nothing or "nothing found", file=sys.stderr)
+    return 1 if nothing else 0
 
 
 def list_documents(*, as_json: bool) -> None:
@@ -118,6 +126,11 @@ def list_documents(*, as_json: bool) -> None:
     )
     for failure in failures:
         print(f"failed: {failure['path']}: {failure['reason']}", file=sys.stderr)
+    if old := sum(not row["described"] for row in rows):
+        print(
+            f"{old} documents were added before dates, tags and senders were kept: `agent add` them again",
+            file=sys.stderr,
+        )
     if not rows:
         print("no documents yet: add some with `agent add PATH`", file=sys.stderr)
 

@@ -18,6 +18,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from agent.events import first_and_more
+from agent.filters import said
 
 if TYPE_CHECKING:
     from agent.answer import Answer, Citation
@@ -176,7 +177,8 @@ def trace_lines(event: Event) -> Iterable[str]:
             yield f"{head}  {event['standalone']}"
         case "plan":
             tool = f", tool {event['tool']}" if event["tool"] else ""
-            yield f"{head}  {event['need']}, expects {event['answer_type']}{tool}"
+            only = f", only {said(event['where'])}" if event["where"] else ""
+            yield f"{head}  {event['need']}, expects {event['answer_type']}{tool}{only}"
         case "retrieve":
             yield f"{head}  {first_and_more(event['queries'])}: {event['hits']} passages"
         case "act":

@@ -17,10 +17,13 @@ from agent.reasoners.features import (
     Asked,
     Candidate,
     answer_probability,
+    asks_only_whose,
+    beside_asides,
     candidates,
     cover,
     rank_score,
     stems,
+    told,
     uncovered,
 )
 from agent.state import Claim, Evidence
@@ -29,6 +32,7 @@ from retrieval.tokens import words_of
 SWEPT_IN_PART = 0.42  # `partial` at any strictness
 OPEN_SHARE = 0.2  # of the question: with more of it open, a passing draft gets one round (evals/LOG.md)
 MOST_CLAIMS = 0.7
+NOTHING_HELD = 0.1  # below `partial` at any strictness
 
 
 class Thresholds(TypedDict):
@@ -60,7 +64,31 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
     if not cited:
         return 0.0
     best = max(cited, key=lambda c: rank_score(asked.lang, c.features))
-    return answer_probability(asked, found, best)
+    probability = answer_probability(asked, found, best)
+    if is_whose(asked, claims, evidence):
+        return max(probability, SWEPT_IN_PART)
+    return probability if _speaks_of(asked, best, evidence) else min(probability, NOTHING_HELD)
+
+
+def _speaks_of(asked: Asked, best: Candidate, evidence: Sequence[Evidence]) -> bool:
+    """Whether a passage has any word of the question but that it is of whom, or of when, it asks.
+
+    The few passages of one sender have a best one, too, where he speaks of something else.
+    """
+    item = next(item for item in evidence if item["number"] == best.evidence)
+    passage = stems(f"{item['title']} {item['heading']} {item['text']}")
+    return not asked.asides or not beside_asides(asked).isdisjoint(passage)
+
+
+def is_whose(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
+    """Whether a question asks only for what is somebody's, of a time or of a kind, and all that is cited is.
+
+    It is part of an answer at least, and a further search finds nothing that is more so.
+    """
+    cited = {c["evidence"] for claim in claims for c in claim["citations"]}
+    passages = [item for item in evidence if item["number"] in cited]
+    whose = all(told(asked, item).issuperset(asked.terms) for item in passages)
+    return bool(passages) and whose and asks_only_whose(asked)
 
 
 def swept_enough(claims: Sequence[Claim], whole: bool) -> float:
@@ -76,7 +104,7 @@ def missing_terms(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evid
 
     For people to read: in Chinese, words in place of character bigrams.
     """
-    return words_of(asked.text, uncovered(asked, _said(claims, evidence)))
+    return words_of(asked.text, uncovered(asked, _said(asked, claims, evidence)))
 
 
 def open_share(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> float:
@@ -97,12 +125,13 @@ def _computed(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
     return any(tools & set(claim["evidence"]) for claim in claims)
 
 
-def _said(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> frozenset[str]:
-    """Tokens of the claims and of the passages that they cite."""
+def _said(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> frozenset[str]:
+    """Tokens of the claims and of the passages that they cite, and what these are told to be."""
     cited = {c["evidence"] for claim in claims for c in claim["citations"]}
     texts = [claim["text"] for claim in claims]
     texts += [f"{e['title']} {e['heading']} {e['text']}" for e in evidence if e["number"] in cited]
-    return frozenset(token for text in texts for token in stems(text))
+    spoken = [told(asked, e) for e in evidence if e["number"] in cited]
+    return frozenset(token for text in texts for token in stems(text)).union(*spoken)
 
 
 def _covers(claim: Claim, candidate: Candidate) -> bool:

@@ -6,13 +6,24 @@ What it says is quoted, so it cannot invent; it cannot combine, compare or concl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
+from agent.asides import Aside, filter_of, find_asides
 from agent.deps import idf
 from agent.moves import MOVES, Failure, propose
-from agent.reasoners.features import Asked, Candidate, ask, candidates, plain, rank_score, spanned, stems
+from agent.reasoners.features import (
+    Asked,
+    Candidate,
+    ask,
+    asks_only_whose,
+    candidates,
+    plain,
+    rank_score,
+    spanned,
+    stems,
+)
 from agent.reasoners.language import answer_type_of, is_small_talk, language_of, standalone
 from agent.state import Claim, Draft, Evidence, Lang, Need, Plan, Query, Span, Turn, Verdict
 from retrieval.tokens import query_terms
@@ -37,8 +48,14 @@ class Extractive:
 
     name = "extractive"
 
-    def __init__(self, library: Library, moves: Sequence[str] = tuple(MOVES)) -> None:
+    def __init__(
+        self,
+        library: Library,
+        moves: Sequence[str] = tuple(MOVES),
+        today: Callable[[], date] = date.today,
+    ) -> None:
         self.library = library
+        self._today = today
         self._moves = moves
         self._asked: dict[str, Asked] = {}
 
@@ -63,7 +80,7 @@ class Extractive:
             "queries": list(dict.fromkeys(queries)),
             "call": call,
             "sweep": None,
-            "documents": [],
+            "where": filter_of(self.asides(question, today)),
         }
 
     def draft(
@@ -85,10 +102,13 @@ class Extractive:
         asked = self.asked(question)
         found = candidates(asked, evidence)
         chosen = choose(asked, found)
-        spans = [span_of(one) for one in chosen]
-        if chosen:
-            spans += [span for span in led_to(asked, chosen[0], found, evidence) if not _said(span, spans)]
+        wanted = [span_of(one) for one in chosen]
+        wanted += led_to(asked, chosen[0], found, evidence) if chosen else []
         numbered = {item["number"]: item for item in evidence}
+        spans: list[Span] = []
+        for span in wanted:
+            if not any(_overlap(numbered, span, other) for other in spans):
+                spans.append(span)
         return [
             new_claim(plain(spanned(numbered[span["evidence"]], span)), [span["evidence"]], [span])
             for span in spans
@@ -122,8 +142,11 @@ class Extractive:
     def asked(self, question: str) -> Asked:
         """A question, read once in a run."""
         if question not in self._asked:
-            self._asked[question] = ask(question, self.idf)
+            self._asked[question] = ask(question, self.idf, self.asides(question, self._today()))
         return self._asked[question]
+
+    def asides(self, question: str, today: date) -> list[Aside]:
+        return find_asides(question, today, self.library.store)
 
     def idf(self, terms: Iterable[str]) -> Mapping[str, float]:
         return idf(self.library, terms)
@@ -140,7 +163,7 @@ def choose(asked: Asked, found: Sequence[Candidate]) -> list[Candidate]:
     if not ranked:
         return []
     best = rank_score(asked.lang, ranked[0].features)
-    limit = SENTENCES.get(asked.answer_type, 2)
+    limit = SENTENCES["summary"] if asks_only_whose(asked) else SENTENCES.get(asked.answer_type, 2)
     chosen: list[Candidate] = []
     for candidate in ranked:
         close = best - rank_score(asked.lang, candidate.features) <= CLOSE_BEHIND
@@ -174,14 +197,11 @@ def led_to(
     return list(max(helping, key=lambda one: one[0])[1:]) if helping else []
 
 
-def _said(span: Span, spans: Sequence[Span]) -> bool:
-    """Whether one of the spans overlaps it."""
-    return any(
-        span["evidence"] == other["evidence"]
-        and span["start"] < other["end"]
-        and other["start"] < span["end"]
-        for other in spans
-    )
+def _overlap(numbered: Mapping[int, Evidence], left: Span, right: Span) -> bool:
+    """Whether two spans overlap in one document; a part of a passage may be evidence beside the whole."""
+    one, other = numbered[left["evidence"]], numbered[right["evidence"]]
+    apart = left["end"] <= right["start"] or right["end"] <= left["start"]
+    return one["document_id"] == other["document_id"] and not apart
 
 
 def _repeats(left: Candidate, right: Candidate) -> bool:

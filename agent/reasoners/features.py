@@ -11,13 +11,15 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 
+from agent.asides import Aside, borne_out, without_asides
 from agent.reasoners.language import answer_type_of, has_answer_of_type, language_of, names_in
 from agent.state import AnswerType, Evidence, Lang, Span
+from retrieval.load.source import name_of
 from retrieval.split import sentences
 from retrieval.tokens import cjk_share, lexical_tokens, query_terms, simplified, stem
 
@@ -41,6 +43,7 @@ Vector = tuple[float, ...]
 Idf = Callable[[Iterable[str]], Mapping[str, float]]
 
 _LEADING_MARK = re.compile(r"^\s*(?:(?:#{1,6}|[-*+>|]|\d{1,3}[.)])\s+)+")
+_ENVELOPE = re.compile(r"(?:From|To|Cc|Date|Subject|Attachments): ")  # as `retrieval.load.mail` writes them
 _EMPHASIS = re.compile(r"(\*\*|__|`)(?=\S)(.+?)(?<=\S)\1")
 
 
@@ -57,6 +60,8 @@ class Asked:
     pairs: frozenset[tuple[str, str]]
     names: tuple[tuple[str, ...], ...]
     """Tokens, in order, of each name and number that the question mentions."""
+    asides: tuple[Aside, ...] = ()
+    """Its words that only say where to look."""
     read: dict[tuple[int, int, int], list[Candidate]] = field(default_factory=dict, compare=False, repr=False)
     """What was read of each passage already, by its number and span: draft and critic read the same."""
 
@@ -75,8 +80,11 @@ class Candidate:
     """Terms of the question that neither its window nor the headings hold."""
 
 
-def ask(question: str, idf: Idf) -> Asked:
-    """Read a question; `idf` gives the weights of its terms in the library."""
+def ask(question: str, idf: Idf, asides: Sequence[Aside] = ()) -> Asked:
+    """Read a question; `idf` gives the weights of its terms in the library.
+
+    `asides`: its words that only say where to look.
+    """
     idfs = idf(query_terms(question))
     # Words that share a stem count as one, as rare as the rarer.
     weights = {stem(term): idfs[term] for term in sorted(idfs, key=lambda term: idfs[term])}
@@ -93,6 +101,7 @@ def ask(question: str, idf: Idf) -> Asked:
         frozenset(tokens),
         frozenset(pairwise(tokens)),
         tuple(name for name in names if name),
+        tuple(asides),
     )
 
 
@@ -108,6 +117,44 @@ def candidates(asked: Asked, evidence: Sequence[Evidence]) -> list[Candidate]:
     return found
 
 
+def told(asked: Asked, item: Evidence) -> frozenset[str]:
+    """Terms of the question that the sender, the time and the kind of a passage speak to.
+
+    To "what did Anna write in March", Anna's message of March need say neither.
+    """
+    asides = borne_out(asked.asides, item)
+    if not asides:
+        return frozenset()
+    left = {stem(term) for term in query_terms(without_asides(asked.text, asides))}
+    return frozenset(asked.terms) - left
+
+
+def asks_only_whose(asked: Asked) -> bool:
+    """Whether a question asks for nothing but what is somebody's, of a time or a kind: "mails from Bob"."""
+    return bool(asked.asides) and not beside_asides(asked)
+
+
+def beside_asides(asked: Asked) -> frozenset[str]:
+    """The terms of a question that are not only there to say where to look."""
+    if not asked.asides:
+        return frozenset(asked.terms)
+    left = {stem(term) for term in query_terms(without_asides(asked.text, asked.asides))}
+    return frozenset(left) & frozenset(asked.terms)
+
+
+def _left_open(asked: Asked, spoken: frozenset[str]) -> Asked:
+    """The question without terms that a passage need not say: the rest weighs as if asked alone."""
+    if not spoken:
+        return asked
+    return replace(
+        asked,
+        terms=tuple(term for term in asked.terms if term not in spoken),
+        idf={term: weight for term, weight in asked.idf.items() if term not in spoken},
+        pairs=frozenset(pair for pair in asked.pairs if not spoken & set(pair)),
+        names=tuple(name for name in asked.names if not spoken.issuperset(name)),
+    )
+
+
 def spanned(item: Evidence, span: Span) -> str:
     """The text of a span that lies in the evidence."""
     return item["text"][span["start"] - item["start"] : span["end"] - item["start"]]
@@ -118,20 +165,27 @@ def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
     spans = sentences(text)
     tokens = [stems(text[start:end]) for start, end in spans]
     context_tokens = stems(f"{item['title']} {item['heading']}")
-    context = frozenset(context_tokens)
+    spoken, others = told(asked, item), _to_be_named(asked, item)
+    envelope = bool(asked.asides)
+    if not spoken.issuperset(asked.terms):
+        asked, spoken = _left_open(asked, spoken), frozenset()
+    context = spoken.union(context_tokens)
     passage = context.union(*tokens) if tokens else context
-    shared = _passage_features(asked, item, passage, [*context_tokens, *(t for row in tokens for t in row)])
+    in_order = [*context_tokens, *(t for row in tokens for t in row)]
+    shared = _passage_features(asked, item, passage, in_order, spoken)
     found = []
     for n, (start, end) in enumerate(spans):
         sentence = text[start:end]
-        if not _could_answer(asked, sentence, tokens[n]):
+        if not _could_answer(asked, sentence, tokens[n]) or (envelope and _is_envelope(asked, sentence)):
             continue
-        near = frozenset(token for row in tokens[max(0, n - 1) : n + 2] for token in row)
+        if others and not others & set(tokens[n]):
+            continue
+        near = spoken.union(token for row in tokens[max(0, n - 1) : n + 2] for token in row)
         own = frozenset(tokens[n])
         missing = frozenset(uncovered(asked, near | context))
         values = {
             **shared,
-            "cover_sentence": cover(asked, own),
+            "cover_sentence": cover(asked, own | spoken),
             "cover_window": cover(asked, near),
             "phrase": _phrase(asked, tokens[n]),
             "type_match": has_answer_of_type(asked.answer_type, sentence, asked.text),
@@ -146,11 +200,11 @@ def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
 
 
 def _passage_features(
-    asked: Asked, item: Evidence, passage: frozenset[str], in_order: Sequence[str]
+    asked: Asked, item: Evidence, passage: frozenset[str], in_order: Sequence[str], spoken: frozenset[str]
 ) -> dict[str, float]:
     largest = max(asked.idf.values(), default=1.0) or 1.0
     missing = [asked.idf[term] for term in asked.terms if term not in passage]
-    lacking = [name for name in asked.names if not says(in_order, name)]
+    lacking = [name for name in asked.names if not says(in_order, name) and not spoken.issuperset(name)]
     return {
         "cover_passage": cover(asked, passage),
         "rare_missing": max(missing, default=0.0) / largest,
@@ -168,6 +222,23 @@ def _could_answer(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
     if sentence.rstrip("\"'”」*） )").endswith(("?", "？")) or _repeats(asked, sentence, tokens):
         return False
     return cjk_share(sentence) > 0 or len(sentence.split()) >= 3
+
+
+def _to_be_named(asked: Asked, item: Evidence) -> frozenset[str]:
+    """Tokens of which a sentence has to hold one, where others speak than the one whose words are asked for.
+
+    "Anna said no" in Bob's message is an answer, his own "no" is none. Empty where nothing has to be named.
+    """
+    asides = [one.where["who"] for one in asked.asides if one.where.get("who")]
+    own = {name for who in asides for name in who}
+    if not own or not item.get("who") or own.issuperset(item["who"]):
+        return frozenset()
+    return frozenset(token for name in own for token in stems(name_of(name)))
+
+
+def _is_envelope(asked: Asked, sentence: str) -> bool:
+    """Whether a sentence is a line over a mail, which its sender does not say; not to "who" and "when"."""
+    return asked.answer_type not in ("person", "date") and bool(_ENVELOPE.match(sentence))
 
 
 def _repeats(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
