@@ -111,10 +111,20 @@ class Agent:
     def memory(self) -> Memory:
         return Memory(self.library)
 
-    def add(self, *paths: str | Path, progress: Progress | None = None) -> AddReport:
-        """Index files and folders; prepares the embedder when that was not done yet."""
+    def add(
+        self,
+        *paths: str | Path,
+        progress: Progress | None = None,
+        prune: bool = False,
+        on_wait: Callable[[], None] | None = None,
+    ) -> AddReport:
+        """Index files and folders; prepares the embedder when that was not done yet.
+
+        `prune`: remove the documents of these folders whose files are gone. `on_wait`: called when another
+        `add` of the library is at work, which this one waits for.
+        """
         prepare(self.settings)
-        return self.library.add([Path(path) for path in paths], progress)
+        return self.library.add([Path(path) for path in paths], progress, prune=prune, on_wait=on_wait)
 
     def search(self, query: str, k: int = 5) -> list[Passage]:
         """The best passages of the documents."""

@@ -69,6 +69,16 @@ CREATE TABLE checkpoint_writes (     -- what tasks wrote after a checkpoint
     PRIMARY KEY (run_id, space, checkpoint_id, task_id, place)
 ) WITHOUT ROWID;
 """
+_KEPT = """
+-- A hash of the text that was embedded; null where none was.
+ALTER TABLE chunks ADD COLUMN embedded BLOB;
+CREATE INDEX chunks_by_embedded ON chunks (embedded) WHERE embedded IS NOT NULL;
+-- failed or skipped
+ALTER TABLE failures ADD COLUMN kind TEXT NOT NULL DEFAULT 'failed';
+-- Where a document is that was at a path before: records and runs name it as it was.
+CREATE TABLE moved (path TEXT PRIMARY KEY, now TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX documents_by_sha256 ON documents (sha256);
+"""
 
-VERSIONS = (_SCHEMA, _CHECKPOINTS)  # what each version of the file added to the one before
+VERSIONS = (_SCHEMA, _CHECKPOINTS, _KEPT)  # what each version of the file added to the one before
 SCHEMA_VERSION = len(VERSIONS)

@@ -7,7 +7,7 @@ it does not re-rank with a model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from retrieval.store import Store, StoredChunk
 
 POOL = 60  # candidates taken from each list before fusion
+LARGEST_POOL = 2000  # where many copies of the same passages fill a smaller one
 DENSE_WEIGHT = 0.5  # chosen on the dev sets: evals/LOG.md, 2026-11-21
 DUPLICATE_OVERLAP = 0.9  # Jaccard overlap of word sets above which two passages say the same
 
@@ -38,6 +39,8 @@ class Passage:
     """Dense cosine in [-1, 1], or None when the dense list did not hold it."""
     bm25: float | None
     """BM25 score, at least 0, or None when no term of the query occurs in it."""
+    also: list[StoredChunk] = field(default_factory=list)
+    """Other chunks found that say the same in the same words: the same passage, elsewhere."""
 
 
 def fuse(dense: Ranking, lexical: Ranking, dense_weight: float) -> list[tuple[int, float]]:
@@ -91,28 +94,52 @@ def hybrid(
     tier: str,
     documents: Sequence[int] = (),
 ) -> list[Passage]:
-    """The best passages of a tier for a query, near-duplicates left out, best first.
+    """The best passages of a tier for a query, near-duplicates folded into one, best first.
 
     `vector`: the query's, of unit length, or None where the embedder is missing or blind to it. `documents`:
     ids of those to search; empty for all.
     """
     within = store.chunks_of(documents) if documents else None
-    dense: Ranking = index.search(vector, POOL, tier, within) if index and vector is not None else []
-    lexical = store.lexical(query_terms(query), POOL, tier, documents)
+    terms = query_terms(query)
+    pool = POOL
+    while True:
+        dense: Ranking = index.search(vector, pool, tier, within) if index and vector is not None else []
+        lexical = store.lexical(terms, pool, tier, documents)
+        passages = _distinct(store, dense, lexical, limit)
+        _add_copies(store, passages, documents)
+        full = max(len(dense), len(lexical)) == pool
+        if len(passages) == limit or not full or pool >= LARGEST_POOL or not any(p.also for p in passages):
+            return passages
+        pool *= 4
+
+
+def _add_copies(store: Store, passages: Sequence[Passage], documents: Sequence[int]) -> None:
+    """Name the other documents with the same content, too, that lie beyond the lists."""
+    of = {passage.chunk.id: passage for passage in passages}
+    copies = store.copies_of(list(of))
+    chunks = {chunk.id: chunk for chunk in store.chunks([copy for _, copy in copies])}
+    for chunk_id, copy in copies:
+        found = chunks.get(copy)
+        known = [one.id for one in of[chunk_id].also]
+        if found and found.id not in known and (not documents or found.document_id in documents):
+            of[chunk_id].also.append(found)
+
+
+def _distinct(store: Store, dense: Ranking, lexical: Ranking, limit: int) -> list[Passage]:
+    """The best passages of two lists, each once, with the places where else it stands."""
     cosines, scores = dict(dense), dict(lexical)
     fused = fuse(dense, lexical, DENSE_WEIGHT)
+    taken = fused[: max(3 * limit + 10, len(fused) if len(fused) > 2 * POOL else 0)]
     # A document removed since the lists were made is simply not there any more.
-    chunks = {chunk.id: chunk for chunk in store.chunks([item for item, _ in fused[: 3 * limit + 10]])}
+    chunks = {chunk.id: chunk for chunk in store.chunks([item for item, _ in taken])}
     passages: list[Passage] = []
-    seen: list[str] = []
-    for item, score in fused:
-        if len(passages) == limit:
-            break
+    for item, score in taken:
         if item not in chunks:
             continue
-        text = chunks[item].text
-        if any(same_words(text, other) for other in seen):
-            continue
-        seen.append(text)
-        passages.append(Passage(chunks[item], score, cosines.get(item), scores.get(item)))
+        chunk = chunks[item]
+        same = next((one for one in passages if same_words(chunk.text, one.chunk.text)), None)
+        if same:
+            same.also.append(chunk)
+        elif len(passages) < limit:
+            passages.append(Passage(chunk, score, cosines.get(item), scores.get(item)))
     return passages

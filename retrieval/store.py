@@ -35,3 +35,5 @@ class Store(Documents, Chunks, Vectors, Records, Runs):
         super()._migrate()
         if self.get_meta("tokens") != TOKENS_VERSION:
             self.tokenise_again()
+        if self.get_meta("embedded_hashes") is None:
+            self.hash_embedded()

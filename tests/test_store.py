@@ -365,7 +365,12 @@ def test_a_library_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
     with closing(Store(file)) as store:
         store.put_document("/a", "h", source(CHINESE), whole(CHINESE))
     with closing(sqlite3.connect(file)) as db:
-        db.executescript("DROP TABLE checkpoints; DROP TABLE checkpoint_writes; PRAGMA user_version = 1")
+        db.executescript(
+            "DROP TABLE checkpoints; DROP TABLE checkpoint_writes; DROP TABLE moved;"
+            "DROP INDEX documents_by_sha256; DROP INDEX chunks_by_embedded;"
+            "ALTER TABLE chunks DROP COLUMN embedded; ALTER TABLE failures DROP COLUMN kind;"
+            "PRAGMA user_version = 1"
+        )
     with closing(Store(file)) as store:
         assert found(store, "租金") == [CHINESE] and store.checkpoints(None) == []
     with closing(sqlite3.connect(file)) as db:

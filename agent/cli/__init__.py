@@ -206,17 +206,20 @@ def chat(
 @app.command()
 def add(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders with all below them.")],
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove the documents of these folders whose files are gone.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Add files to the library: notes, web pages, PDF, office files, books, tables, mail, chats, code.
 
-    Unchanged files are skipped.
+    Unchanged files are skipped, and of a changed one only what changed is embedded again.
 
     Example: agent add notes/ paper.pdf
     """
     from agent.cli.library import add_paths
 
-    raise typer.Exit(add_paths(paths, as_json=json))
+    raise typer.Exit(add_paths(paths, as_json=json, prune=prune))
 
 
 @app.command()
