@@ -108,6 +108,11 @@ class Agent:
             return self._graph
 
     @property
+    def remembers(self) -> bool:
+        """Whether what is asked of the library is remembered."""
+        return self.settings.remember and not self.library.store.read_only
+
+    @property
     def memory(self) -> Memory:
         return Memory(self.library)
 
@@ -123,6 +128,7 @@ class Agent:
         `prune`: remove the documents of these folders whose files are gone. `on_wait`: called when another
         `add` of the library is at work, which this one waits for.
         """
+        self.library.store.require_writable()
         prepare(self.settings)
         return self.library.add([Path(path) for path in paths], progress, prune=prune, on_wait=on_wait)
 
@@ -205,6 +211,8 @@ class Agent:
     def _run(
         self, brake: Brake, question: str, thread: str, docs: Sequence[str | Path], resume: str
     ) -> Generator[Event | Answer]:
+        if resume and self.library.store.read_only:
+            self.library.store.require_writable()
         if resume and (docs or not self.settings.remember):
             raise InputError("a run is resumed in the library that it began in, with its memory")
         start = old_start(self.library.store, resume) if resume else new_start(question, thread)
@@ -227,8 +235,7 @@ class Agent:
                 self._judge_model = build_chat_model(self.settings, self.settings.judge_model)
         if not docs:
             self._warm_up()
-            memory = self.library if self.settings.remember else None
-            yield self._built(self.library, memory)
+            yield self._built(self.library, self.library if self.remembers else None)
             return
         with tempfile.TemporaryDirectory(prefix="toulmin-") as folder, self._docs_library(folder) as library:
             report = library.add([Path(path) for path in docs])

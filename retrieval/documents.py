@@ -190,16 +190,7 @@ class Documents(Database):
         row = self._db.execute("SELECT * FROM documents WHERE id = ?", (document_id,)).fetchone()
         if row is None:
             return None
-        lines = json.loads(row["lines"])
-        return Source(
-            text=row["source"],
-            title=row["title"],
-            marks=tuple(Mark(**mark) for mark in json.loads(row["marks"])),
-            format=row["format"],
-            lines=tuple((offset, line) for offset, line in lines) if lines is not None else None,
-            encoding="utf-8",
-            notes=tuple(json.loads(row["notes"])),
-        )
+        return source_of(row)
 
     def source_chars(self, document_id: int) -> int:
         """Length of a document's source text, in characters; 0 for an unknown one."""
@@ -236,3 +227,17 @@ def _delete_document(db: sqlite3.Connection, path: str) -> int:
     )
     delete_chunks(db, [row["id"] for row in rows])
     return db.execute("DELETE FROM documents WHERE path = ?", (path,)).rowcount
+
+
+def source_of(row: sqlite3.Row) -> Source:
+    """The source text in a row of the table of documents; `ValueError` or `TypeError` for a damaged one."""
+    lines = json.loads(row["lines"])
+    return Source(
+        text=row["source"],
+        title=row["title"],
+        marks=tuple(Mark(**mark) for mark in json.loads(row["marks"])),
+        format=row["format"],
+        lines=tuple((offset, line) for offset, line in lines) if lines is not None else None,
+        encoding="utf-8",
+        notes=tuple(json.loads(row["notes"])),
+    )

@@ -75,15 +75,22 @@ class Library:
     """One library in one folder. Usable from several threads; close it, or use it in a `with`."""
 
     def __init__(
-        self, folder: Path, load_embedder: Callable[[], Embedder], *, words_suffice: bool = False
+        self,
+        folder: Path,
+        load_embedder: Callable[[], Embedder],
+        *,
+        words_suffice: bool = False,
+        read_only: bool = False,
     ) -> None:
         """`words_suffice`: add documents without vectors where the embedder is missing, instead of failing.
+
+        `read_only`: write nothing; so it is opened as well where it cannot be written.
 
         Raises `StoreError` when the library's file cannot be used.
         """
         self.folder = folder
         self._words_suffice = words_suffice
-        self.store = Store(folder / STORE_FILE)
+        self.store = Store(folder / STORE_FILE, read_only=read_only)
         self._load_embedder = load_embedder
         self._embedder: Embedder | None = None
         self._loading = threading.Lock()
@@ -116,9 +123,9 @@ class Library:
         if self._embedder is None:
             embedder = self._load_embedder()
             stored = self.store.get_meta("embedder")
-            if stored is None:
+            if stored is None and not self.store.read_only:
                 self.store.set_meta("embedder", embedder.model_id)
-            elif stored != embedder.model_id:
+            elif stored not in (None, embedder.model_id):
                 raise EmbedderError(
                     f"this library was embedded with {stored}, not with {embedder.model_id}: open it with "
                     "that embedder, or add the files to a new library"
@@ -143,6 +150,7 @@ class Library:
         `on_wait` is called when this one has to wait for another. Raises `EmbedderError` and `StoreError`;
         what was indexed until then stays.
         """
+        self.store.require_writable()
         started = time.perf_counter()
         report = AddReport()
         if not self._words_suffice:
@@ -205,6 +213,10 @@ class Library:
         self._put(loaded)
         self.save_index()
         return sum(len(one.chunks) for one in loaded)
+
+    def put_source(self, path: str, source: Source, sha256: str, size_bytes: int, modified_s: float) -> None:
+        """Index a source that was read before, as it was read."""
+        self._put([_Loaded(path, source, sha256, size_bytes, modified_s, split(source))])
 
     def save_index(self) -> None:
         """Write the FAISS file, so that the next start need not catch up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
@@ -335,31 +336,55 @@ def test_two_libraries_on_one_folder(hashed: Library, tmp_path: Path) -> None:
         check_index(hashed)
 
 
-def crash(library: Path, docs: Path, after_lines: int, after_s: float) -> tuple[dict[str, str], bool]:
-    """Kill a process that adds, so long after so many acknowledgements.
+class Crashes:
+    """Forks that add and are killed."""
 
-    What it acknowledged, path to SHA-256, and whether it was killed before it was done.
-    """
-    root = Path(__file__).parent.parent
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.crash_child", str(library), str(docs)],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with child:
-        assert child.stdout is not None
-        lines = [line for line, _ in zip(child.stdout, range(after_lines), strict=False)]
+    def __init__(self) -> None:
+        root = Path(__file__).parent.parent
+        self.child = subprocess.Popen(
+            [sys.executable, "-m", "tests.crash_child"],
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": str(root)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def crash(
+        self, library: Path, docs: Path, after_lines: int, after_s: float
+    ) -> tuple[dict[str, str], bool]:
+        """Kill a process that adds, so long after so many acknowledgements.
+
+        What it acknowledged, path to SHA-256, and whether it was killed before it was done.
+        """
+        assert self.child.stdin is not None and self.child.stdout is not None
+        self.child.stdin.write(f"{library}\t{docs}\n")
+        self.child.stdin.flush()
+        pid = int(self.child.stdout.readline())
+        lines: list[str] = []
+        while len(lines) < after_lines and not {"done\n", "end\n"} & set(lines):
+            lines.append(self.child.stdout.readline())
         time.sleep(after_s)
-        child.send_signal(signal.SIGKILL)
-        lines += child.stdout.readlines()
-    told = [line.rstrip("\n").split(" ", 1) for line in lines if line.endswith("\n") and " " in line]
-    return {path: sha256 for sha256, path in told}, "done\n" not in lines
+        if "end\n" not in lines:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        text = "".join(lines)
+        while not text.endswith("end\n"):  # a line that was cut short stands before it
+            text += self.child.stdout.readline()
+        told = [line.split(" ", 1) for line in text.splitlines() if len(line.split(" ", 1)[0]) == 64]
+        return {path: sha256 for sha256, path in told}, "done\n" not in text
+
+    def __enter__(self) -> Crashes:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with self.child:
+            assert self.child.stdin is not None
+            self.child.stdin.close()
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-@pytest.mark.parametrize("kills", [5, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [8, pytest.param(200, marks=pytest.mark.slow)])
 def test_killed_while_adding(kills: int, tmp_path: Path) -> None:
     """Whatever was acknowledged is there, whole; nothing is half there; adding again completes."""
     docs, folder = tmp_path / "docs", tmp_path / "library"
@@ -369,23 +394,29 @@ def test_killed_while_adding(kills: int, tmp_path: Path) -> None:
     known: dict[str, str] = {}
     written: dict[str, int] = {}  # SHA-256 of each version of each file: before which kill it was written
     interrupted = 0
-    for kill in range(kills):
-        written |= dict.fromkeys((hashlib.sha256(file.read_bytes()).hexdigest() for file in files), kill)
-        if kill == 0:  # while the library is made
-            told, killed = crash(folder, docs, 0, chance.uniform(0.05, 0.3))
-        else:
-            told, killed = crash(folder, docs, chance.randint(1, len(files)), chance.uniform(0, 0.03))
-        interrupted += killed
-        known |= told
-        with Library(folder, HashEmbedder) as library:
-            for path, sha256 in known.items():  # a later version may have been committed and not told
-                assert written[library.store.document_hash(path) or ""] >= written[sha256]
-            for path in chance.sample(sorted(known), min(5, len(known))):
-                assert found(library, Path(path).stem.replace("f", "file"), 1) == [Path(path).name]
-            check_index(library)
-        check_whole(folder)
-        for file in files:  # the next one has all of them to replace
-            file.write_text(file.read_text(encoding="utf-8") + f"第{kill}次 more. ", encoding="utf-8")
+    with Crashes() as crashes:
+        for kill in range(kills):
+            written |= dict.fromkeys((hashlib.sha256(file.read_bytes()).hexdigest() for file in files), kill)
+            if kill == 0:  # while the library is made
+                told, killed = crashes.crash(folder, docs, 0, chance.uniform(0, 0.1))
+            elif kill % 2:  # from the first to the last moment of its work
+                told, killed = crashes.crash(folder, docs, 0, chance.uniform(0, 1.5))
+            else:
+                told, killed = crashes.crash(
+                    folder, docs, chance.randint(1, len(files)), chance.uniform(0, 0.03)
+                )
+            interrupted += killed
+            known |= told
+            with Library(folder, HashEmbedder) as library:
+                for path, sha256 in known.items():  # a later version may have been committed and not told
+                    assert written[library.store.document_hash(path) or ""] >= written[sha256]
+                for path in chance.sample(sorted(known), min(5, len(known))):
+                    assert found(library, Path(path).stem.replace("f", "file"), 1) == [Path(path).name]
+                check_index(library)
+            check_whole(folder)
+            for file in files:  # the next one has all of them to replace
+                lines = file.read_text(encoding="utf-8").split("\n\n")[:9]
+                file.write_text("\n\n".join([*lines, f"第{kill}次 more."]), encoding="utf-8")
     assert interrupted > kills / 2
     assert known
     with Library(folder, HashEmbedder) as library:
