@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -20,9 +19,11 @@ from agent.events import Event
 from agent.lean import defer_unused
 from agent.privacy import switch_off_telemetry
 from agent.settings import Settings, read_settings
+from agent.temporary import docs_folder
 from retrieval.library import AddReport, Library, Progress
 from retrieval.search import Passage
 from retrieval.store import Record
+from retrieval.watch import WatchError, changes
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -132,6 +133,25 @@ class Agent:
         prepare(self.settings)
         return self.library.add([Path(path) for path in paths], progress, prune=prune, on_wait=on_wait)
 
+    def watch(self, *paths: str | Path, prune: bool = False) -> Iterator[AddReport]:
+        """Add, then keep the library up to date: a report of everything, then one for each group of changes.
+
+        Documents whose files are removed are told as `missing`, and removed with `prune`. Ends with
+        KeyboardInterrupt. Raises `InputError` for a path that is not there, or cannot be watched.
+        """
+        named = [Path(path) for path in paths]
+        for path in named:
+            if not path.exists():
+                raise InputError(f"no such file or folder to watch: {path}")
+        try:
+            for changed in changes(named):
+                if changed:
+                    yield self.library.add_changed(changed, named, prune=prune)
+                else:
+                    yield self.add(*paths, prune=prune)
+        except WatchError as error:
+            raise InputError(str(error)) from error
+
     def search(self, query: str, k: int = 5) -> list[Passage]:
         """The best passages of the documents."""
         return self.library.search(query, k)
@@ -237,7 +257,7 @@ class Agent:
             self._warm_up()
             yield self._built(self.library, self.library if self.remembers else None)
             return
-        with tempfile.TemporaryDirectory(prefix="toulmin-") as folder, self._docs_library(folder) as library:
+        with docs_folder() as folder, self._docs_library(folder) as library:
             report = library.add([Path(path) for path in docs])
             if not report.indexed:
                 reasons = "; ".join(

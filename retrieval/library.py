@@ -21,7 +21,7 @@ from retrieval.chunks import embedded_hash, embedded_text
 from retrieval.embed import Embedder, EmbedderError
 from retrieval.index import SAVE_AFTER_CHANGES, VectorIndex
 from retrieval.load import LoadError, Source, load
-from retrieval.load.walk import walk
+from retrieval.load.walk import walk, walk_changed
 from retrieval.lock import locked
 from retrieval.search import Passage, hybrid
 from retrieval.split import Chunk, split
@@ -157,14 +157,32 @@ class Library:
             self.embedder()  # a missing embedder is told before any work
         named = list(paths)
         with locked(self.folder / LOCK_FILE, on_wait):
-            self._add_files(named, report, progress)
-            self._account_for_missing(named, report, prune=prune)
+            self._add_files(list(walk(named)), report, progress)
+            self._account_for_missing([path for path in named if path.is_dir()], report, prune=prune)
             self.save_index()
         report.seconds = round(time.perf_counter() - started, 3)
         return report
 
-    def _add_files(self, named: Sequence[Path], report: AddReport, progress: Progress | None) -> None:
-        files = list(walk(named))
+    def add_changed(
+        self, changed: Sequence[Path], named: Sequence[Path], *, prune: bool = False
+    ) -> AddReport:
+        """As `add`, for what has changed at or below the paths that were added before.
+
+        `missing` has what is gone of it since. Raises `EmbedderError` and `StoreError`.
+        """
+        started = time.perf_counter()
+        report = AddReport()
+        with locked(self.folder / LOCK_FILE):
+            self._add_files(list(walk_changed(changed, named)), report, None)
+            self._account_for_missing(changed, report, prune=prune)
+            if self._index:
+                self._index.save(at_least_changes=SAVE_AFTER_CHANGES)
+        report.seconds = round(time.perf_counter() - started, 3)
+        return report
+
+    def _add_files(
+        self, files: Sequence[tuple[Path, str | None]], report: AddReport, progress: Progress | None
+    ) -> None:
         waiting: list[_Loaded] = []
         for done, (path, reason) in enumerate(files):
             if progress:
@@ -185,14 +203,15 @@ class Library:
         if progress:
             progress(len(files), len(files), "")
 
-    def _account_for_missing(self, named: Sequence[Path], report: AddReport, *, prune: bool) -> None:
-        """Tell, and with `prune` remove, what was below the folders and is gone."""
-        folders = [Path(_absolute(path)) for path in named if path.is_dir()]
-        if not folders:
+    def _account_for_missing(self, places: Sequence[Path], report: AddReport, *, prune: bool) -> None:
+        """Tell, and with `prune` remove, what was at or below some paths and is gone."""
+        roots = {_absolute(path) for path in places}
+        if not roots:
             return
 
         def gone(path: str) -> bool:
-            return not os.path.lexists(path) and any(folder in Path(path).parents for folder in folders)
+            within = path in roots or any(str(parent) in roots for parent in Path(path).parents)
+            return within and not os.path.lexists(path)
 
         failures = [*self.store.failures(), *self.store.failures("skipped")]
         forgotten = [path for path, _ in failures if gone(path)]

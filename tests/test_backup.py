@@ -174,7 +174,7 @@ def test_reading_only(tmp_path: Path) -> None:
     filled(folder, tmp_path / "d", 3)
     before = (folder / STORE_FILE).read_bytes()
     with Library(folder, HashEmbedder, read_only=True) as library:
-        assert found(library, "boat2", 1) == ["f002.txt"] and found(library, "船", 3)
+        assert found(library, "boat2", 1) == ["f002.txt"] and found(library, "第2条船", 3)
         for refused in (
             lambda: library.add([tmp_path / "d"]),
             lambda: library.remove([tmp_path / "d"]),

@@ -48,6 +48,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
+    _clean_up_when_ended()
     code = _run()
     try:
         for stream in (sys.stdout, sys.stderr):
@@ -55,6 +56,22 @@ def main() -> None:
     except OSError:
         code = code or 1
     os._exit(code)
+
+
+def _clean_up_when_ended() -> None:
+    """Take temporary folders away when the terminal is closed or the program is told to end."""
+    import signal
+
+    def leave(signum: int, _frame: Any) -> None:
+        made = sys.modules.get("agent.temporary")
+        if made:
+            made.remove_all()
+        os._exit(128 + signum)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, leave)
 
 
 def _run() -> int:
@@ -209,6 +226,9 @@ def add(
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove the documents of these folders whose files are gone.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Then keep the library up to date until Ctrl-C.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Add files to the library: notes, web pages, PDF, office files, books, tables, mail, chats, code.
@@ -217,9 +237,9 @@ def add(
 
     Example: agent add notes/ paper.pdf
     """
-    from agent.cli.library import add_paths
+    from agent.cli.library import add_paths, watch_paths
 
-    raise typer.Exit(add_paths(paths, as_json=json, prune=prune))
+    raise typer.Exit((watch_paths if watch else add_paths)(paths, as_json=json, prune=prune))
 
 
 @app.command()

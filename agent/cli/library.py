@@ -32,6 +32,40 @@ def add_paths(paths: Sequence[Path], *, as_json: bool, prune: bool = False) -> i
     return 1 if report.failed and not (report.indexed or report.unchanged) else 0
 
 
+def watch_paths(paths: Sequence[Path], *, as_json: bool, prune: bool = False) -> int:
+    """Add, then follow what changes, a line for each, until Ctrl-C."""
+    import json
+
+    began = False
+    with Agent(read_settings()) as assistant:
+        try:
+            for report in assistant.watch(*paths, prune=prune):
+                if as_json:
+                    print(json.dumps(asdict(report), ensure_ascii=False), flush=True)
+                elif began:
+                    _print_changes(report)
+                else:
+                    _print_report(report)
+                if not began:
+                    print("watching for changes; Ctrl-C ends it", file=sys.stderr, flush=True)
+                began = True
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            print("stopped: the library is as far as was told", file=sys.stderr)
+    return 0
+
+
+def _print_changes(report: AddReport) -> None:
+    """One line for each file that changed; nothing for one that says what it said."""
+    now = time.strftime("%H:%M:%S")
+    for kind in ("indexed", "moved", "pruned", "missing", "skipped", "failed"):
+        for one in getattr(report, kind):
+            reason = f": {one['reason']}" if one["reason"] else ""
+            alone = kind == "indexed" and len(report.indexed) == 1
+            made = f" ({report.embedded} embedded, {report.reused} reused)" if alone else ""
+            print(f"{now} {kind} {one['path']}{made}{reason}")
+
+
 def _say_waiting() -> None:
     print("another `agent add` is at work on this library: waiting for it", file=sys.stderr)
 
