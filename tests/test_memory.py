@@ -69,9 +69,9 @@ def test_episode_is_found_by_its_question_never_by_its_answer(
     agent: Agent, question: str, again: str, by_answer: str
 ) -> None:
     agent.ask(question)
-    assert [found.text for found in memory.memory.episodes(agent.library, question)] == [question]
-    assert [found.text for found in memory.memory.episodes(agent.library, again)] == [question]
-    assert memory.memory.episodes(agent.library, by_answer) == []
+    assert [found.text for found in memory.episodes(agent.library, question)] == [question]
+    assert [found.text for found in memory.episodes(agent.library, again)] == [question]
+    assert memory.episodes(agent.library, by_answer) == []
     assert memory.episodes(None, question) == []
     [row] = agent.memory.search(by_answer)[:1] or agent.memory.search(question)[:1]
     assert row.chunk.text == question, "an episode's text is its question, and nothing else"
@@ -79,8 +79,8 @@ def test_episode_is_found_by_its_question_never_by_its_answer(
 
 def test_another_question_is_another_episode(agent: Agent) -> None:
     agent.ask(CONTRACT)
-    assert memory.memory.episodes(agent.library, "When was the deposit paid?") == []
-    assert memory.memory.episodes(agent.library, "定金是什么时候支付的？") == []
+    assert memory.episodes(agent.library, "When was the deposit paid?") == []
+    assert memory.episodes(agent.library, "定金是什么时候支付的？") == []
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_episode_contributes_its_passages_while_the_source_holds(
     agent: Agent, files: Path, question: str, file: str
 ) -> None:
     agent.ask(question)
-    found = memory.memory.episodes(agent.library, question)
+    found = memory.episodes(agent.library, question)
     evidence = memory.evidence_of(found, agent.library)
     assert evidence and {Path(item["path"]).name for item in evidence} == {file}
     source = agent.library.store.source(evidence[0]["document_id"])
@@ -107,7 +107,7 @@ def test_episode_contributes_its_passages_while_the_source_holds(
     changed = files / file
     changed.write_text("A line before.\n\n" + changed.read_text(encoding="utf-8"), encoding="utf-8")
     agent.add(files)
-    assert memory.evidence_of(memory.memory.episodes(agent.library, question), agent.library) == []
+    assert memory.evidence_of(memory.episodes(agent.library, question), agent.library) == []
     answer = agent.ask(question)
     assert answer.outcome == "verified"
     for citation in answer.claims[0].citations:
@@ -120,7 +120,7 @@ def test_episode_of_a_removed_document_contributes_nothing(agent: Agent) -> None
         agent.ask(question)
     agent.library.store.remove_documents([document.path for document in agent.library.store.documents()])
     for question in (CONTRACT, FEE):
-        found = memory.memory.episodes(agent.library, question)
+        found = memory.episodes(agent.library, question)
         assert len(found) == 1 and memory.evidence_of(found, agent.library) == []
         assert agent.ask(question).outcome == "abstained", "a remembered answer is not an answer"
 
@@ -140,11 +140,11 @@ def test_what_the_assistant_said_is_never_evidence(agent: Agent) -> None:
 def test_uses_are_counted_only_when_verified(agent: Agent) -> None:
     for _ in range(3):
         agent.ask(CONTRACT)
-    [found] = memory.memory.episodes(agent.library, CONTRACT)
+    [found] = memory.episodes(agent.library, CONTRACT)
     assert found.uses == 2 and found.used_s > found.created_s
     agent.library.store.remove_documents([document.path for document in agent.library.store.documents()])
     agent.ask(CONTRACT)
-    assert memory.memory.episodes(agent.library, CONTRACT)[0].uses == 2
+    assert memory.episodes(agent.library, CONTRACT)[0].uses == 2
 
 
 def test_without_memory_old_turns_are_not_read_either(settings: Settings, files: Path) -> None:
