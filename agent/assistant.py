@@ -129,7 +129,8 @@ class Agent:
         `prune`: remove the documents of these folders whose files are gone. `on_wait`: called when another
         `add` of the library is at work, which this one waits for.
         """
-        self.library.store.require_writable()
+        if self.settings.library_folder.exists():  # before the embedder is prepared, which takes a while
+            self.library.store.require_writable()
         prepare(self.settings)
         return self.library.add([Path(path) for path in paths], progress, prune=prune, on_wait=on_wait)
 
