@@ -36,6 +36,8 @@ class Citation:
     """Line of the file on which the quote begins, from 1; None where the format has no lines."""
     changed: str
     """"" while the file is as it was indexed, else "changed" or "gone"."""
+    also: tuple[str, ...] = ()
+    """Paths of the other documents with exactly the same content."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ def _citation(citation: states.Citation, library: Library, changed: Mapping[int,
         heading=(place(source.marks, citation["start"])[0] if source else "") or citation["heading"],
         line=line_of(source, citation["start"]) if source else None,
         changed=changed[citation["document_id"]],
+        also=tuple(library.store.also_at(citation["document_id"])),
     )
 
 

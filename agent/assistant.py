@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -21,10 +20,12 @@ from agent.filters import checked
 from agent.lean import defer_unused
 from agent.privacy import switch_off_telemetry
 from agent.settings import Settings, read_settings
+from agent.temporary import docs_folder
 from retrieval.filters import Filter
 from retrieval.library import AddReport, Library, Progress
 from retrieval.search import Passage
 from retrieval.store import Record
+from retrieval.watch import WatchError, changes
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -110,13 +111,49 @@ class Agent:
             return self._graph
 
     @property
+    def remembers(self) -> bool:
+        """Whether what is asked of the library is remembered."""
+        return self.settings.remember and not self.library.store.read_only
+
+    @property
     def memory(self) -> Memory:
         return Memory(self.library)
 
-    def add(self, *paths: str | Path, progress: Progress | None = None) -> AddReport:
-        """Index files and folders; prepares the embedder when that was not done yet."""
+    def add(
+        self,
+        *paths: str | Path,
+        progress: Progress | None = None,
+        prune: bool = False,
+        on_wait: Callable[[], None] | None = None,
+    ) -> AddReport:
+        """Index files and folders; prepares the embedder when that was not done yet.
+
+        `prune`: remove the documents of these folders whose files are gone. `on_wait`: called when another
+        `add` of the library is at work, which this one waits for.
+        """
+        if self.settings.library_folder.exists():  # before the embedder is prepared, which takes a while
+            self.library.store.require_writable()
         prepare(self.settings)
-        return self.library.add([Path(path) for path in paths], progress)
+        return self.library.add([Path(path) for path in paths], progress, prune=prune, on_wait=on_wait)
+
+    def watch(self, *paths: str | Path, prune: bool = False) -> Iterator[AddReport]:
+        """Add, then keep the library up to date: a report of everything, then one for each group of changes.
+
+        Documents whose files are removed are told as `missing`, and removed with `prune`. Ends with
+        KeyboardInterrupt. Raises `InputError` for a path that is not there, or cannot be watched.
+        """
+        named = [Path(path) for path in paths]
+        for path in named:
+            if not path.exists():
+                raise InputError(f"no such file or folder to watch: {path}")
+        try:
+            for changed in changes(named):
+                if changed:
+                    yield self.library.add_changed(changed, named, prune=prune)
+                else:
+                    yield self.add(*paths, prune=prune)
+        except WatchError as error:
+            raise InputError(str(error)) from error
 
     def search(self, query: str, k: int = 5, *, where: Filter | None = None) -> list[Passage]:
         """The best passages of the documents, or of what of them passes a filter."""
@@ -236,6 +273,8 @@ class Agent:
         where: Filter | None,
         resume: str,
     ) -> Generator[Event | Answer]:
+        if resume and self.library.store.read_only:
+            self.library.store.require_writable()
         if resume and (docs or where or not self.settings.remember):
             raise InputError("a run is resumed in the library that it began in, with its memory")
         given = checked(where, self._today())
@@ -259,10 +298,9 @@ class Agent:
                 self._judge_model = build_chat_model(self.settings, self.settings.judge_model)
         if not docs:
             self._warm_up()
-            memory = self.library if self.settings.remember else None
-            yield self._built(self.library, memory)
+            yield self._built(self.library, self.library if self.remembers else None)
             return
-        with tempfile.TemporaryDirectory(prefix="toulmin-") as folder, self._docs_library(folder) as library:
+        with docs_folder() as folder, self._docs_library(folder) as library:
             report = library.add([Path(path) for path in docs])
             if not report.indexed:
                 reasons = "; ".join(

@@ -74,7 +74,7 @@ def open_library(settings: Settings) -> Library:
     """The user's library, with the default embedder loaded when it is first needed."""
     from retrieval.library import Library
 
-    return Library(settings.library_folder, lambda: build_embedder(settings))
+    return Library(settings.library_folder, lambda: build_embedder(settings), read_only=settings.read_only)
 
 
 def build_embedder(settings: Settings) -> Embedder:

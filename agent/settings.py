@@ -54,6 +54,8 @@ class Settings:
     """The longest reply a chat model may write in one call."""
     remember: bool = True
     """Whether turns, episodes and runs are written."""
+    read_only: bool = False
+    """Open the library for reading only: nothing is added, removed or remembered."""
 
     def __post_init__(self) -> None:
         """Raises `SettingsError` for a value out of range."""

@@ -5,14 +5,18 @@ Each tier owns a range of chunk ids. It ranks by BM25 alone and does not embed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from retrieval.database import Database, put_meta
 from retrieval.tokens import TOKENS_VERSION, lexical_tokens, simplified
+
+T = TypeVar("T")
 
 # Each tier owns a range of chunk ids, so that one range test selects it in FTS5 and in FAISS alike.
 TIER_BASE: dict[str, int] = {"long": 0, "mid": 1 << 40, "short": 2 << 40}
@@ -69,7 +73,26 @@ class NewChunk:
     page: int | None
     text: str
     vector: bytes | None
+    embedded: bytes | None = None
+    """`embedded_hash` of the text that `vector` is of; None where nothing was embedded."""
     messages: tuple[Message, ...] = ()
+
+
+def embedded_text(title: str, heading: str, text: str) -> str:
+    """A chunk under its title and headings, which say what it is about; they are no part of the span."""
+    return f"{' > '.join(part for part in (title, heading) if part)}\n{text}"
+
+
+def embedded_hash(text: str) -> bytes:
+    """What a text that is embedded is known by."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+Words = tuple[str, str]  # lexical tokens of a heading and of a body, as the full-text index takes them
+
+
+def words_of(heading: str, text: str) -> Words:
+    return " ".join(lexical_tokens(heading)), " ".join(lexical_tokens(text))
 
 
 class Chunks(Database):
@@ -102,6 +125,47 @@ class Chunks(Database):
         for row in rows:
             found[row["chunk_id"]] += (Message(row["start"], row["who"], row["at"]),)
         return found
+
+    def embedded(self, hashes: Sequence[bytes]) -> dict[bytes, bytes | None]:
+        """The vectors of texts embedded before, by hash; None where the embedder was blind to one."""
+        found: dict[bytes, bytes | None] = {}
+        for group in groups(list(dict.fromkeys(hashes))):
+            rows = self._db.execute(
+                "SELECT c.embedded, v.vector FROM chunks c LEFT JOIN vectors v ON v.chunk_id = c.id"
+                f" WHERE c.embedded IN ({placeholders(group)})",
+                group,
+            )
+            found.update({row["embedded"]: row["vector"] for row in rows})
+        return found
+
+    def hash_embedded(self) -> None:
+        """Note what the chunks of an older library were embedded from: their vectors can be reused."""
+        with self._write() as db:
+            rows = db.execute(
+                "SELECT c.id, d.title, c.heading, c.text"
+                " FROM chunks c JOIN documents d ON d.id = c.document_id"
+                " JOIN vectors v ON v.chunk_id = c.id WHERE c.embedded IS NULL"
+            )
+            hashed = (
+                (embedded_hash(embedded_text(row["title"], row["heading"], row["text"])), row["id"])
+                for row in rows.fetchall()
+            )
+            db.executemany("UPDATE chunks SET embedded = ? WHERE id = ?", hashed)
+            put_meta(db, "embedded_hashes", "1")
+
+    def copies_of(self, chunk_ids: Sequence[int]) -> list[tuple[int, int]]:
+        """(chunk id, id of the same chunk in another document with exactly the same content)."""
+        copies: list[tuple[int, int]] = []
+        for group in groups(chunk_ids):
+            rows = self._db.execute(
+                "SELECT c.id, other.id AS copy FROM chunks c JOIN documents d ON d.id = c.document_id"
+                " JOIN documents same ON same.sha256 = d.sha256 AND same.id <> d.id"
+                " JOIN chunks other ON other.document_id = same.id AND other.start = c.start"
+                f' AND other."end" = c."end" WHERE c.id IN ({placeholders(group)}) ORDER BY same.path',
+                group,
+            )
+            copies += [(row["id"], row["copy"]) for row in rows]
+        return copies
 
     def chunks_over(self, document_id: int, start: int, end: int) -> list[int]:
         """Ids of the chunks of a document that overlap a span."""
@@ -175,7 +239,7 @@ class Chunks(Database):
                 if simplified(row["text"]) != row["text"] or simplified(row["heading"]) != row["heading"]:
                     db.execute(
                         "UPDATE lexicon SET heading = ?, body = ? WHERE rowid = ?",
-                        (*(" ".join(lexical_tokens(row[name])) for name in ("heading", "text")), row["id"]),
+                        (*words_of(row["heading"], row["text"]), row["id"]),
                     )
             put_meta(db, "tokens", TOKENS_VERSION)
 
@@ -191,25 +255,32 @@ def insert_chunk(
     db: sqlite3.Connection,
     tier: str,
     chunk: NewChunk,
-    heading_tokens_of: str,
+    words: Words,
     document_id: int | None = None,
     record_id: str | None = None,
 ) -> None:
     """Store a chunk with its words and its vector, inside a transaction of its document's or record's."""
     chunk_id = _next_chunk_id(db, tier)
     db.execute(
-        'INSERT INTO chunks (id, document_id, record_id, start, "end", heading, page, text)'
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (chunk_id, document_id, record_id, chunk.start, chunk.end, chunk.heading, chunk.page, chunk.text),
-    )
-    db.execute(
-        "INSERT INTO lexicon (rowid, heading, body) VALUES (?, ?, ?)",
-        (chunk_id, " ".join(lexical_tokens(heading_tokens_of)), " ".join(lexical_tokens(chunk.text))),
+        'INSERT INTO chunks (id, document_id, record_id, start, "end", heading, page, text, embedded)'
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            chunk_id,
+            document_id,
+            record_id,
+            chunk.start,
+            chunk.end,
+            chunk.heading,
+            chunk.page,
+            chunk.text,
+            chunk.embedded,
+        ),
     )
     db.executemany(
         "INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?)",
         [(chunk_id, max(one.start, chunk.start), one.who, one.at) for one in chunk.messages],
     )
+    db.execute("INSERT INTO lexicon (rowid, heading, body) VALUES (?, ?, ?)", (chunk_id, *words))
     if chunk.vector is not None:
         db.execute("INSERT INTO vectors VALUES (?, ?)", (chunk_id, chunk.vector))
         db.execute("INSERT INTO changes (chunk_id, removed) VALUES (?, 0)", (chunk_id,))
@@ -234,11 +305,11 @@ def _next_chunk_id(db: sqlite3.Connection, tier: str) -> int:
     return chunk_id
 
 
-def groups(ids: Sequence[int], size: int = 500) -> Iterator[list[int]]:
-    """Ids in groups that fit SQLite's limit on bound values."""
+def groups(ids: Sequence[T], size: int = 500) -> Iterator[list[T]]:
+    """Ids, or hashes, in groups that fit SQLite's limit on bound values."""
     for start in range(0, len(ids), size):
         yield list(ids[start : start + size])
 
 
-def placeholders(group: Sequence[int]) -> str:
+def placeholders(group: Sequence[object]) -> str:
     return ",".join("?" * len(group))

@@ -6,6 +6,7 @@ runs.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from retrieval.schema import SCHEMA_VERSION, VERSIONS
 
 BUSY_TIMEOUT_S = 30.0
+DAMAGED = "`agent doctor` says what can be saved"
 
 
 class StoreError(Exception):
@@ -25,16 +27,19 @@ class StoreError(Exception):
 class Database:
     """One library file. Safe to use from several threads: each has a connection of its own."""
 
-    def __init__(self, file: Path) -> None:
-        """Open the library file, or make it.
+    def __init__(self, file: Path, *, read_only: bool = False) -> None:
+        """Open the library file, or make it. One that cannot be written is opened for reading only.
 
         Raises `StoreError` when the file is not a library, is damaged, or is of a newer version.
         """
         self.file = file
+        self.read_only = read_only or (file.exists() and not _is_writable(file))
         self._local = threading.local()
         self._connections: dict[threading.Thread, sqlite3.Connection] = {}
         self._guard = threading.Lock()
         try:
+            if read_only and not file.exists():
+                raise StoreError(f"no library to read at {file.parent}: unset AGENT_READ_ONLY to make one")
             file.parent.mkdir(parents=True, exist_ok=True)
             self._migrate()
         except OSError as error:
@@ -48,7 +53,7 @@ class Database:
                 raise StoreError("another process is busy with the library: try again") from error
             raise StoreError(
                 f"the library {file} cannot be opened ({error}): restore a copy of it, or move it away "
-                "and add your files again"
+                f"and add your files again; {DAMAGED}"
             ) from error
 
     def close(self) -> None:
@@ -77,15 +82,38 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         # Autocommit, so that `_write` alone begins transactions; closed by another thread in `close`.
         connection = sqlite3.connect(
-            self.file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            self._address(), uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
         with self._guard:
             self._connections[threading.current_thread()] = connection
         connection.row_factory = sqlite3.Row
+        if self.read_only:
+            return connection
         connection.execute("PRAGMA foreign_keys = ON")
         _use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")  # what was acknowledged survives a power cut
         return connection
+
+    def _address(self) -> str:
+        """The file's URI for SQLite."""
+        address = self.file.absolute().as_uri()
+        if not self.read_only:
+            return address
+        if os.access(self.file.parent, os.W_OK):
+            return f"{address}?mode=ro"
+        log = self.file.with_name(f"{self.file.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise StoreError(
+                f"the library {self.file} was not closed in order: open it once where it can be written"
+            )
+        return f"{address}?mode=ro&immutable=1"  # nobody can write beside it what others have to see
+
+    def require_writable(self) -> None:
+        """Raises `StoreError` where the library is open for reading only."""
+        if self.read_only:
+            raise StoreError(
+                f"the library {self.file.parent} is open for reading only: nothing can be added or removed"
+            )
 
     def _migrate(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -93,6 +121,8 @@ class Database:
             return
         if version > SCHEMA_VERSION:
             raise StoreError(f"the library {self.file} was made by a newer Toulmin: upgrade to open it")
+        if self.read_only:
+            raise StoreError(f"the library {self.file} is of an older version: open it once for writing")
         with self._write():
             version = self._db.execute("PRAGMA user_version").fetchone()[0]  # somebody may have been faster
             if version == 0 and self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
@@ -105,6 +135,7 @@ class Database:
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
         """A write transaction: all of it or nothing. Waits for another writer, then gives up clearly."""
+        self.require_writable()
         try:
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
@@ -139,6 +170,11 @@ class Database:
     def check(self) -> str:
         """SQLite's own verdict on the file: "ok", or what is damaged."""
         return str(self._db.execute("PRAGMA quick_check(1)").fetchone()[0])
+
+
+def _is_writable(file: Path) -> bool:
+    """Whether a library file, and what SQLite writes beside it, can be written."""
+    return os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

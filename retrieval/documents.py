@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from retrieval.chunks import NewChunk, delete_chunks, insert_chunk
+from retrieval.chunks import NewChunk, delete_chunks, insert_chunk, words_of
 from retrieval.database import Database
 from retrieval.load import Mark, Source
 
@@ -53,6 +53,8 @@ class Documents(Database):
         for chunk in chunks:  # the promise that citations rest on
             if source.text[chunk.start : chunk.end] != chunk.text:
                 raise ValueError(f"chunk {chunk.start}-{chunk.end} of {path} is not a span of its source")
+        # Before the transaction: tokenising a large document takes seconds, and others wait for the writer.
+        words = [words_of(f"{source.title} {chunk.heading}", chunk.text) for chunk in chunks]
         with self._write() as db:
             _delete_document(db, path)
             cursor = db.execute(
@@ -76,21 +78,75 @@ class Documents(Database):
                 ),
             )
             document_id = int(cursor.lastrowid or 0)
-            for chunk in chunks:
-                heading = f"{source.title} {chunk.heading}"
-                insert_chunk(db, "long", chunk, heading, document_id=document_id)
+            for chunk, chunk_words in zip(chunks, words, strict=True):
+                insert_chunk(db, "long", chunk, chunk_words, document_id=document_id)
             db.execute("DELETE FROM failures WHERE path = ?", (path,))
         return document_id
 
+    def move_document(self, old: str, new: str, source: Source, size_bytes: int, modified_s: float) -> None:
+        """Give a document a new path and title; its chunks, vectors and records stay.
+
+        `source`: as read at the new path; its text and marks are those that are stored.
+        """
+        with self._write() as db:
+            row = db.execute("SELECT id, title FROM documents WHERE path = ?", (old,)).fetchone()
+            db.execute(
+                "UPDATE documents SET path = ?, title = ?, size_bytes = ?, modified_s = ? WHERE id = ?",
+                (new, source.title, size_bytes, modified_s, row["id"]),
+            )
+            if source.title != row["title"]:
+                chunks = db.execute(
+                    "SELECT id, heading, text FROM chunks WHERE document_id = ?", (row["id"],)
+                )
+                for chunk in chunks.fetchall():
+                    words = words_of(f"{source.title} {chunk['heading']}", chunk["text"])
+                    db.execute(
+                        "UPDATE lexicon SET heading = ?, body = ? WHERE rowid = ?", (*words, chunk["id"])
+                    )
+            _note_move(db, old, new)
+            db.execute("DELETE FROM failures WHERE path IN (?, ?)", (old, new))
+
+    def note_move(self, old: str, new: str) -> None:
+        """Remember that what was at a path is at another, for the records that name the old one."""
+        with self._write() as db:
+            _note_move(db, old, new)
+
+    def paths_of(self, sha256: str) -> list[str]:
+        """The paths of the documents with this content, in order."""
+        rows = self._db.execute("SELECT path FROM documents WHERE sha256 = ? ORDER BY path", (sha256,))
+        return [row["path"] for row in rows]
+
+    def also_at(self, document_id: int) -> list[str]:
+        """The paths of the other documents with exactly the content of one."""
+        rows = self._db.execute(
+            "SELECT b.path FROM documents a JOIN documents b ON b.sha256 = a.sha256 AND b.id <> a.id"
+            " WHERE a.id = ? ORDER BY b.path",
+            (document_id,),
+        )
+        return [row["path"] for row in rows]
+
     def put_failure(self, path: str, reason: str) -> None:
         """Remember that a file could not be read, until it can or is removed."""
-        with self._write() as db:
-            db.execute("INSERT OR REPLACE INTO failures VALUES (?, ?, ?)", (path, reason, time.time()))
+        self.put_failures([(path, reason)], "failed")
 
-    def failures(self) -> list[tuple[str, str]]:
-        """(path, reason) of the files that could not be read when they were last tried."""
-        rows = self._db.execute("SELECT path, reason FROM failures ORDER BY path")
+    def put_failures(self, found: Iterable[tuple[str, str]], kind: str) -> None:
+        """Remember (path, reason) of files; `kind`: "failed" or "skipped"."""
+        now_s = time.time()
+        with self._write() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)",
+                [(path, reason, now_s, kind) for path, reason in found],
+            )
+
+    def failures(self, kind: str = "failed") -> list[tuple[str, str]]:
+        """(path, reason) of the files that "failed", or were "skipped", when they were last tried."""
+        rows = self._db.execute("SELECT path, reason FROM failures WHERE kind = ? ORDER BY path", (kind,))
         return [(row["path"], row["reason"]) for row in rows]
+
+    def drop_failures(self, paths: Iterable[str]) -> None:
+        """Forget files that could not be read, or were skipped, and are gone."""
+        with self._write() as db:
+            db.executemany("DELETE FROM failures WHERE path = ?", [(path,) for path in paths])
 
     def document_names(self) -> list[tuple[int, str, str]]:
         """Id, path and title of every document, without the counting that `documents` does."""
@@ -112,7 +168,12 @@ class Documents(Database):
         return row["sha256"] if row else None
 
     def document_id(self, path: str) -> int | None:
-        row = self._db.execute("SELECT id FROM documents WHERE path = ?", (path,)).fetchone()
+        """The id of the document at a path, or of the one that was moved from there."""
+        row = self._db.execute(
+            "SELECT id FROM documents WHERE path = ?1"
+            " OR path = (SELECT now FROM moved WHERE path = ?1) ORDER BY path = ?1 DESC",
+            (path,),
+        ).fetchone()
         return int(row["id"]) if row else None
 
     def is_described(self, path: str) -> bool:
@@ -121,7 +182,18 @@ class Documents(Database):
         return bool(row and row["described"])
 
     def touch_document(self, path: str, size_bytes: int, modified_s: float) -> None:
-        """Note the new time of a file whose content did not change, and which has no more to tell."""
+        """Note the new time of a file whose content did not change, and which has no more to tell.
+
+        Writes nothing when nothing is new.
+        """
+        known = self._db.execute(
+            "SELECT size_bytes = ? AND modified_s = ? AND described"
+            " AND NOT EXISTS (SELECT 1 FROM failures f WHERE f.path = d.path)"
+            " FROM documents d WHERE path = ?",
+            (size_bytes, modified_s, path),
+        ).fetchone()
+        if known and known[0]:
+            return
         with self._write() as db:
             db.execute(
                 "UPDATE documents SET size_bytes = ?, modified_s = ?, described = 1 WHERE path = ?",
@@ -134,18 +206,7 @@ class Documents(Database):
         row = self._db.execute("SELECT * FROM documents WHERE id = ?", (document_id,)).fetchone()
         if row is None:
             return None
-        lines = json.loads(row["lines"])
-        return Source(
-            text=row["source"],
-            title=row["title"],
-            marks=tuple(Mark(**mark) for mark in json.loads(row["marks"])),
-            format=row["format"],
-            lines=tuple((offset, line) for offset, line in lines) if lines is not None else None,
-            encoding="utf-8",
-            notes=tuple(json.loads(row["notes"])),
-            date=row["date"],
-            tags=tuple(json.loads(row["tags"])),
-        )
+        return source_of(row)
 
     def source_chars(self, document_id: int) -> int:
         """Length of a document's source text, in characters; 0 for an unknown one."""
@@ -166,6 +227,7 @@ class Documents(Database):
             with self._write() as db:
                 removed += _delete_document(db, path)
                 db.execute("DELETE FROM failures WHERE path = ?", (path,))
+                db.execute("DELETE FROM moved WHERE now = ?", (path,))
         return removed
 
 
@@ -174,9 +236,31 @@ def _document(row: sqlite3.Row) -> Document:
     return Document(**{**dict(row), **read, "described": bool(row["described"])})
 
 
+def _note_move(db: sqlite3.Connection, old: str, new: str) -> None:
+    db.execute("UPDATE moved SET now = ? WHERE now = ?", (new, old))  # one step, however often it moved
+    db.execute("INSERT OR REPLACE INTO moved VALUES (?, ?)", (old, new))
+    db.execute("DELETE FROM moved WHERE path = ?", (new,))
+
+
 def _delete_document(db: sqlite3.Connection, path: str) -> int:
     rows = db.execute(
         "SELECT c.id FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.path = ?", (path,)
     )
     delete_chunks(db, [row["id"] for row in rows])
     return db.execute("DELETE FROM documents WHERE path = ?", (path,)).rowcount
+
+
+def source_of(row: sqlite3.Row) -> Source:
+    """The source text in a row of the table of documents; `ValueError` or `TypeError` for a damaged one."""
+    lines = json.loads(row["lines"])
+    return Source(
+        text=row["source"],
+        title=row["title"],
+        marks=tuple(Mark(**mark) for mark in json.loads(row["marks"])),
+        format=row["format"],
+        lines=tuple((offset, line) for offset, line in lines) if lines is not None else None,
+        encoding="utf-8",
+        notes=tuple(json.loads(row["notes"])),
+        date=row["date"],
+        tags=tuple(json.loads(row["tags"])),
+    )

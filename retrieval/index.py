@@ -62,6 +62,8 @@ class VectorIndex:
 
     def save(self, *, at_least_changes: int = 1) -> bool:
         """Write the index file when so many changes are not in it yet; whether it was written."""
+        if self._store.read_only:
+            return False
         import faiss
 
         with self._lock:

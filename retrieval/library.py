@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -16,10 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retrieval.chunks import embedded_hash, embedded_text
 from retrieval.embed import Embedder, EmbedderError
 from retrieval.index import SAVE_AFTER_CHANGES, VectorIndex
 from retrieval.load import LoadError, Source, load
-from retrieval.load.walk import walk
+from retrieval.load.walk import walk, walk_changed
+from retrieval.lock import locked
 from retrieval.search import Passage, hybrid
 from retrieval.split import Chunk, split
 from retrieval.store import Document, Filter, Message, NewChunk, Record, Store
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 STORE_FILE = "library.sqlite"
+LOCK_FILE = "add.lock"
 GROUP_CHUNKS = 64  # chunks of several small documents are embedded together; bounds memory as well
 
 Progress = Callable[[int, int, str], None]  # files done, files in all, path at work
@@ -42,7 +46,17 @@ class AddReport:
     unchanged: list[dict[str, str]] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
+    moved: list[dict[str, str]] = field(default_factory=list)
+    """Files with the content of one that is gone from another path; the reason names that path."""
+    missing: list[dict[str, str]] = field(default_factory=list)
+    """Documents below a folder that was added whose files are gone; still in the library unless pruned."""
+    pruned: list[dict[str, str]] = field(default_factory=list)
+    """Those that were missing and were removed."""
     chunks: int = 0
+    """Of the indexed documents; each was embedded or reused a vector."""
+    embedded: int = 0
+    reused: int = 0
+    """Chunks whose text had been embedded before, in this document or another."""
     seconds: float = 0.0
 
 
@@ -54,21 +68,29 @@ class _Loaded:
     size_bytes: int
     modified_s: float
     chunks: list[Chunk]
+    moved_from: str = ""
 
 
 class Library:
     """One library in one folder. Usable from several threads; close it, or use it in a `with`."""
 
     def __init__(
-        self, folder: Path, load_embedder: Callable[[], Embedder], *, words_suffice: bool = False
+        self,
+        folder: Path,
+        load_embedder: Callable[[], Embedder],
+        *,
+        words_suffice: bool = False,
+        read_only: bool = False,
     ) -> None:
         """`words_suffice`: add documents without vectors where the embedder is missing, instead of failing.
+
+        `read_only`: write nothing; so it is opened as well where it cannot be written.
 
         Raises `StoreError` when the library's file cannot be used.
         """
         self.folder = folder
         self._words_suffice = words_suffice
-        self.store = Store(folder / STORE_FILE)
+        self.store = Store(folder / STORE_FILE, read_only=read_only)
         self._load_embedder = load_embedder
         self._embedder: Embedder | None = None
         self._loading = threading.Lock()
@@ -101,9 +123,9 @@ class Library:
         if self._embedder is None:
             embedder = self._load_embedder()
             stored = self.store.get_meta("embedder")
-            if stored is None:
+            if stored is None and not self.store.read_only:
                 self.store.set_meta("embedder", embedder.model_id)
-            elif stored != embedder.model_id:
+            elif stored not in (None, embedder.model_id):
                 raise EmbedderError(
                     f"this library was embedded with {stored}, not with {embedder.model_id}: open it with "
                     "that embedder, or add the files to a new library"
@@ -114,16 +136,53 @@ class Library:
 
     # --- documents --------------------------------------------------------------------------------------
 
-    def add(self, paths: Iterable[Path], progress: Progress | None = None) -> AddReport:
+    def add(
+        self,
+        paths: Iterable[Path],
+        progress: Progress | None = None,
+        *,
+        prune: bool = False,
+        on_wait: Callable[[], None] | None = None,
+    ) -> AddReport:
         """Index files and folders; each document is one transaction, and a broken file fails alone.
 
-        Raises `EmbedderError` and `StoreError`; what was indexed until then stays.
+        `prune`: remove the documents below the folders whose files are gone. One `add` is at work at a time;
+        `on_wait` is called when this one has to wait for another. Raises `EmbedderError` and `StoreError`;
+        what was indexed until then stays.
         """
+        self.store.require_writable()
         started = time.perf_counter()
         report = AddReport()
         if not self._words_suffice:
             self.embedder()  # a missing embedder is told before any work
-        files = list(walk(paths))
+        named = list(paths)
+        with locked(self.folder / LOCK_FILE, on_wait):
+            self._add_files(list(walk(named)), report, progress)
+            self._account_for_missing([path for path in named if path.is_dir()], report, prune=prune)
+            self.save_index()
+        report.seconds = round(time.perf_counter() - started, 3)
+        return report
+
+    def add_changed(
+        self, changed: Sequence[Path], named: Sequence[Path], *, prune: bool = False
+    ) -> AddReport:
+        """As `add`, for what has changed at or below the paths that were added before.
+
+        `missing` has what is gone of it since. Raises `EmbedderError` and `StoreError`.
+        """
+        started = time.perf_counter()
+        report = AddReport()
+        with locked(self.folder / LOCK_FILE):
+            self._add_files(list(walk_changed(changed, named)), report, None)
+            self._account_for_missing(changed, report, prune=prune)
+            if self._index:
+                self._index.save(at_least_changes=SAVE_AFTER_CHANGES)
+        report.seconds = round(time.perf_counter() - started, 3)
+        return report
+
+    def _add_files(
+        self, files: Sequence[tuple[Path, str | None]], report: AddReport, progress: Progress | None
+    ) -> None:
         waiting: list[_Loaded] = []
         for done, (path, reason) in enumerate(files):
             if progress:
@@ -135,14 +194,34 @@ class Library:
             if loaded:
                 waiting.append(loaded)
             if sum(len(one.chunks) for one in waiting) >= GROUP_CHUNKS:
-                self._index_documents(waiting, report)
+                self._index_documents(waiting, report, progress, (done, len(files)))
                 waiting = []
-        self._index_documents(waiting, report)
+        self._index_documents(waiting, report, progress, (len(files), len(files)))
+        skipped = [(_absolute(Path(one["path"])), one["reason"]) for one in report.skipped]
+        if skipped:
+            self.store.put_failures([(printable(path), reason) for path, reason in skipped], "skipped")
         if progress:
             progress(len(files), len(files), "")
-        self.save_index()
-        report.seconds = round(time.perf_counter() - started, 3)
-        return report
+
+    def _account_for_missing(self, places: Sequence[Path], report: AddReport, *, prune: bool) -> None:
+        """Tell, and with `prune` remove, what was at or below some paths and is gone."""
+        roots = {_absolute(path) for path in places}
+        if not roots:
+            return
+
+        def gone(path: str) -> bool:
+            within = path in roots or any(str(parent) in roots for parent in Path(path).parents)
+            return within and not os.path.lexists(path)
+
+        failures = [*self.store.failures(), *self.store.failures("skipped")]
+        forgotten = [path for path, _ in failures if gone(path)]
+        if forgotten:
+            self.store.drop_failures(forgotten)
+        missing = [path for _, path, _ in self.store.document_names() if gone(path)]
+        if prune:
+            self.store.remove_documents(missing)
+        told = report.pruned if prune else report.missing
+        told += [{"path": path, "reason": "the file is gone"} for path in sorted(missing)]
 
     def add_sources(self, named: Sequence[tuple[str, Source]]) -> int:
         """Index texts that are no files, under names of their own; the number of their chunks."""
@@ -153,6 +232,10 @@ class Library:
         self._put(loaded)
         self.save_index()
         return sum(len(one.chunks) for one in loaded)
+
+    def put_source(self, path: str, source: Source, sha256: str, size_bytes: int, modified_s: float) -> None:
+        """Index a source that was read before, as it was read."""
+        self._put([_Loaded(path, source, sha256, size_bytes, modified_s, split(source))])
 
     def save_index(self) -> None:
         """Write the FAISS file, so that the next start need not catch up."""
@@ -165,10 +248,10 @@ class Library:
     def remove(self, paths: Iterable[Path]) -> list[str]:
         """Remove documents by path, those below a folder included; the paths removed."""
         known = [document.path for document in self.store.documents()]
-        known += [path for path, _ in self.store.failures()]
+        known += [path for kind in ("failed", "skipped") for path, _ in self.store.failures(kind)]
         gone: dict[str, None] = {}
         for path in paths:
-            absolute = Path(os.path.abspath(path))
+            absolute = Path(_absolute(path))
             gone.update(
                 dict.fromkeys(
                     k for k in known if k == str(path) or Path(k) == absolute or absolute in Path(k).parents
@@ -182,39 +265,78 @@ class Library:
         (report.failed if missing else report.skipped).append({"path": str(path), "reason": reason})
 
     def _load(self, path: Path, report: AddReport) -> _Loaded | None:
-        """The document at a path, or None when it is unchanged or broken, with a line in the report."""
-        absolute = Path(os.path.abspath(path))  # symbolic links stay as the user named them
-        if str(absolute) != printable(str(absolute)):
+        """The document at a path, or None when it is unchanged, moved or broken: the report tells."""
+        absolute = _absolute(path)  # symbolic links stay as the user named them
+        if absolute != printable(absolute):
             report.failed.append(
                 {"path": printable(str(path)), "reason": "its name is not valid text: rename it"}
             )
             return None
+        known = self.store.document_hash(absolute)
         try:
-            info = absolute.stat()
-            source, digest = load(absolute)
+            info = os.stat(absolute)
+            if known and self.store.is_described(absolute) and known == _file_hash(absolute, info):
+                self._leave_unchanged(path, absolute, info, report)
+                return None
+            source, digest = load(Path(absolute))
         except (LoadError, OSError) as error:
             reason = str(error) if isinstance(error, LoadError) else f"cannot be read: {error.strerror}"
-            self.store.put_failure(str(absolute), reason)
+            self.store.put_failure(absolute, reason)
             report.failed.append({"path": str(path), "reason": reason})
             return None
-        if self.store.document_hash(str(absolute)) == digest:
-            untold = not self.store.is_described(str(absolute)) and _describes(source)
-            if not untold:
-                self.store.touch_document(str(absolute), info.st_size, info.st_mtime)
-                report.unchanged.append({"path": str(path), "reason": ""})
-                return None
-        return _Loaded(str(absolute), source, digest, info.st_size, info.st_mtime, split(source))
+        if known == digest and (self.store.is_described(absolute) or not _describes(source)):
+            self._leave_unchanged(path, absolute, info, report)
+            return None
+        old = next((one for one in self.store.paths_of(digest) if not os.path.lexists(one)), "")
+        if old and not known and self._is_same(old, source):
+            self.store.move_document(old, absolute, source, info.st_size, info.st_mtime)
+            report.moved.append({"path": str(path), "reason": f"was {old}"})
+            return None
+        return _Loaded(absolute, source, digest, info.st_size, info.st_mtime, split(source), old)
 
-    def _index_documents(self, group: list[_Loaded], report: AddReport) -> None:
-        self._put(group)
+    def _leave_unchanged(self, path: Path, absolute: str, info: os.stat_result, report: AddReport) -> None:
+        self.store.touch_document(absolute, info.st_size, info.st_mtime)
+        report.unchanged.append({"path": str(path), "reason": ""})
+
+    def _is_same(self, path: str, source: Source) -> bool:
+        """Whether a document is stored as it is read now, but for its title: another name may change both."""
+        stored = self.store.source(self.store.document_id(path) or 0)
+        return stored is not None and all(
+            getattr(stored, name) == getattr(source, name) for name in ("text", "marks", "format", "lines")
+        )
+
+    def _index_documents(
+        self, group: list[_Loaded], report: AddReport, progress: Progress | None, at: tuple[int, int]
+    ) -> None:
+        tell = (lambda what: progress(*at, what)) if progress else None
+        embedded, reused = self._put(group, tell)
+        report.embedded += embedded
+        report.reused += reused
         for one in group:
-            report.indexed.append({"path": one.path, "reason": "; ".join(one.source.notes)})
+            notes = "; ".join(one.source.notes)
+            if one.moved_from:
+                self.store.note_move(one.moved_from, one.path)
+                self.store.remove_documents([one.moved_from])
+                report.moved.append({"path": one.path, "reason": f"was {one.moved_from}"})
+            else:
+                report.indexed.append({"path": one.path, "reason": notes})
             report.chunks += len(one.chunks)
 
-    def _put(self, group: list[_Loaded]) -> None:
-        """Embed the chunks of a group of documents together, then store each on its own."""
-        texts = [self._embedded_text(one.source, chunk) for one in group for chunk in one.chunks]
-        vectors = iter(self._vectors(texts))
+    def _put(self, group: list[_Loaded], tell: Callable[[str], None] | None = None) -> tuple[int, int]:
+        """Embed the chunks of a group of documents together, then store each on its own.
+
+        How many were embedded, and how many reused a vector. `tell`: hears how far a large group has come.
+        """
+        texts = [
+            embedded_text(one.source.title, c.heading, one.source.text[c.start : c.end])
+            for one in group
+            for c in one.chunks
+        ]
+        name = group[-1].path if group else ""
+        vectors, fresh = self._reusing_vectors(
+            texts, lambda n, all_: tell(f"{name}: {n} of {all_} chunks") if tell else None
+        )
+        following = iter(vectors)
         for one in group:
             chunks = [
                 NewChunk(
@@ -223,27 +345,45 @@ class Library:
                     c.heading,
                     c.page,
                     one.source.text[c.start : c.end],
-                    next(vectors),
+                    *next(following),
                     tuple(Message(mark.start, mark.who, mark.when) for mark in c.messages),
                 )
                 for c in one.chunks
             ]
             self.store.put_document(one.path, one.sha256, one.source, chunks, one.size_bytes, one.modified_s)
+        return fresh, len(texts) - fresh
 
-    @staticmethod
-    def _embedded_text(source: Source, chunk: Chunk) -> str:
-        """The chunk under its title and headings, which say what it is about; never part of the span."""
-        breadcrumb = " > ".join(part for part in (source.title, chunk.heading) if part)
-        return f"{breadcrumb}\n{source.text[chunk.start : chunk.end]}"
-
-    def _vectors(self, texts: Sequence[str]) -> list[bytes | None]:
+    def _reusing_vectors(
+        self, texts: Sequence[str], tell: Callable[[int, int], None]
+    ) -> tuple[list[tuple[bytes | None, bytes | None]], int]:
+        """(vector, hash) of each text, and how many had to be embedded, in groups of `GROUP_CHUNKS`."""
+        if not texts:
+            return [], 0
         try:
-            vectors = self.embedder().embed(texts)
+            dim = self.embedder().dim
         except EmbedderError:
             if not self._words_suffice:
                 raise
-            return [None] * len(texts)
-        return [row.tobytes() if row.any() else None for row in vectors]
+            return [(None, None)] * len(texts), 0
+        hashes = [embedded_hash(text) for text in texts]
+        # A vector of another length is damage.
+        known = {
+            one: vector
+            for one, vector in self.store.embedded(hashes).items()
+            if vector is None or len(vector) == 4 * dim
+        }
+        fresh = {one: text for one, text in zip(hashes, texts, strict=True) if one not in known}
+        wanted = list(fresh)
+        for start in range(0, len(wanted), GROUP_CHUNKS):
+            if len(wanted) > GROUP_CHUNKS * 2:
+                tell(start, len(wanted))
+            part = wanted[start : start + GROUP_CHUNKS]
+            known.update(zip(part, self._vectors([fresh[one] for one in part]), strict=True))
+        return [(known[one], one) for one in hashes], len(fresh)
+
+    def _vectors(self, texts: Sequence[str]) -> list[bytes | None]:
+        """float32 bytes of each text's vector; None where the embedder is blind to it."""
+        return [row.tobytes() if row.any() else None for row in self.embedder().embed(texts)]
 
     # --- search and records -----------------------------------------------------------------------------
 
@@ -308,6 +448,18 @@ class Library:
 def _describes(source: Source) -> bool:
     """Whether there is anything of a document to filter by beside its path, its format and its title."""
     return bool(source.date or source.tags or any(mark.who or mark.when for mark in source.marks))
+
+
+def _absolute(path: Path) -> str:
+    return os.path.abspath(path)
+
+
+def _file_hash(path: str, info: os.stat_result) -> str:
+    """SHA-256 of a regular file; empty for another, which may never end. Raises `OSError`."""
+    if not stat.S_ISREG(info.st_mode):
+        return ""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def printable(text: str) -> str:

@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from retrieval.chunks import NewChunk, delete_chunks, insert_chunk
+from retrieval.chunks import NewChunk, delete_chunks, insert_chunk, words_of
 from retrieval.database import Database
 
 
@@ -35,6 +35,7 @@ class Records(Database):
     def put_record(self, record: Record, vector: bytes | None) -> None:
         """Store a record and what it is found by, in place of one with the same id."""
         chunk = NewChunk(0, len(record.text), "", None, record.text, vector)
+        words = words_of("", record.text)
         with self._write() as db:
             _delete_record(db, record.id)
             db.execute(
@@ -51,7 +52,7 @@ class Records(Database):
                     record.uses,
                 ),
             )
-            insert_chunk(db, record.tier, chunk, "", record_id=record.id)
+            insert_chunk(db, record.tier, chunk, words, record_id=record.id)
             if record.thread:
                 db.execute(
                     "INSERT INTO threads VALUES (?, ?, ?)"

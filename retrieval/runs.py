@@ -19,14 +19,23 @@ UNFINISHED = "unfinished"  # outcome of a run that may be resumed
 class Runs(Database):
     """The runs, by id and by time, and their checkpoints."""
 
-    def put_run(self, run_id: str, thread: str, question: str, outcome: str, payload: dict[str, Any]) -> None:
-        """Record a run, in place of what is known of it. The checkpoints of a finished one go."""
+    def put_run(
+        self,
+        run_id: str,
+        thread: str,
+        question: str,
+        outcome: str,
+        payload: dict[str, Any],
+        created_s: float | None = None,
+    ) -> None:
+        """Record a run of now, in place of what is known of it. The checkpoints of a finished one go."""
+        at_s = time.time() if created_s is None else created_s
         with self._write() as db:
             if outcome != UNFINISHED:
                 _delete_checkpoints(db, run_id)
             db.execute(
                 "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?)",
-                (run_id, thread, question, outcome, time.time(), json.dumps(payload, ensure_ascii=False)),
+                (run_id, thread, question, outcome, at_s, json.dumps(payload, ensure_ascii=False)),
             )
 
     def run(self, run_id: str | None = None) -> dict[str, Any] | None:
@@ -57,6 +66,15 @@ class Runs(Database):
         ).fetchall()
         for row in rows:
             self.drop_run(row["id"])
+
+    def prune_runs(self, before_s: float) -> int:
+        """Forget the finished runs before a time, but for those that a record rests on; how many."""
+        with self._write() as db:
+            return db.execute(
+                "DELETE FROM runs WHERE created_s < ? AND outcome <> ? AND NOT EXISTS"
+                " (SELECT 1 FROM records WHERE json_extract(records.payload, '$.run_id') = runs.id)",
+                (before_s, UNFINISHED),
+            ).rowcount
 
     def runs(self, limit: int) -> list[dict[str, Any]]:
         """The latest runs, newest first, without their payload."""

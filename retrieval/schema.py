@@ -87,5 +87,16 @@ CREATE INDEX messages_by_who ON messages (who);
 CREATE INDEX messages_by_time ON messages (at);
 """
 
-VERSIONS = (_SCHEMA, _CHECKPOINTS, _METADATA)  # what each version of the file added to the one before
+_KEPT = """
+-- A hash of the text that was embedded; null where none was.
+ALTER TABLE chunks ADD COLUMN embedded BLOB;
+CREATE INDEX chunks_by_embedded ON chunks (embedded) WHERE embedded IS NOT NULL;
+-- failed or skipped
+ALTER TABLE failures ADD COLUMN kind TEXT NOT NULL DEFAULT 'failed';
+-- Where a document is that was at a path before: records and runs name it as it was.
+CREATE TABLE moved (path TEXT PRIMARY KEY, now TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX documents_by_sha256 ON documents (sha256);
+"""
+
+VERSIONS = (_SCHEMA, _CHECKPOINTS, _METADATA, _KEPT)  # what each version of the file added to the one before
 SCHEMA_VERSION = len(VERSIONS)

@@ -7,7 +7,7 @@ it does not re-rank with a model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from retrieval.store import Store, StoredChunk
 
 POOL = 60  # candidates taken from each list before fusion
+LARGEST_POOL = 2000  # where many copies of the same passages fill a smaller one
 DENSE_WEIGHT = 0.5  # chosen on the dev sets: evals/LOG.md, 2026-11-21
 DUPLICATE_OVERLAP = 0.9  # Jaccard overlap of word sets above which two passages say the same
 
@@ -39,6 +40,8 @@ class Passage:
     """Dense cosine in [-1, 1], or None when the dense list did not hold it."""
     bm25: float | None
     """BM25 score, at least 0, or None when no term of the query occurs in it."""
+    also: list[StoredChunk] = field(default_factory=list)
+    """Other chunks found that say the same in the same words: the same passage, elsewhere."""
 
 
 def fuse(dense: Ranking, lexical: Ranking, dense_weight: float) -> list[tuple[int, float]]:
@@ -92,7 +95,7 @@ def hybrid(
     tier: str,
     where: Filter | None = None,
 ) -> list[Passage]:
-    """The best passages of a tier for a query, near-duplicates left out, best first.
+    """The best passages of a tier for a query, near-duplicates folded into one, best first.
 
     `vector`: the query's, of unit length, or None where the embedder is missing or blind to it. `where`:
     what to search, of documents only. Of a chunk of which a part passes, that part is a passage, or several
@@ -100,26 +103,56 @@ def hybrid(
     """
     where = store.resolved(where) if where else Filter()
     within = store.selected(where) if where else None
-    dense: Ranking = index.search(vector, POOL, tier, within) if index and vector is not None else []
-    lexical = store.lexical(query_terms(query), POOL, tier, within)
+    terms = query_terms(query)
+    pool = POOL
+    while True:
+        dense: Ranking = index.search(vector, pool, tier, within) if index and vector is not None else []
+        lexical = store.lexical(terms, pool, tier, within)
+        passages, found = _distinct(store, query, where, dense, lexical, limit)
+        _add_copies(store, passages, within)
+        full = max(len(dense), len(lexical)) == pool
+        if found == limit or not full or pool >= LARGEST_POOL or not any(p.also for p in passages):
+            return passages
+        pool *= 4
+
+
+def _add_copies(store: Store, passages: Sequence[Passage], within: Sequence[int] | None) -> None:
+    """Name the other documents with the same content, too, that lie beyond the lists."""
+    of = {passage.chunk.id: passage for passage in passages}
+    copies = store.copies_of(list(of))
+    chunks = {chunk.id: chunk for chunk in store.chunks([copy for _, copy in copies])}
+    allowed = None if within is None else set(within)
+    for chunk_id, copy in copies:
+        found = chunks.get(copy)
+        known = [one.id for one in of[chunk_id].also]
+        if found and found.id not in known and (allowed is None or found.id in allowed):
+            of[chunk_id].also.append(found)
+
+
+def _distinct(
+    store: Store, query: str, where: Filter, dense: Ranking, lexical: Ranking, limit: int
+) -> tuple[list[Passage], int]:
+    """The best passages of two lists, each once, with the places where else it stands; of how many chunks."""
     cosines, scores = dict(dense), dict(lexical)
     fused = fuse(dense, lexical, DENSE_WEIGHT)
+    taken = fused[: max(3 * limit + 10, len(fused) if len(fused) > 2 * POOL else 0)]
     # A document removed since the lists were made is simply not there any more.
-    chunks = {chunk.id: chunk for chunk in store.chunks([item for item, _ in fused[: 3 * limit + 10]])}
+    chunks = {chunk.id: chunk for chunk in store.chunks([item for item, _ in taken])}
     passages: list[Passage] = []
-    seen: list[str] = []
-    taken = 0
-    for item, score in fused:
-        if taken == limit:
-            break
-        parts = narrowed(chunks[item], where) if item in chunks else []
-        fresh = [one for one in parts if not any(same_words(one.text, other) for other in seen)]
-        seen += [one.text for one in fresh]
-        taken += bool(fresh)
-        held = {part.start: _held(query, part.text) for part in fresh} if len(fresh) > 1 else {}
-        for part in sorted(fresh, key=lambda part: -held.get(part.start, 0)):
-            passages.append(Passage(part, score, cosines.get(item), scores.get(item)))
-    return passages
+    count = 0
+    for item, score in taken:
+        fresh: list[Passage] = []
+        for part in narrowed(chunks[item], where) if item in chunks else []:
+            same = next((one for one in (*passages, *fresh) if same_words(part.text, one.chunk.text)), None)
+            if same:
+                same.also.append(part)
+            else:
+                fresh.append(Passage(part, score, cosines.get(item), scores.get(item)))
+        if fresh and count < limit:
+            count += 1
+            held = {one.chunk.start: _held(query, one.chunk.text) for one in fresh} if len(fresh) > 1 else {}
+            passages += sorted(fresh, key=lambda one: -held.get(one.chunk.start, 0))
+    return passages, count
 
 
 def _held(query: str, text: str) -> int:

@@ -36,5 +36,9 @@ class Store(Documents, Chunks, Filters, Vectors, Records, Runs):
 
     def _migrate(self) -> None:
         super()._migrate()
+        if self.read_only:
+            return  # older tokens find a little less
         if self.get_meta("tokens") != TOKENS_VERSION:
             self.tokenise_again()
+        if self.get_meta("embedded_hashes") is None:
+            self.hash_embedded()

@@ -307,6 +307,10 @@ def test_add_reports_each_file_and_docs_lists_and_removes(tmp_path: Path, cache_
     assert [Path(one["path"]).name for one in report["indexed"]] == ["good.md"]
     assert {Path(one["path"]).name for one in report["failed"]} == {"broken.pdf", "empty.txt"}
     assert all(one["reason"] for one in report["failed"] + report["skipped"])
+    assert (report["embedded"], report["reused"]) == (1, 0)
+    listed = json.loads(run(own, "docs", "--json").stdout)
+    assert listed["coverage"] == {"indexed": 1, "changed": 0, "gone": 0, "skipped": 1, "failed": 2}
+    assert [Path(one["path"]).name for one in listed["skipped"]] == ["picture.png"]
     again = json.loads(run(own, "add", "--json", str(files)).stdout)
     assert [Path(one["path"]).name for one in again["unchanged"]] == ["good.md"]
     assert "good.md" in run(own, "docs").stdout
@@ -316,6 +320,28 @@ def test_add_reports_each_file_and_docs_lists_and_removes(tmp_path: Path, cache_
     assert "changed since it was indexed" in asked.stdout
     assert run(own, "docs", "rm", str(files / "good.md")).returncode == 0
     assert "good.md" not in run(own, "docs").stdout
+
+
+def test_copies_are_named_and_what_is_gone_is_pruned(tmp_path: Path, cache_folder: Path) -> None:
+    own, files = tmp_path / "home", tmp_path / "files"
+    own.mkdir()
+    files.mkdir()
+    (own / "cache").symlink_to(cache_folder)
+    for name in ("a.md", "b.md"):
+        (files / name).write_text("# Well\n\nThe well is forty metres deep. 井深四十米。\n")
+    assert "2 chunks (1 embedded, 1 reused)" in run(own, "add", str(files)).stdout
+    [passage] = json.loads(run(own, "search", "--json", "well").stdout)["passages"]
+    assert [one["path"] for one in passage["also"]] == [str(files / "b.md")]
+    assert f"also in: {files / 'b.md'}" in run(own, "search", "How deep is the well?").stdout
+    assert f"也见于: {files / 'b.md'}" in run(own, "search", "井深四十米").stdout
+    asked = json.loads(run(own, "ask", "--json", "How deep is the well?").stdout)
+    assert asked["claims"][0]["citations"][0]["also"] == [str(files / "b.md")]
+    (files / "b.md").unlink()
+    assert "1 gone" in run(own, "docs").stderr
+    told = run(own, "add", str(files))
+    assert "1 missing" in told.stdout and "--prune removes it" in told.stderr
+    assert "1 pruned" in run(own, "add", "--prune", str(files)).stdout
+    assert "b.md" not in run(own, "docs").stdout
 
 
 def test_search_gives_passages_with_scores(home: Path) -> None:

@@ -155,3 +155,27 @@ def test_without_memory_old_turns_are_not_read_either(settings: Settings, files:
         answer = agent.ask("and who signed it?", thread="a")
         assert answer.queries[0] == "and who signed it?"
         assert agent.library.store.counts()["runs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("When is the rent due?", "The rent is due on the first of May."),
+        ("会费由谁收取？", "会费由何佳收取。"),
+    ],
+)
+def test_what_is_remembered_of_a_file_outlives_its_move(
+    settings: Settings, tmp_path: Path, question: str, text: str
+) -> None:
+    file = tmp_path / "d" / "a.txt"
+    file.parent.mkdir()
+    file.write_text(text, encoding="utf-8")
+    with Agent(settings) as agent:
+        agent.add(file)
+        assert agent.ask(question, thread="t").outcome == "verified"
+        file.rename(tmp_path / "b.txt")
+        assert agent.add(tmp_path / "b.txt").moved
+        [record] = memory.episodes(agent.library, question)
+        [evidence] = memory.evidence_of([record], agent.library)
+        assert evidence["path"] == str(tmp_path / "b.txt") and evidence["text"] == text
+        assert memory.recent_documents(agent.library, "t") == [evidence["document_id"]]

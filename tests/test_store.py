@@ -366,7 +366,9 @@ def test_a_library_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
         store.put_document("/a", "h", source(CHINESE), whole(CHINESE))
     with closing(sqlite3.connect(file)) as db:
         db.executescript(
-            "DROP TABLE checkpoints; DROP TABLE checkpoint_writes; DROP TABLE messages;"
+            "DROP TABLE checkpoints; DROP TABLE checkpoint_writes; DROP TABLE messages; DROP TABLE moved;"
+            "DROP INDEX documents_by_sha256; DROP INDEX chunks_by_embedded;"
+            "ALTER TABLE chunks DROP COLUMN embedded; ALTER TABLE failures DROP COLUMN kind;"
             + "".join(f"ALTER TABLE documents DROP COLUMN {n};" for n in ("date", "tags", "described"))
             + "PRAGMA user_version = 1"
         )

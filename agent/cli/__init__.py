@@ -48,6 +48,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
+    _clean_up_when_ended()
     code = _run()
     try:
         for stream in (sys.stdout, sys.stderr):
@@ -55,6 +56,22 @@ def main() -> None:
     except OSError:
         code = code or 1
     os._exit(code)
+
+
+def _clean_up_when_ended() -> None:
+    """Take temporary folders away when the terminal is closed or the program is told to end."""
+    import signal
+
+    def leave(signum: int, _frame: Any) -> None:
+        made = sys.modules.get("agent.temporary")
+        if made:
+            made.remove_all()
+        os._exit(128 + signum)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, leave)
 
 
 def _run() -> int:
@@ -89,7 +106,7 @@ def _expected(error: Exception) -> str | None:
 
     known = (ToulminError, EmbedderError, ExportError, StoreError)
     if isinstance(error, sqlite3.DatabaseError):
-        return f"the library is damaged ({error}): restore a copy, or move it away and add your files again"
+        return f"the library is damaged ({error}): restore a backup; `agent doctor` says what can be saved"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "no space left on the device"
     return " ".join(str(error).split()) if isinstance(error, known) else None
@@ -255,17 +272,23 @@ def chat(
 @app.command()
 def add(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders with all below them.")],
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove the documents of these folders whose files are gone.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Then keep the library up to date until Ctrl-C.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Add files to the library: notes, web pages, PDF, office files, books, tables, mail, chats, code.
 
-    Unchanged files are skipped.
+    Unchanged files are skipped, and of a changed one only what changed is embedded again.
 
     Example: agent add notes/ paper.pdf
     """
-    from agent.cli.library import add_paths
+    from agent.cli.library import add_paths, watch_paths
 
-    raise typer.Exit(add_paths(paths, as_json=json))
+    raise typer.Exit((watch_paths if watch else add_paths)(paths, as_json=json, prune=prune))
 
 
 @app.command()
@@ -330,12 +353,46 @@ def why(
 
 @app.command()
 def runs(
-    limit: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many.")] = 20, json: Json = False
+    limit: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many.")] = 20,
+    prune: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Forget the runs older than so many days that nothing rests on.", metavar="DAYS"
+        ),
+    ] = None,
+    json: Json = False,
 ) -> None:
     """List the latest runs. Example: agent runs -n 5"""
-    from agent.cli.looking import list_runs
+    from agent.cli.looking import list_runs, prune_runs
 
-    list_runs(limit, as_json=json)
+    if prune is not None:
+        prune_runs(prune, as_json=json)
+    else:
+        list_runs(limit, as_json=json)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The backup, one file.")],
+    restore: Annotated[bool, typer.Option("--restore", help="Put it in the place of the library.")] = False,
+    salvage: Annotated[
+        bool, typer.Option("--salvage", help="Write to it what can be read of a damaged library.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace what is there; a replaced library is kept beside it.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Copy the library to one file, also while it is in use.
+
+    Example: agent backup ~/library.backup
+    """
+    from agent.cli.keeping import back_up_library, restore_library, salvage_library
+
+    if restore and salvage:
+        raise typer.BadParameter("--restore and --salvage exclude each other: give one of them")
+    work = restore_library if restore else salvage_library if salvage else back_up_library
+    work(file, force=force, as_json=json)
 
 
 @app.command()

@@ -74,7 +74,9 @@ def _say_more(assistant: Agent, settings: Settings, answer: Answer, has_docs: bo
         err.print(f"note: {HINT_JUDGE}", style="yellow", markup=False)
     elif not settings.model and answer.model == EXTRACTIVE:
         err.print(HINT_MODEL, style="dim", markup=False)
-    kept = answer if settings.remember and not has_docs else None
+    kept = not has_docs and assistant.remembers
+    if not has_docs and settings.remember and not kept:
+        err.print("the library is open for reading only: nothing is remembered", style="dim", markup=False)
     line = status_line(answer)
     err.print(line if kept else line.split(" · agent why")[0], style="dim", markup=False)
 

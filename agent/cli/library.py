@@ -10,20 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from agent.assistant import Agent
-from agent.cli.render import console, place, print_json, print_table, shorten
+from agent.cli.render import WORDS, console, place, print_copies, print_json, print_table, shorten
 from agent.deps import build_embedder, prepare
 from agent.filters import nothing_passes, read_options
 from agent.settings import read_settings
 from retrieval.library import AddReport, Progress
 
+ALWAYS_COUNTED = ("indexed", "unchanged", "skipped", "failed")
+LISTED = 20  # files that were skipped, beside the table of documents
 
-def add_paths(paths: Sequence[Path], *, as_json: bool) -> int:
+
+def add_paths(paths: Sequence[Path], *, as_json: bool, prune: bool = False) -> int:
     """Add files with a progress bar; the exit code: 1 when something failed and nothing was indexed."""
     with Agent(read_settings()) as assistant:
         if sys.stderr.isatty():
-            report = _with_bar(assistant, paths)
+            report = _with_bar(assistant, paths, prune)
         else:
-            report = assistant.add(*paths)
+            report = assistant.add(*paths, prune=prune, on_wait=_say_waiting)
     if as_json:
         print_json(asdict(report))
     else:
@@ -31,7 +34,45 @@ def add_paths(paths: Sequence[Path], *, as_json: bool) -> int:
     return 1 if report.failed and not (report.indexed or report.unchanged) else 0
 
 
-def _with_bar(assistant: Agent, paths: Sequence[Path]) -> AddReport:
+def watch_paths(paths: Sequence[Path], *, as_json: bool, prune: bool = False) -> int:
+    """Add, then follow what changes, a line for each, until Ctrl-C."""
+    import json
+
+    began = False
+    with Agent(read_settings()) as assistant:
+        try:
+            for report in assistant.watch(*paths, prune=prune):
+                if as_json:
+                    print(json.dumps(asdict(report), ensure_ascii=False), flush=True)
+                elif began:
+                    _print_changes(report)
+                else:
+                    _print_report(report)
+                if not began:
+                    print("watching for changes; Ctrl-C ends it", file=sys.stderr, flush=True)
+                began = True
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            print("stopped: the library is as far as was told", file=sys.stderr)
+    return 0
+
+
+def _print_changes(report: AddReport) -> None:
+    """One line for each file that changed; nothing for one that says what it said."""
+    now = time.strftime("%H:%M:%S")
+    for kind in ("indexed", "moved", "pruned", "missing", "skipped", "failed"):
+        for one in getattr(report, kind):
+            reason = f": {one['reason']}" if one["reason"] else ""
+            alone = kind == "indexed" and len(report.indexed) == 1
+            made = f" ({report.embedded} embedded, {report.reused} reused)" if alone else ""
+            print(f"{now} {kind} {one['path']}{made}{reason}")
+
+
+def _say_waiting() -> None:
+    print("another `agent add` is at work on this library: waiting for it", file=sys.stderr)
+
+
+def _with_bar(assistant: Agent, paths: Sequence[Path], prune: bool) -> AddReport:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
@@ -40,10 +81,10 @@ def _with_bar(assistant: Agent, paths: Sequence[Path]) -> AddReport:
         task = bar.add_task("reading", total=None)
 
         def advance(done: int, total: int, path: str) -> None:
-            bar.update(task, completed=done, total=total, description=shorten(Path(path).name, 30))
+            bar.update(task, completed=done, total=total, description=shorten(Path(path).name, 48))
 
         progress: Progress = advance
-        return assistant.add(*paths, progress=progress)
+        return assistant.add(*paths, progress=progress, prune=prune, on_wait=_say_waiting)
 
 
 def _print_report(report: AddReport) -> None:
@@ -55,14 +96,25 @@ def _print_report(report: AddReport) -> None:
     for one in report.indexed:
         if one["reason"]:
             err.print(f"indexed in part: {one['path']}: {one['reason']}", style="yellow", markup=False)
+    for one in report.moved:
+        err.print(f"moved: {one['path']}: {one['reason']}", style="dim", markup=False)
+    for one in report.missing:
+        err.print(f"missing: {one['path']}: {one['reason']}", style="yellow", markup=False)
+    if report.missing:
+        err.print("what is missing stays in the library: --prune removes it", markup=False)
     counts = [
-        f"{len(getattr(report, kind))} {kind}" for kind in ("indexed", "unchanged", "skipped", "failed")
+        f"{len(getattr(report, kind))} {kind}"
+        for kind in ("indexed", "unchanged", "skipped", "failed", "moved", "missing", "pruned")
+        if getattr(report, kind) or kind in ALWAYS_COUNTED
     ]
-    print(f"{', '.join(counts)}; {report.chunks} chunks in {report.seconds:.1f} s")
+    made = f"{report.embedded} embedded, {report.reused} reused"
+    print(f"{', '.join(counts)}; {report.chunks} chunks ({made}) in {report.seconds:.1f} s")
 
 
 def search_passages(query: str, k: int, only: dict[str, Any], *, as_json: bool) -> int:
     """Print the best passages; the exit code: 1 where no document passes the filter."""
+    from agent.reasoners.language import language_of
+
     where = read_options(**only)
     with Agent(read_settings()) as assistant:
         nothing = nothing_passes(where, assistant.library.store)
@@ -81,6 +133,7 @@ def search_passages(query: str, k: int, only: dict[str, Any], *, as_json: bool) 
                 "page": p.chunk.page,
                 **({"who": list(p.chunk.who)} if p.chunk.who else {}),
                 **({"when": p.chunk.when} if p.chunk.when else {}),
+                "also": [{"path": c.path, "start": c.start, "end": c.end} for c in p.also],
             }
             for p in passages
         ]
@@ -91,6 +144,8 @@ def search_passages(query: str, k: int, only: dict[str, Any], *, as_json: bool) 
             line = place(p.chunk.path, None, p.chunk.page, out)
             out.print(f"{p.score:.2f} ", line, f" {p.chunk.heading}", sep="", markup=False)
             out.print(f"     {shorten(p.chunk.text, 300)}", style="dim", markup=False)
+            elsewhere = list(dict.fromkeys(c.path for c in p.also if c.path != p.chunk.path))
+            print_copies(elsewhere, WORDS[language_of(query)], out)
     if blind:
         print(f"note: searched by words only: {blind}", file=sys.stderr)
     if not passages:
@@ -99,7 +154,7 @@ def search_passages(query: str, k: int, only: dict[str, Any], *, as_json: bool) 
 
 
 def list_documents(*, as_json: bool) -> None:
-    """Documents with their chunks and state, then the files that could not be read."""
+    """Documents with their chunks and state, then the files that were skipped or could not be read."""
     from agent.answer import file_change
 
     with Agent(read_settings()) as assistant:
@@ -108,9 +163,19 @@ def list_documents(*, as_json: bool) -> None:
             row = asdict(document)
             row["changed"] = file_change(assistant.library, document.id)
             rows.append(row)
-        failures = [{"path": path, "reason": reason} for path, reason in assistant.library.store.failures()]
+        failed, skipped = (
+            [{"path": path, "reason": reason} for path, reason in assistant.library.store.failures(kind)]
+            for kind in ("failed", "skipped")
+        )
+    coverage = {
+        "indexed": len(rows),
+        "changed": sum(r["changed"] == "changed" for r in rows),
+        "gone": sum(r["changed"] == "gone" for r in rows),
+        "skipped": len(skipped),
+        "failed": len(failed),
+    }
     if as_json:
-        print_json({"documents": rows, "failed": failures})
+        print_json({"documents": rows, "failed": failed, "skipped": skipped, "coverage": coverage})
         return
     print_table(
         [
@@ -124,13 +189,22 @@ def list_documents(*, as_json: bool) -> None:
         ],
         console(),
     )
-    for failure in failures:
-        print(f"failed: {failure['path']}: {failure['reason']}", file=sys.stderr)
+    for one in failed:
+        print(f"failed: {one['path']}: {one['reason']}", file=sys.stderr)
+    for one in skipped[:LISTED]:
+        print(f"skipped: {one['path']}: {one['reason']}", file=sys.stderr)
+    if len(skipped) > LISTED:
+        print(f"skipped: {len(skipped) - LISTED} more (--json names them)", file=sys.stderr)
+    print(", ".join(f"{n} {kind}" for kind, n in coverage.items()), file=sys.stderr)
     if old := sum(not row["described"] for row in rows):
         print(
             f"{old} documents were added before dates, tags and senders were kept: `agent add` them again",
             file=sys.stderr,
         )
+    if coverage["changed"]:
+        print("what changed is read again by `agent add` of its folder or file", file=sys.stderr)
+    if coverage["gone"]:
+        print("what is gone stays until `agent docs rm PATH`, or `agent add --prune FOLDER`", file=sys.stderr)
     if not rows:
         print("no documents yet: add some with `agent add PATH`", file=sys.stderr)
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from agent.assistant import Agent
 from agent.cli.render import console, print_json, print_table
@@ -17,6 +18,7 @@ from agent.errors import InputError
 from agent.runs import Node, tree
 from agent.settings import Settings, read_settings
 from retrieval.embed import MIN_COVERAGE, EmbedderError
+from retrieval.library import STORE_FILE
 from retrieval.store import StoreError
 
 PACKAGES = (
@@ -74,6 +76,15 @@ def list_runs(limit: int, *, as_json: bool) -> None:
     print_table(rows, console())
     if not rows:
         print("no runs yet", file=sys.stderr)
+
+
+def prune_runs(days: int, *, as_json: bool) -> None:
+    with Agent(read_settings()) as assistant:
+        pruned = assistant.library.store.prune_runs(time.time() - days * 86_400)
+    if as_json:
+        print_json({"pruned": pruned})
+    else:
+        print(f"{pruned} runs forgotten")
 
 
 def _minute(at_s: float) -> str:
@@ -141,12 +152,32 @@ def _library(settings: Settings) -> list[Finding]:
             store = assistant.library.store
             verdict = store.check()
             counts = ", ".join(f"{n} {name}" for name, n in store.counts().items())
-    except (StoreError, sqlite3.DatabaseError) as error:
-        return [("library", False, str(error))]
+            more = "; open for reading only" if store.read_only else ""
+    except StoreError as error:
+        damaged = isinstance(error.__cause__, sqlite3.DatabaseError)
+        return [("library", False, str(error)), *(_left_of(folder) if damaged else [])]
+    except sqlite3.DatabaseError as error:
+        return [("library", False, f"{folder} is damaged: {error}"), *_left_of(folder)]
     if verdict != "ok":
-        return [("library", False, f"{folder}: {verdict}: restore a copy, or move it away and add again")]
-    size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    return [("library", True, f"{folder}: {counts}; {size / 1e6:.1f} MB")]
+        return [("library", False, f"{folder} is damaged: {verdict}"), *_left_of(folder)]
+    sqlite, faiss = (
+        sum(file.stat().st_size for file in folder.glob(name)) / 1e6 for name in ("library.*", "vectors.*")
+    )
+    return [
+        ("library", True, f"{folder}: {counts}; SQLite {sqlite:.1f} MB, FAISS {faiss:.1f} MB{more}"),
+    ]
+
+
+def _left_of(folder: Path) -> list[Finding]:
+    """What can be saved of a library that cannot be used, and how."""
+    from retrieval.salvage import readable
+
+    left = readable(folder / STORE_FILE)
+    if left is None or not any((left.documents, left.records, left.runs)):
+        return [("saving it", False, "nothing can be read: restore a backup, or move it away and add again")]
+    counted = f"{left.documents} documents, {left.records} records and {left.runs} runs can be read"
+    how = "`agent backup --salvage FILE` saves them, `agent backup --restore --force FILE` opens them"
+    return [("saving it", False, f"{counted}: {how}; or restore a backup")]
 
 
 def _llama(settings: Settings) -> list[Finding]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 10_000  # in a pipe a line is a line
 QUOTE_CHARS = 240
+COPIES = 3  # other places named for a citation
 CLOSEST = 2  # passages shown where there is no answer
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -35,6 +36,8 @@ WORDS: dict[str, dict[str, Any]] = {
         "closest": "Closest passages",
         "changed": "changed since it was indexed",
         "gone": "the file is gone",
+        "also": "also in",
+        "more": "and {n} more",
         "rounds": "rounds",
         "stopped": {
             "rounds": "no rounds left",
@@ -50,6 +53,8 @@ WORDS: dict[str, dict[str, Any]] = {
         "closest": "最接近的段落",
         "changed": "索引之后文件已改动",
         "gone": "文件已不存在",
+        "also": "也见于",
+        "more": "另有 {n} 处",
         "rounds": "轮",
         "stopped": {
             "rounds": "轮数用完",
@@ -139,6 +144,20 @@ def _print_citation(number: int, citation: Citation, words: dict[str, Any], out:
         line.append(f"  ({words[citation.changed]})", style="red")
     out.print(line)
     out.print(Text(f"    “{shorten(citation.quote, QUOTE_CHARS)}”", style="dim"))
+    print_copies(citation.also, words, out)
+
+
+def print_copies(paths: Sequence[str], words: dict[str, Any], out: Console) -> None:
+    """Where else a passage stands, on one line."""
+    if not paths:
+        return
+    line = Text(f"    {words['also']}: ", style="dim")
+    for n, path in enumerate(paths[:COPIES]):
+        line.append(", " if n else "")
+        line.append_text(place(path, None, None, out))
+    if len(paths) > COPIES:
+        line.append(f", {words['more'].format(n=len(paths) - COPIES)}")
+    out.print(line)
 
 
 def _print_closest(answer: Answer, words: dict[str, Any], out: Console) -> None:

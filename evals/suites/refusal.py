@@ -79,7 +79,7 @@ def refill(store: Store, stock: Store, paths: Iterable[str]) -> None:
         ids = stock.chunks_over(document_id, 0, len(source.text))
         vectors = stock.vectors_of(ids)
         chunks = [
-            NewChunk(c.start, c.end, c.heading, c.page, c.text, vectors.get(c.id), c.messages)
+            NewChunk(c.start, c.end, c.heading, c.page, c.text, vectors.get(c.id), messages=c.messages)
             for c in stock.chunks(ids)
         ]
         store.put_document(path, stock.document_hash(path) or "", source, chunks)

@@ -31,6 +31,19 @@ def walk(paths: Iterable[Path]) -> Iterator[tuple[Path, str | None]]:
                 yield path, reason
 
 
+def walk_changed(paths: Iterable[Path], named: Iterable[Path]) -> Iterator[tuple[Path, str | None]]:
+    """As `walk`, for what has changed below folders: a file that was not named itself has to be readable.
+
+    What is gone is left out.
+    """
+    files = {os.path.abspath(path) for path in named if not os.path.isdir(path)}
+    for path in paths:
+        if os.path.abspath(path) in files or _is_own_folder(path):
+            yield from walk([path]) if os.path.lexists(path) else ()
+        elif os.path.lexists(path):
+            yield path, _reason(path)
+
+
 def _expand(named: Path) -> Iterator[tuple[Path, str | None]]:
     try:
         is_folder = os.path.isdir(named)
@@ -57,10 +70,11 @@ def _folder(top: Path) -> Iterator[tuple[Path, str | None]]:
         except OSError as error:
             yield path, f"the folder cannot be read ({error.strerror})"
             continue
-        waiting += [path / name for name in names if not _passed_over(name)]
+        waiting += [path / name for name in names if not is_passed_over(name)]
 
 
-def _passed_over(name: str) -> bool:
+def is_passed_over(name: str) -> bool:
+    """Whether a file or folder of that name inside a folder is passed over in silence."""
     return name.startswith(".") or name in NOT_ENTERED
 
 
