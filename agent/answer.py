@@ -87,7 +87,10 @@ class Answer:
             "outcome": self.outcome,
             "answer": self.text,
             "claims": [
-                {**asdict(claim), "citations": [asdict(one) for one in claim.citations]}
+                {
+                    **asdict(claim),
+                    "citations": [{**asdict(one), "also": list(one.also)} for one in claim.citations],
+                }
                 for claim in self.claims
             ],
             "rounds": self.rounds,

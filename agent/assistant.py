@@ -136,7 +136,9 @@ class Agent:
         prepare(self.settings)
         return self.library.add([Path(path) for path in paths], progress, prune=prune, on_wait=on_wait)
 
-    def watch(self, *paths: str | Path, prune: bool = False) -> Iterator[AddReport]:
+    def watch(
+        self, *paths: str | Path, prune: bool = False, on_wait: Callable[[], None] | None = None
+    ) -> Iterator[AddReport]:
         """Add, then keep the library up to date: a report of everything, then one for each group of changes.
 
         Documents whose files are removed are told as `missing`, and removed with `prune`. Ends with
@@ -151,7 +153,7 @@ class Agent:
                 if changed:
                     yield self.library.add_changed(changed, named, prune=prune)
                 else:
-                    yield self.add(*paths, prune=prune)
+                    yield self.add(*paths, prune=prune, on_wait=on_wait)
         except WatchError as error:
             raise InputError(str(error)) from error
 

@@ -41,7 +41,7 @@ def watch_paths(paths: Sequence[Path], *, as_json: bool, prune: bool = False) ->
     began = False
     with Agent(read_settings()) as assistant:
         try:
-            for report in assistant.watch(*paths, prune=prune):
+            for report in assistant.watch(*paths, prune=prune, on_wait=_say_waiting):
                 if as_json:
                     print(json.dumps(asdict(report), ensure_ascii=False), flush=True)
                 elif began:
