@@ -138,8 +138,10 @@ def test_an_older_library_is_brought_up_to_date_when_files_are_added_again(tmp_p
         library.add([folder])
     with sqlite3.connect(tmp_path / "library" / "library.sqlite") as db:
         db.executescript(
+            "DROP TABLE moved; DROP INDEX documents_by_sha256; DROP INDEX chunks_by_embedded;"
+            "ALTER TABLE chunks DROP COLUMN embedded; ALTER TABLE failures DROP COLUMN kind;"
             "DROP TABLE messages; ALTER TABLE documents DROP COLUMN date; ALTER TABLE documents DROP COLUMN tags;"
-            f"ALTER TABLE documents DROP COLUMN described; PRAGMA user_version = {len(VERSIONS) - 1}"
+            f"ALTER TABLE documents DROP COLUMN described; PRAGMA user_version = 2"
         )
     db.close()
     with Library(tmp_path / "library", HashEmbedder) as library:
