@@ -104,7 +104,13 @@ class Database:
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction: all of it or nothing. Waits for another writer, then gives up clearly."""
+        """A write transaction: all of it or nothing. Waits for another writer, then gives up clearly.
+
+        Inside another one it is a part of that.
+        """
+        if self._db.in_transaction:
+            yield self._db
+            return
         try:
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:

@@ -46,6 +46,10 @@ class Embedder(Protocol):
         """float32 (len(texts), dim); rows of unit length, or zero where it is blind to the text."""
         ...
 
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """As `embed`, of texts that are looked for: some embedders are told which of the two a text is."""
+        ...
+
     def coverage(self, text: str) -> float:
         """Share of the tokens of `text` that the embedder knows, in [0, 1]; 1 for an empty text."""
         ...
@@ -77,6 +81,9 @@ class HashEmbedder:
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         np.divide(vectors, norms, out=vectors, where=norms > 0)
         return vectors
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return self.embed(texts)
 
     def coverage(self, text: str) -> float:
         return 1.0
@@ -121,6 +128,9 @@ class OnnxEmbedder:
         for batch in _batches(seeing, [len(row) for row in ids]):
             vectors[batch] = self._run([ids[n] for n in batch])
         return vectors
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return self.embed(texts)
 
     def coverage(self, text: str) -> float:
         return self._known_share(self._tokenizer.encode(text).ids)

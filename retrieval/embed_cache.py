@@ -36,6 +36,9 @@ class CachedEmbedder:
     def is_word(self, word: str) -> bool:
         return self._embedder.is_word(word)
 
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return self._embedder.embed_queries(texts)  # hardly ever asked twice
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         import numpy as np
 

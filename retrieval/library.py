@@ -223,8 +223,7 @@ class Library:
     @staticmethod
     def _embedded_text(source: Source, chunk: Chunk) -> str:
         """The chunk under its title and headings, which say what it is about; never part of the span."""
-        breadcrumb = " > ".join(part for part in (source.title, chunk.heading) if part)
-        return f"{breadcrumb}\n{source.text[chunk.start : chunk.end]}"
+        return embedded_text(source.title, chunk.heading, source.text[chunk.start : chunk.end])
 
     def _vectors(self, texts: Sequence[str]) -> list[bytes | None]:
         try:
@@ -252,6 +251,17 @@ class Library:
             for query, vector in zip(queries, vectors, strict=True)
         ]
 
+    def nearest(
+        self, vector: npt.NDArray[np.float32], limit: int, within: Sequence[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """(chunk id, cosine) of documents, best first. `within`: chunk ids to choose from; None for all.
+
+        Raises `EmbedderError` as `embedder` does.
+        """
+        self.embedder()
+        assert self._index is not None
+        return self._index.search(vector, limit, "long", within) if vector.any() else []
+
     def dense(self, query: str, limit: int, tier: str = "long") -> list[int]:
         """Chunk ids of the dense part alone, best first; none where it is blind."""
         vector = self._query_vector(query)
@@ -265,7 +275,7 @@ class Library:
     def _query_vectors(self, queries: Sequence[str]) -> list[npt.NDArray[np.float32] | None]:
         """One vector for each query; None where the embedder is missing or blind."""
         try:
-            vectors = self.embedder().embed([printable(query) for query in queries])
+            vectors = self.embedder().embed_queries([printable(query) for query in queries])
         except EmbedderError as error:
             self.blind_reason = str(error)
             return [None] * len(queries)
@@ -288,6 +298,11 @@ class Library:
         self.store.put_record(record, vector)
         if self._index:
             self._index.save(at_least_changes=SAVE_AFTER_CHANGES)
+
+
+def embedded_text(title: str, heading: str, text: str) -> str:
+    breadcrumb = " > ".join(part for part in (title, heading) if part)
+    return f"{breadcrumb}\n{text}" if breadcrumb else text
 
 
 def printable(text: str) -> str:
