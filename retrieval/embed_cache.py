@@ -26,6 +26,8 @@ class CachedEmbedder:
 
     def __init__(self, embedder: Embedder, file: Path) -> None:
         self.model_id = embedder.model_id
+        self.name = embedder.name
+        self.prompts = embedder.prompts
         self.dim = embedder.dim
         self._embedder = embedder
         self._file = file

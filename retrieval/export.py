@@ -2,8 +2,8 @@
 
 It builds the graph itself (embeddings, encoder layers, and what is asked of them), with ONNX Runtime's fused
 transformer operators, so neither torch nor transformers is imported and the export takes about a second. It
-knows BERT, RoBERTa and XLM-RoBERTa with absolute positions and GELU; `retrieval.export_torch` is for the rest.
-It does not download and does not quantise. The tests hold it to what torch gives.
+knows BERT, RoBERTa and XLM-RoBERTa with absolute positions and GELU; `retrieval.export_torch` does others. It
+does not download and does not quantise. The tests hold it to what torch gives.
 """
 
 from __future__ import annotations
@@ -131,10 +131,7 @@ def _build(config: dict[str, Any], weights: Weights, output: Output) -> Any:
         helper.make_graph(
             graph.nodes,
             "sentence_encoder",
-            [
-                helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
-                for name in inputs
-            ],
+            [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"]) for name in inputs],
             [helper.make_tensor_value_info(output, TensorProto.FLOAT, shapes[output])],
             graph.constants,
         ),

@@ -37,7 +37,9 @@ def export_with_torch(model_folder: Path, target: Path, output: Output) -> None:
                 _export(model_folder, part, output)
             os.replace(part, target)
     except Exception as error:  # torch, transformers and ONNX fail in many ways, all of them final
-        raise ExportError(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from error
+        raise ExportError(
+            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        ) from error
 
 
 def _export(model_folder: Path, target: Path, output: Output) -> None:

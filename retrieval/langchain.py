@@ -46,6 +46,8 @@ class LangChainEmbedder:
         self.model_id = model_id or ":".join(["langchain", type(embeddings).__name__, str(name or "")]).strip(
             ":"
         )
+        self.name = ""
+        self.prompts = ("", "")
         self.dim = len(embeddings.embed_query("dimension"))
 
     def embed(self, texts: Sequence[str]) -> Vectors:

@@ -95,18 +95,21 @@ class Library:
     def embedder(self) -> Embedder:
         """The embedder of this library. Raises `EmbedderError` when it is missing or another one."""
         with self._loading:
+            if self._embedder is not None and self.store.get_meta("embedder") != self._embedder.model_id:
+                self._embedder = self._index = None  # the library was embedded again meanwhile
             return self._open_embedder()
 
     def _open_embedder(self) -> Embedder:
         if self._embedder is None:
             embedder = self._load_embedder()
-            stored = self.store.get_meta("embedder")
+            stored = self.store.embedder()
             if stored is None:
-                self.store.set_meta("embedder", embedder.model_id)
-            elif stored != embedder.model_id:
+                self.store.put_embedder(embedder.model_id, embedder.name, embedder.prompts)
+            elif stored != (embedder.model_id, embedder.prompts):
+                other = "other prompts" if stored[0] == embedder.model_id else embedder.model_id
                 raise EmbedderError(
-                    f"this library was embedded with {stored}, not with {embedder.model_id}: open it with "
-                    "that embedder, or add the files to a new library"
+                    f"this library was embedded with {stored[0]}, not with {other}: open it with that one, "
+                    f"or embed it again with `agent setup --embedder {embedder.name or 'NAME'} --reembed`"
                 )
             self._index = VectorIndex(self.store, self.folder, embedder.dim)
             self._embedder = embedder
