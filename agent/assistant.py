@@ -113,7 +113,7 @@ class Agent:
 
     def add(self, *paths: str | Path, progress: Progress | None = None) -> AddReport:
         """Index files and folders; prepares the embedder when that was not done yet."""
-        prepare(self.settings)
+        prepare(self.settings, self.library.store.embedder_name())
         return self.library.add([Path(path) for path in paths], progress)
 
     def search(self, query: str, k: int = 5) -> list[Passage]:

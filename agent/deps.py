@@ -71,24 +71,45 @@ def idf(library: Library, terms: Iterable[str]) -> Mapping[str, float]:
 
 
 def open_library(settings: Settings) -> Library:
-    """The user's library, with the default embedder loaded when it is first needed."""
+    """The user's library, with its embedder loaded when it is first needed."""
     from retrieval.library import Library
 
-    return Library(settings.library_folder, lambda: build_embedder(settings))
+    library = Library(
+        settings.library_folder, lambda: build_embedder(settings, library.store.embedder_name())
+    )
+    return library
 
 
-def build_embedder(settings: Settings) -> Embedder:
-    """The default embedder. Raises `EmbedderError` when it has not been prepared."""
-    from retrieval.embed import load_minilm
+def build_embedder(settings: Settings, stored: str = "") -> Embedder:
+    """The embedder that the settings name, else `stored`, the library's own, else the default.
 
-    return load_minilm(settings.cache_folder)
+    Raises `EmbedderError` when it has not been prepared.
+    """
+    from retrieval.embed import is_minilm, load_minilm
+
+    name = settings.embedder or stored
+    if is_minilm(name):
+        return load_minilm(settings.cache_folder)
+    from retrieval.encoders import load
+
+    return load(name, settings.cache_folder)
 
 
-def prepare(settings: Settings, *, repair: bool = False) -> Path:
-    """Export the default embedder once, or again where `repair` finds it damaged; where its file lies."""
-    from retrieval.embed import prepare_minilm
+def prepare(
+    settings: Settings, stored: str = "", *, repair: bool = False, download: bool = False
+) -> tuple[Path, str]:
+    """Have the embedder ready, as `build_embedder` chooses it: its file, and why torch must run it, or "".
 
-    return prepare_minilm(settings.cache_folder, repair=repair)
+    `repair`: make the file again where it is damaged. Nothing is downloaded without `download`.
+    """
+    from retrieval.embed import is_minilm, prepare_minilm
+
+    name = settings.embedder or stored
+    if is_minilm(name):
+        return prepare_minilm(settings.cache_folder, repair=repair), ""
+    from retrieval.encoders import prepare as prepare_encoder
+
+    return prepare_encoder(name, settings.cache_folder, download=download, repair=repair)
 
 
 def build_chat_model(settings: Settings, name: str) -> BaseChatModel | None:

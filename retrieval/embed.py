@@ -236,6 +236,11 @@ def _batches(order: list[int], lengths: list[int]) -> list[list[int]]:
     return batches
 
 
+def is_minilm(name: str) -> bool:
+    """Whether a name is that of the default embedder, or none at all."""
+    return name in ("", MINILM_ID, MINILM_ID.rsplit("/", 1)[-1])
+
+
 def minilm_folder() -> Path:
     """Where the installed weights lie. The package is found but never imported: it would import torch."""
     spec = importlib.util.find_spec(MINILM_PACKAGE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ def find(name: str) -> Path:
 
 
 def _snapshot(name: str, *, download: bool) -> Path:
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import snapshot_download
 
     repository = name if "/" in name else f"sentence-transformers/{name}"
@@ -83,7 +85,7 @@ def prepare(
 ) -> tuple[Path, str]:
     """Have a model ready to be loaded: the file that runs it, and why torch has to run it, or "".
 
-    `repair`: export again what was exported before. Raises `EmbedderError` where it is not there or unusable.
+    `repair`: export again what is damaged. Raises `EmbedderError` where it is not there or unusable.
     """
     try:
         folder = find(name)
@@ -95,8 +97,9 @@ def prepare(
         raise EmbedderError(f"{folder} holds no sentence-transformers model: it has no config.json")
     place = _place(folder, cache_folder)
     if repair:
-        for suffix in (".onnx", ".torch"):
-            place.with_suffix(suffix).unlink(missing_ok=True)
+        place.with_suffix(".torch").unlink(missing_ok=True)
+        if not _runs(place.with_suffix(".onnx"), output):
+            place.with_suffix(".onnx").unlink(missing_ok=True)
     try:
         encoder = folder
         if output == "hidden":

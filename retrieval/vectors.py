@@ -62,6 +62,10 @@ class Vectors(Database):
         query, document = json.loads(self.get_meta("embedder_prompts") or '["", ""]')
         return model_id, (query, document)
 
+    def embedder_name(self) -> str:
+        """What opens the embedder again; empty for the default, and before there is any."""
+        return self.get_meta("embedder_name") or ""
+
     def put_embedder(self, model_id: str, name: str, prompts: tuple[str, str]) -> None:
         """Note which embedder the vectors are of; `name` is what opens it again."""
         with self._write() as db:

@@ -13,6 +13,7 @@ TEXTS = [
     "讀書會每兩週一次，改在週四晚上。",
     "会费每人每年多少元？",
 ]
+PROMPTED = "query: passage: the a"
 LONG = " ".join(TEXTS * 9)
 
 
@@ -25,19 +26,18 @@ def tokenizer(*, pieces: bool) -> Any:
         ["<s>", "<pad>", "</s>", "<unk>", "<mask>"] if pieces else "[CLS] [PAD] [SEP] [UNK] [MASK]".split()
     )
     cls, pad, sep, unk, mask = names
-    trainer: Any
     if pieces:
-        made = Tokenizer(models.Unigram())
+        words = {f"▁{word}": -2.0 for text in [*TEXTS, PROMPTED] for word in text.split() if word.isascii()}
+        chars = dict.fromkeys(sorted(set("".join(TEXTS) + "▁") - {" "}), -9.0)
+        vocabulary = [(name, 0.0) for name in names] + list((words | chars).items())
+        made = Tokenizer(models.Unigram(vocabulary, unk_id=names.index(unk)))
         made.pre_tokenizer = pre_tokenizers.Metaspace()
-        trainer = trainers.UnigramTrainer(
-            vocab_size=300, special_tokens=names, unk_token=unk, show_progress=False
-        )
     else:
         made = Tokenizer(models.WordPiece(unk_token=unk))
         made.normalizer = normalizers.BertNormalizer()
         made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         trainer = trainers.WordPieceTrainer(vocab_size=300, special_tokens=names, show_progress=False)
-    made.train_from_iterator([*TEXTS, *["query: passage: the a"] * 20], trainer)
+        made.train_from_iterator([*TEXTS, *[PROMPTED] * 20], trainer)
     pair = f"{cls} $A {sep} {sep} $B {sep}" if pieces else f"{cls} $A {sep} $B:1 {sep}:1"
     ends = [(cls, names.index(cls)), (sep, names.index(sep))]
     made.post_processor = processors.TemplateProcessing(

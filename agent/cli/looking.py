@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from agent.assistant import Agent
@@ -32,6 +33,14 @@ SAMPLES = {
     "English": "When was the treaty signed, and by whom?",
     "Chinese": "条约是什么时候签署的，由谁签署？",
 }
+
+MUCH_BLIND_CHUNKS = 20  # below both of these the odd chunk without a word is meant
+MUCH_BLIND_SHARE = 0.1
+BLIND_ADVICE = (
+    "are found by their words only, as the embedder does not know their language; a multilingual one does: "
+    "`agent setup --embedder intfloat/multilingual-e5-small --reembed` (downloads 0.5 GB once, MIT) or "
+    "paraphrase-multilingual-MiniLM-L12-v2 (Apache-2.0)"
+)
 
 
 def show_run(run_id: str, *, as_json: bool) -> None:
@@ -113,8 +122,12 @@ def _versions(settings: Settings) -> list[Finding]:
 
 
 def _embedder(settings: Settings) -> list[Finding]:
+    stored = ""
+    if settings.library_folder.exists():
+        with suppress(StoreError, sqlite3.DatabaseError), Agent(settings) as assistant:
+            stored = assistant.library.store.embedder_name()
     try:
-        embedder = build_embedder(settings)
+        embedder = build_embedder(settings, stored)
         embedder.embed(["ready"])
     except EmbedderError as error:
         return [("embedder", False, str(error))]
@@ -126,6 +139,8 @@ def _embedder(settings: Settings) -> list[Finding]:
         share = embedder.coverage(sample)
         blind = "" if share >= MIN_COVERAGE else ": blind to it, searched by words only"
         findings.append((f"embedder, {language}", True, f"knows {share:.0%} of the tokens{blind}"))
+    if reason := getattr(embedder, "reason", ""):
+        findings.append(("embedder, speed", True, f"slow: torch runs it, because {reason}"))
     return findings
 
 
@@ -140,13 +155,18 @@ def _library(settings: Settings) -> list[Finding]:
         with Agent(settings) as assistant:
             store = assistant.library.store
             verdict = store.check()
-            counts = ", ".join(f"{n} {name}" for name, n in store.counts().items())
+            rows = store.counts()
+            counts = ", ".join(f"{n} {name}" for name, n in rows.items())
     except (StoreError, sqlite3.DatabaseError) as error:
         return [("library", False, str(error))]
     if verdict != "ok":
         return [("library", False, f"{folder}: {verdict}: restore a copy, or move it away and add again")]
     size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    return [("library", True, f"{folder}: {counts}; {size / 1e6:.1f} MB")]
+    findings = [("library", True, f"{folder}: {counts}; {size / 1e6:.1f} MB")]
+    blind = rows["chunks"] - rows["vectors"]
+    if blind >= MUCH_BLIND_CHUNKS and blind >= MUCH_BLIND_SHARE * rows["chunks"]:
+        findings.append(("library, meaning", True, f"{blind} of {rows['chunks']} chunks {BLIND_ADVICE}"))
+    return findings
 
 
 def _llama(settings: Settings) -> list[Finding]:
