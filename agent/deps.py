@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agent.reasoners.features import Asked
     from retrieval.embed import Embedder
     from retrieval.library import Library
+    from retrieval.rerank import Reranker
 
 EXTRACTIVE = "extractive"
 
@@ -75,9 +76,24 @@ def open_library(settings: Settings) -> Library:
     from retrieval.library import Library
 
     library = Library(
-        settings.library_folder, lambda: build_embedder(settings, library.store.embedder_name())
+        settings.library_folder,
+        lambda: build_embedder(settings, library.store.embedder_name()),
+        load_reranker=reranker_loader(settings),
     )
     return library
+
+
+def reranker_loader(settings: Settings) -> Callable[[], Reranker] | None:
+    """What loads the re-ranker that the settings name, when it is first needed; None without one."""
+    if not settings.rerank_model:
+        return None
+
+    def load() -> Reranker:
+        from retrieval.rerank import load_reranker
+
+        return load_reranker(settings.rerank_model, settings.cache_folder)
+
+    return load
 
 
 def build_embedder(settings: Settings, stored: str = "") -> Embedder:

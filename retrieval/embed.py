@@ -186,7 +186,7 @@ class OnnxEmbedder:
         seeing = [n for n, row in enumerate(rows) if self._known_share(row, prompt) >= MIN_COVERAGE]
         # Texts of like length share a batch, so that hardly any padding is computed.
         seeing.sort(key=lambda n: len(rows[n].ids))
-        for batch in _batches(seeing, [len(row.ids) for row in rows]):
+        for batch in batches(seeing, [len(row.ids) for row in rows]):
             vectors[batch] = self.embed_rows([rows[n] for n in batch])
         return vectors
 
@@ -225,7 +225,7 @@ def token_output(session: Any) -> str:
     return str((known + of_tokens)[0])
 
 
-def _batches(order: list[int], lengths: list[int]) -> list[list[int]]:
+def batches(order: list[int], lengths: list[int]) -> list[list[int]]:
     """Row numbers, in the given order, in groups whose padded size stays within `BATCH_TOKENS`."""
     batches: list[list[int]] = []
     for row in order:

@@ -53,18 +53,18 @@ class Recipe:
     unknown: str = "[UNK]"
 
 
-def find(name: str) -> Path:
+def find(name: str, *, option: str = "--embedder") -> Path:
     """The folder of a model: a folder, or what the Hugging Face cache holds under a name. Never downloads.
 
-    Raises `EmbedderError` where there is none.
+    Raises `EmbedderError` where there is none; `option` of `agent setup` downloads it.
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder.resolve()
-    return _snapshot(name, download=False)
+    return _snapshot(name, download=False, option=option)
 
 
-def _snapshot(name: str, *, download: bool) -> Path:
+def _snapshot(name: str, *, download: bool, option: str = "--embedder") -> Path:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import snapshot_download
 
@@ -76,7 +76,7 @@ def _snapshot(name: str, *, download: bool) -> Path:
         if download:
             raise EmbedderError(f"{name} cannot be downloaded: {_line(error)}") from error
         raise EmbedderError(
-            f"{name} is not on this machine: run `agent setup --embedder {name}`, which downloads it"
+            f"{name} is not on this machine: run `agent setup {option} {name}`, which downloads it"
         ) from error
 
 
@@ -95,7 +95,7 @@ def prepare(
         folder = _snapshot(name, download=True)
     if not (folder / "modules.json").exists() and not (folder / "config.json").exists():
         raise EmbedderError(f"{folder} holds no sentence-transformers model: it has no config.json")
-    place = _place(folder, cache_folder)
+    place = place_of(folder, cache_folder, output)
     if repair:
         place.with_suffix(".torch").unlink(missing_ok=True)
         if not _runs(place.with_suffix(".onnx"), output):
@@ -120,7 +120,7 @@ def prepare(
 def load(name: str, cache_folder: Path) -> Embedder:
     """A model that was prepared. Raises `EmbedderError` where it was not."""
     folder = find(name)
-    place = _place(folder, cache_folder)
+    place = place_of(folder, cache_folder)
     local = Path(name).expanduser().is_dir()
     kept, model_id = (str(folder), f"{folder.name}@{fingerprint(folder)}") if local else (name, name)
     if place.with_suffix(".torch").exists():
@@ -129,7 +129,7 @@ def load(name: str, cache_folder: Path) -> Embedder:
         recipe = read_recipe(folder, name)
         dense = [_read_dense(layer) for layer in recipe.dense]
     except Unreadable as error:
-        raise EmbedderError(_unprepared(name)) from error
+        raise EmbedderError(f"{name} is not prepared yet: run `agent setup --embedder {name}`") from error
     return OnnxEmbedder(
         model_id,
         recipe.encoder,
@@ -142,10 +142,6 @@ def load(name: str, cache_folder: Path) -> Embedder:
         lowercase=recipe.lowercase,
         finish=lambda hidden, mask: finish(hidden, mask, recipe.pooling, dense),
     )
-
-
-def _unprepared(name: str) -> str:
-    return f"{name} is not prepared yet: run `agent setup --embedder {name}`"
 
 
 def fingerprint(folder: Path) -> str:
@@ -164,12 +160,12 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def _place(folder: Path, cache_folder: Path) -> Path:
+def place_of(folder: Path, cache_folder: Path, output: Output = "hidden") -> Path:
     """Where what we make for a folder is kept; the ending is still to come."""
-    name = re.sub(
-        r"\W+", "-", folder.parent.parent.name if folder.parent.name == "snapshots" else folder.name
-    )
-    return cache_folder / "onnx" / f"{name}-{fingerprint(folder)}"
+    name = folder.parent.parent.name if folder.parent.name == "snapshots" else folder.name
+    kind = "" if output == "hidden" else f"-{output}"
+    plain = re.sub(r"[^\w-]+", "-", name)  # a full stop would begin an ending
+    return cache_folder / "onnx" / f"{plain}-{fingerprint(folder)}{kind}"
 
 
 # --- reading a folder -----------------------------------------------------------------------------------
@@ -199,7 +195,7 @@ def read_recipe(folder: Path, name: str = "") -> Recipe:
         pooling,
         tuple(dense),
         _read_prompts(folder, name),
-        _read_max_tokens(_json(encoder / "config.json") or {}, settings, tokenizer),
+        max_tokens(encoder),
         bool(settings.get("do_lower_case")),
         unknown if isinstance(unknown, str) else str(unknown.get("content", "[UNK]")),
     )
@@ -245,7 +241,12 @@ def _read_prompts(folder: Path, name: str) -> tuple[str, str]:
     return found
 
 
-def _read_max_tokens(config: dict[str, Any], settings: dict[str, Any], tokenizer: dict[str, Any]) -> int:
+def max_tokens(encoder: Path) -> int:
+    """The longest text that a transformer reads, in tokens, those at its ends included."""
+    config, settings, tokenizer = (
+        _json(encoder / name) or {}
+        for name in ("config.json", "sentence_bert_config.json", "tokenizer_config.json")
+    )
     positions = config.get("max_position_embeddings")
     if positions and config.get("model_type") in ("roberta", "xlm-roberta", "camembert", "mpnet"):
         positions -= int(config.get("pad_token_id", 1)) + 1
@@ -263,12 +264,12 @@ def own_onnx(encoder: Path) -> Path | None:
     return next((file for file in files if file.exists()), None)
 
 
-def ready_onnx(encoder: Path, place: Path, name: str) -> Path:
+def ready_onnx(encoder: Path, place: Path, name: str, *, option: str = "--embedder") -> Path:
     """What runs a folder: what we exported, else its own. Raises `EmbedderError` where there is neither."""
     exported = place.with_suffix(".onnx")
     file = exported if exported.exists() else own_onnx(encoder)
     if file is None:
-        raise EmbedderError(_unprepared(name))
+        raise EmbedderError(f"{name} is not prepared yet: run `agent setup {option} {name}`")
     return file
 
 

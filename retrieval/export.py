@@ -244,7 +244,8 @@ def _classify(graph: _Graph, weights: Weights, hidden: str) -> None:
 
     bert = "pooler.dense.weight" in weights
     dense, out = ("pooler.dense", "classifier") if bert else ("classifier.dense", "classifier.out_proj")
-    first = graph.node("Gather", [hidden, graph.constant("first", np.array(0, np.int64))], "cls", axis=1)
+    cls = graph.node("Gather", [hidden, graph.constant("first", np.array([0], np.int64))], "cls", axis=1)
+    first = graph.node("Squeeze", [cls, graph.constant("cls_axis", np.array([1], np.int64))], "cls_row")
     for name, part in (("head", dense), ("logits", out)):
         weight = graph.constant(f"{name}_weight", weights[f"{part}.weight"])
         bias = graph.constant(f"{name}_bias", weights[f"{part}.bias"])

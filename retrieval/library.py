@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from retrieval.rerank import Reranker
+
 STORE_FILE = "library.sqlite"
 GROUP_CHUNKS = 64  # chunks of several small documents are embedded together; bounds memory as well
 
@@ -60,9 +62,15 @@ class Library:
     """One library in one folder. Usable from several threads; close it, or use it in a `with`."""
 
     def __init__(
-        self, folder: Path, load_embedder: Callable[[], Embedder], *, words_suffice: bool = False
+        self,
+        folder: Path,
+        load_embedder: Callable[[], Embedder],
+        *,
+        words_suffice: bool = False,
+        load_reranker: Callable[[], Reranker] | None = None,
     ) -> None:
         """`words_suffice`: add documents without vectors where the embedder is missing, instead of failing.
+        `load_reranker`: what orders the documents that a search found; None for nothing.
 
         Raises `StoreError` when the library's file cannot be used.
         """
@@ -71,6 +79,8 @@ class Library:
         self.store = Store(folder / STORE_FILE)
         self._load_embedder = load_embedder
         self._embedder: Embedder | None = None
+        self._load_reranker = load_reranker
+        self._reranker: Reranker | None = None
         self._loading = threading.Lock()
         self._index: VectorIndex | None = None
         self.blind_reason = ""
@@ -241,8 +251,7 @@ class Library:
 
     def search(self, query: str, limit: int = 10, tier: str = "long") -> list[Passage]:
         """The best passages for a query. Lexical only where the embedder is missing or blind."""
-        vector = self._query_vector(query)
-        return hybrid(self.store, self._index, query, vector, limit, tier)
+        return self._hybrid(query, self._query_vector(query), limit, tier)
 
     def search_many(
         self, queries: Sequence[str], limit: int, documents: Sequence[int] = ()
@@ -250,9 +259,26 @@ class Library:
         """`search` for several queries, which are embedded together. `documents`: ids; empty for all."""
         vectors = self._query_vectors(queries)
         return [
-            hybrid(self.store, self._index, query, vector, limit, "long", documents)
+            self._hybrid(query, vector, limit, "long", documents)
             for query, vector in zip(queries, vectors, strict=True)
         ]
+
+    def _hybrid(
+        self,
+        query: str,
+        vector: npt.NDArray[np.float32] | None,
+        limit: int,
+        tier: str,
+        documents: Sequence[int] = (),
+    ) -> list[Passage]:
+        if self._load_reranker is None or tier != "long":
+            return hybrid(self.store, self._index, query, vector, limit, tier, documents)
+        from retrieval.rerank import RERANKED, rerank
+
+        with self._loading:
+            self._reranker = self._reranker or self._load_reranker()
+        found = hybrid(self.store, self._index, query, vector, max(limit, RERANKED), tier, documents)
+        return rerank(self._reranker, printable(query), found, limit)
 
     def nearest(
         self, vector: npt.NDArray[np.float32], limit: int, within: Sequence[int] | None = None

@@ -313,6 +313,12 @@ def setup(
             help="Sentence-transformers model, by name (it is downloaded) or folder.", metavar="NAME"
         ),
     ] = None,
+    rerank: Annotated[
+        str | None,
+        typer.Option(
+            help="Cross-encoder that re-ranks, by name (it is downloaded) or folder.", metavar="NAME"
+        ),
+    ] = None,
     reembed: Annotated[
         bool, typer.Option("--reembed", help="Embed the library again where another embedder made it.")
     ] = False,
@@ -320,7 +326,7 @@ def setup(
     """Prepare the embedder, so that the first question is as fast as the next. Example: agent setup"""
     from agent.cli.setting_up import set_up
 
-    set_up(embedder, reembed=reembed)
+    set_up(embedder, rerank, reembed=reembed)
 
 
 @app.command()

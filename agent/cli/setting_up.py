@@ -13,12 +13,14 @@ from retrieval.embed import Embedder
 from retrieval.store import Store
 
 
-def set_up(embedder: str | None = None, *, reembed: bool = False) -> None:
-    """Have the embedder ready, try it once, and have an empty library take it on.
+def set_up(embedder: str | None = None, rerank: str | None = None, *, reembed: bool = False) -> None:
+    """Have the embedder and the re-ranker ready, try them once, and have an empty library take the former on.
 
-    Only an `embedder` that is named here is downloaded. `reembed`: a full library takes it on as well.
+    Only what is named here is downloaded. `reembed`: a full library takes the embedder on as well.
     """
-    settings = read_settings(embedder=embedder)
+    settings = read_settings(embedder=embedder, rerank_model=rerank)
+    if settings.rerank_model:
+        _ready_to_rerank(settings, download=bool(rerank))
     if not (embedder or reembed or settings.library_folder.exists()):
         _ready(settings, "", download=False)
         return
@@ -38,6 +40,15 @@ def _ready(settings: Settings, stored: str, *, download: bool) -> Embedder:
     if reason:
         _tell(f"it is slow, as torch has to run it: {reason}")
     return embedder
+
+
+def _ready_to_rerank(settings: Settings, *, download: bool) -> None:
+    from retrieval.rerank import load_reranker, prepare_reranker
+
+    name = settings.rerank_model
+    file = prepare_reranker(name, settings.cache_folder, download=download)
+    load_reranker(name, settings.cache_folder).score("ready", ["ready"])
+    _tell(f"re-ranker ready: {file}; AGENT_RERANK_MODEL={name} turns it on")
 
 
 def _take_on(store: Store, embedder: Embedder, *, reembed: bool) -> None:
