@@ -365,7 +365,9 @@ class TorchEmbedder:
     def __init__(self, model_id: str, name: str, folder: Path, reason: str) -> None:
         """`reason`: why ONNX Runtime does not run it."""
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
             self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
         except Exception as error:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from agent import Agent
+from agent.cli.looking import examine
 from agent.cli.setting_up import set_up
 from agent.settings import Settings
 from retrieval.embed import EmbedderError, HashEmbedder
@@ -63,16 +64,22 @@ def test_documents_are_ordered_again(tmp_path: Path) -> None:
     assert rerank(ByLength(), "x", [], 3) == []
 
 
-def test_off_unless_asked_for(models: dict[str, Path], settings: Settings) -> None:
+def test_off_unless_asked_for(
+    models: dict[str, Path], own_cache: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = str(models["bert"])
-    with Agent(Settings(home=settings.home, rerank_model=name)) as agent:
+    with Agent(Settings(home=own_cache.home, rerank_model=name)) as agent:
         agent.add(SAMPLE)
         with pytest.raises(EmbedderError, match="agent setup --rerank"):
             agent.search("contract")
+    monkeypatch.setenv("AGENT_RERANK_MODEL", name)
+    assert examine(as_json=False) == 1
     set_up(None, name)
-    with Agent(Settings(home=settings.home, rerank_model=name)) as agent:
+    assert examine(as_json=False) == 0
+    monkeypatch.delenv("AGENT_RERANK_MODEL")
+    with Agent(Settings(home=own_cache.home, rerank_model=name)) as agent:
         ranked = agent.search("contract", 10)
-    with Agent(settings) as agent:
+    with Agent(own_cache) as agent:
         plain = agent.search("contract", 10)
     assert ranked != plain and len(ranked) == len(plain)
 

@@ -25,7 +25,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_fresh_library_takes_it_on(
-    model: Path, settings: Settings, capfd: pytest.CaptureFixture[str]
+    model: Path, own_cache: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     set_up(str(model))
     assert "embedder ready: model@" in capfd.readouterr().err
@@ -37,7 +37,7 @@ def test_a_fresh_library_takes_it_on(
 
 
 def test_a_full_library_is_asked_about(
-    model: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    model: Path, own_cache: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     set_up()
     with Agent(read_settings()) as agent:
@@ -60,7 +60,7 @@ def test_a_full_library_is_asked_about(
 
 
 def test_doctor_tells_of_much_blind_text(
-    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    own_cache: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for n in range(25):
         (tmp_path / f"{n}.txt").write_text(f"第{n}条，读书会每两周一次，会费由何佳收取。", encoding="utf-8")
@@ -70,7 +70,7 @@ def test_doctor_tells_of_much_blind_text(
     assert "multilingual-e5-small" in capsys.readouterr().out
 
 
-def test_a_question_imports_none_of_it(model: Path, settings: Settings) -> None:
+def test_a_question_imports_none_of_it(model: Path, own_cache: Settings) -> None:
     set_up(str(model))
     with Agent(read_settings()) as agent:
         agent.add(SAMPLE)

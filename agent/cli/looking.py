@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from agent.assistant import Agent
 from agent.cli.render import console, print_json, print_table
-from agent.deps import build_embedder
+from agent.deps import build_embedder, reranker_loader
 from agent.errors import InputError
 from agent.runs import Node, tree
 from agent.settings import Settings, read_settings
@@ -101,7 +101,13 @@ Finding = tuple[str, bool, str]  # what was looked at, whether it is well, what 
 def examine(*, as_json: bool) -> int:
     """Print every finding; 1 when one is broken."""
     settings = read_settings()
-    checks: tuple[Callable[[Settings], list[Finding]], ...] = (_versions, _embedder, _library, _llama)
+    checks: tuple[Callable[[Settings], list[Finding]], ...] = (
+        _versions,
+        _embedder,
+        _reranker,
+        _library,
+        _llama,
+    )
     findings = [finding for check in checks for finding in check(settings)]
     if as_json:
         print_json({"findings": [{"name": n, "ok": ok, "detail": d} for n, ok, d in findings]})
@@ -142,6 +148,17 @@ def _embedder(settings: Settings) -> list[Finding]:
     if reason := getattr(embedder, "reason", ""):
         findings.append(("embedder, speed", True, f"slow: torch runs it, because {reason}"))
     return findings
+
+
+def _reranker(settings: Settings) -> list[Finding]:
+    load = reranker_loader(settings)
+    if load is None:
+        return []
+    try:
+        load().score("ready", ["ready"])
+    except EmbedderError as error:
+        return [("re-ranker", False, str(error))]
+    return [("re-ranker", True, settings.rerank_model)]
 
 
 def _library(settings: Settings) -> list[Finding]:
