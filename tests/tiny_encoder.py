@@ -19,7 +19,7 @@ LONG = " ".join(TEXTS * 9)
 
 def tokenizer(*, pieces: bool) -> Any:
     """WordPiece as BERT has it, or a Unigram of SentencePiece as XLM-R has it (`pieces`)."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     names = (
@@ -33,11 +33,12 @@ def tokenizer(*, pieces: bool) -> Any:
         made = Tokenizer(models.Unigram(vocabulary, unk_id=names.index(unk)))
         made.pre_tokenizer = pre_tokenizers.Metaspace()
     else:
-        made = Tokenizer(models.WordPiece(unk_token=unk))
+        plain = "".join(char if char.isalnum() else " " for char in " ".join([*TEXTS, PROMPTED]).lower())
+        chars = sorted(set("".join([*TEXTS, PROMPTED]).lower()) - {" "})
+        pieces_of = dict.fromkeys([*names, *plain.split(), *chars, *(f"##{char}" for char in chars)])
+        made = Tokenizer(models.WordPiece({piece: n for n, piece in enumerate(pieces_of)}, unk_token=unk))
         made.normalizer = normalizers.BertNormalizer()
         made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        trainer = trainers.WordPieceTrainer(vocab_size=300, special_tokens=names, show_progress=False)
-        made.train_from_iterator([*TEXTS, *[PROMPTED] * 20], trainer)
     pair = f"{cls} $A {sep} {sep} $B {sep}" if pieces else f"{cls} $A {sep} $B:1 {sep}:1"
     ends = [(cls, names.index(cls)), (sep, names.index(sep))]
     made.post_processor = processors.TemplateProcessing(
