@@ -71,7 +71,7 @@ torch:
 	else echo "torch: no CPU build to be had: reach $(TORCH_CPU_INDEX), or install torch 2.13.0 yourself" >&2; exit 1; fi
 
 $(STAMP_DEV): $(STAMP_CORE) pyproject.toml constraints.txt
-	$(PIP) install -q -c constraints.txt pytest pytest-xdist hypothesis ruff mypy gguf
+	$(PIP) install -q -c constraints.txt pytest pytest-asyncio pytest-xdist hypothesis langchain-tests ruff mypy gguf
 	@touch $@
 
 # Without a compiler everything but GGUF models works, so this never fails the rest.

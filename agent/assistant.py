@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from agent.answer import Answer
 from agent.budget import Brake
-from agent.deps import Deps, build_chat_model, build_deps, build_embedder, open_library, prepare
+from agent.deps import (
+    Deps,
+    build_chat_model,
+    build_deps,
+    build_embedder,
+    open_library,
+    prepare,
+    reranker_loader,
+)
 from agent.driver import Driver, new_start, old_start
 from agent.errors import InputError
 from agent.events import Event
@@ -133,7 +141,7 @@ class Agent:
         """
         if self.settings.library_folder.exists():  # before the embedder is prepared, which takes a while
             self.library.store.require_writable()
-        prepare(self.settings)
+        prepare(self.settings, self.library.store.embedder_name())
         return self.library.add([Path(path) for path in paths], progress, prune=prune, on_wait=on_wait)
 
     def watch(
@@ -327,7 +335,10 @@ class Agent:
 
         cache = self.settings.cache_folder / "embeddings.sqlite"
         return Library(
-            Path(folder), lambda: CachedEmbedder(build_embedder(self.settings), cache), words_suffice=True
+            Path(folder),
+            lambda: CachedEmbedder(build_embedder(self.settings), cache),
+            words_suffice=True,
+            load_reranker=reranker_loader(self.settings),
         )
 
 

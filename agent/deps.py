@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from agent.reasoners.features import Asked
     from retrieval.embed import Embedder
     from retrieval.library import Library
+    from retrieval.rerank import Reranker
 
 EXTRACTIVE = "extractive"
 
@@ -71,24 +72,61 @@ def idf(library: Library, terms: Iterable[str]) -> Mapping[str, float]:
 
 
 def open_library(settings: Settings) -> Library:
-    """The user's library, with the default embedder loaded when it is first needed."""
+    """The user's library, with its embedder loaded when it is first needed."""
     from retrieval.library import Library
 
-    return Library(settings.library_folder, lambda: build_embedder(settings), read_only=settings.read_only)
+    library = Library(
+        settings.library_folder,
+        lambda: build_embedder(settings, library.store.embedder_name()),
+        read_only=settings.read_only,
+        load_reranker=reranker_loader(settings),
+    )
+    return library
 
 
-def build_embedder(settings: Settings) -> Embedder:
-    """The default embedder. Raises `EmbedderError` when it has not been prepared."""
-    from retrieval.embed import load_minilm
+def reranker_loader(settings: Settings) -> Callable[[], Reranker] | None:
+    """What loads the re-ranker that the settings name, when it is first needed; None without one."""
+    if not settings.rerank_model:
+        return None
 
-    return load_minilm(settings.cache_folder)
+    def load() -> Reranker:
+        from retrieval.rerank import load_reranker
+
+        return load_reranker(settings.rerank_model, settings.cache_folder)
+
+    return load
 
 
-def prepare(settings: Settings, *, repair: bool = False) -> Path:
-    """Export the default embedder once, or again where `repair` finds it damaged; where its file lies."""
-    from retrieval.embed import prepare_minilm
+def build_embedder(settings: Settings, stored: str = "") -> Embedder:
+    """The embedder that the settings name, else `stored`, the library's own, else the default.
 
-    return prepare_minilm(settings.cache_folder, repair=repair)
+    Raises `EmbedderError` when it has not been prepared.
+    """
+    from retrieval.embed import is_minilm, load_minilm
+
+    name = settings.embedder or stored
+    if is_minilm(name):
+        return load_minilm(settings.cache_folder)
+    from retrieval.encoders import load
+
+    return load(name, settings.cache_folder)
+
+
+def prepare(
+    settings: Settings, stored: str = "", *, repair: bool = False, download: bool = False
+) -> tuple[Path, str]:
+    """Have the embedder ready, as `build_embedder` chooses it: its file, and why torch must run it, or "".
+
+    `repair`: make the file again where it is damaged. Nothing is downloaded without `download`.
+    """
+    from retrieval.embed import is_minilm, prepare_minilm
+
+    name = settings.embedder or stored
+    if is_minilm(name):
+        return prepare_minilm(settings.cache_folder, repair=repair), ""
+    from retrieval.encoders import prepare as prepare_encoder
+
+    return prepare_encoder(name, settings.cache_folder, download=download, repair=repair)
 
 
 def build_chat_model(settings: Settings, name: str) -> BaseChatModel | None:

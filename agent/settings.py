@@ -24,6 +24,10 @@ class Settings:
     """Folder that holds everything the program keeps; None for the platform's own folders."""
     model: str = ""
     """Chat model: a path to a GGUF file, "extractive" for none, or empty for the default."""
+    embedder: str = ""
+    """Sentence-transformers model, by name or folder; empty for the one that the library has."""
+    rerank_model: str = ""
+    """Cross-encoder that orders what a search found, by name or folder; empty for none."""
     judge_model: str = ""
     """Chat model that judges in place of the writer, and drafts every other path; as `model`, or empty."""
     paths: int = 1

@@ -134,8 +134,14 @@ class Database:
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction: all of it or nothing. Waits for another writer, then gives up clearly."""
+        """A write transaction: all of it or nothing. Waits for another writer, then gives up clearly.
+
+        Inside another one it is a part of that.
+        """
         self.require_writable()
+        if self._db.in_transaction:
+            yield self._db
+            return
         try:
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:

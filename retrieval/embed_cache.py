@@ -26,6 +26,8 @@ class CachedEmbedder:
 
     def __init__(self, embedder: Embedder, file: Path) -> None:
         self.model_id = embedder.model_id
+        self.name = embedder.name
+        self.prompts = embedder.prompts
         self.dim = embedder.dim
         self._embedder = embedder
         self._file = file
@@ -35,6 +37,9 @@ class CachedEmbedder:
 
     def is_word(self, word: str) -> bool:
         return self._embedder.is_word(word)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return self._embedder.embed_queries(texts)  # hardly ever asked twice
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         import numpy as np

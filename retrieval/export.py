@@ -1,9 +1,9 @@
-"""Writes the ONNX file of a BERT sentence encoder straight from its safetensors weights.
+"""Writes the ONNX file of a BERT-like encoder straight from its safetensors weights.
 
-It builds the graph itself (embeddings, encoder layers, mean pooling, unit length), with ONNX Runtime's
-fused transformer operators, so neither torch nor transformers is imported and the export takes about a
-second. It knows the BERT architecture with absolute positions and GELU only; it does not download, and it
-does not quantise. `tests/test_embed.py` holds it to the vectors that torch gives.
+It builds the graph itself (embeddings, encoder layers, and what is asked of them), with ONNX Runtime's fused
+transformer operators, so neither torch nor transformers is imported and the export takes about a second. It
+knows BERT, RoBERTa and XLM-RoBERTa with absolute positions and GELU; `retrieval.export_torch` does others. It
+does not download and does not quantise. The tests hold it to what torch gives.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Weights = dict[str, npt.NDArray[np.float32]]
 
 OPSET = 18
+FAMILY = ("bert", "roberta", "xlm-roberta")
+Output = Literal["embedding", "hidden", "logits"]
 MS_DOMAIN = "com.microsoft"  # ONNX Runtime's fused operators: docs/ContribOperators.md there
 
 
@@ -29,25 +31,42 @@ class ExportError(Exception):
     """The weights are of an architecture that this exporter does not know, or the target is not writable."""
 
 
-def export_bert(model_folder: Path, target: Path) -> None:
+def export_bert(model_folder: Path, target: Path, output: Output = "embedding") -> None:
     """Write `target`, whole or not at all.
 
-    Inputs `input_ids` and `attention_mask`, int64 (batch, tokens); output `embedding`, float32
-    (batch, dim), rows of unit length. Raises `ExportError` for another architecture.
+    Inputs `input_ids` and `attention_mask`, int64 (batch, tokens), padded on the right; and `token_type_ids`
+    where the output is `logits` and the model has segments. Outputs, float32: `embedding` (batch, dim), the
+    mean of the tokens with unit length; `hidden` (batch, tokens, dim); `logits` (batch, labels) of a sequence
+    classifier. Raises `ExportError` for another architecture.
     """
     import onnx
     from safetensors.numpy import load_file
 
     config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
-    if config.get("model_type") != "bert" or config.get("hidden_act") != "gelu":
+    if config.get("model_type") not in FAMILY or config.get("hidden_act") != "gelu":
         raise ExportError(
             f"cannot export a {config.get('model_type')!r} model with activation "
-            f"{config.get('hidden_act')!r}: only BERT with GELU is known"
+            f"{config.get('hidden_act')!r}: only BERT and RoBERTa with GELU are known"
         )
-    weights = load_file(model_folder / "model.safetensors")
-    model = _build(config, {name.removeprefix("bert."): w for name, w in weights.items()})
+    if config.get("position_embedding_type") not in (None, "absolute"):
+        raise ExportError(f"cannot export positions of type {config['position_embedding_type']!r}")
+    try:
+        weights = load_file(model_folder / "model.safetensors")
+        model = _build(config, {_plain(name): _float32(w) for name, w in weights.items()}, output)
+    except (OSError, TypeError) as error:  # TypeError: numbers that numpy does not have, such as bfloat16
+        raise ExportError(f"the weights in {model_folder} cannot be read: {error}") from error
+    except KeyError as error:
+        raise ExportError(f"the weights in {model_folder} have no {error}") from error
     onnx.checker.check_model(model)
     _write_atomically(model.SerializeToString(), target)
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("bert.").removeprefix("roberta.")
+
+
+def _float32(weight: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    return weight if weight.dtype.kind != "f" else weight.astype("float32", copy=False)
 
 
 def _write_atomically(data: bytes, target: Path) -> None:
@@ -87,28 +106,33 @@ class _Graph:
         return output
 
 
-def _build(config: dict[str, Any], weights: Weights) -> Any:
+def _build(config: dict[str, Any], weights: Weights, output: Output) -> Any:
     from onnx import TensorProto, helper
 
     graph = _Graph()
-    hidden = _embed_tokens(graph, weights, float(config["layer_norm_eps"]))
+    segments = output == "logits" and int(config.get("type_vocab_size", 1)) > 1
+    hidden = _embed_tokens(graph, weights, config, segments)
     for layer in range(int(config["num_hidden_layers"])):
         hidden = _encoder_layer(graph, weights, config, layer, hidden)
-    _pool(graph, hidden)
-    shape = ["batch", "tokens"]
+    if output == "embedding":
+        _pool(graph, hidden)
+    elif output == "logits":
+        _classify(graph, weights, hidden)
+    else:
+        graph.node("Identity", [hidden], "hidden")
+    width = int(config["hidden_size"])
+    shapes: dict[str, list[Any]] = {
+        "embedding": ["batch", width],
+        "hidden": ["batch", "tokens", width],
+        "logits": ["batch", "labels"],
+    }
+    inputs = ["input_ids", "attention_mask", *(["token_type_ids"] if segments else [])]
     return helper.make_model(
         helper.make_graph(
             graph.nodes,
             "sentence_encoder",
-            [
-                helper.make_tensor_value_info("input_ids", TensorProto.INT64, shape),
-                helper.make_tensor_value_info("attention_mask", TensorProto.INT64, shape),
-            ],
-            [
-                helper.make_tensor_value_info(
-                    "embedding", TensorProto.FLOAT, ["batch", int(config["hidden_size"])]
-                )
-            ],
+            [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"]) for name in inputs],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, shapes[output])],
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(MS_DOMAIN, 1)],
@@ -117,17 +141,17 @@ def _build(config: dict[str, Any], weights: Weights) -> Any:
     )
 
 
-def _embed_tokens(graph: _Graph, weights: Weights, epsilon: float) -> str:
+def _embed_tokens(graph: _Graph, weights: Weights, config: dict[str, Any], segments: bool) -> str:
     """Word + position + type embeddings, normalised: float32 (batch, tokens, hidden)."""
     import numpy as np
 
     words = graph.constant("words", weights["embeddings.word_embeddings.weight"])
-    # Every text is one segment, so the type embedding is the same row everywhere: fold it in.
-    positions = graph.constant(
-        "positions",
-        weights["embeddings.position_embeddings.weight"]
-        + weights["embeddings.token_type_embeddings.weight"][0],
-    )
+    table = weights["embeddings.position_embeddings.weight"]
+    if config["model_type"] != "bert":
+        table = table[int(config.get("pad_token_id", 1)) + 1 :]  # RoBERTa counts from behind its padding
+    types = weights["embeddings.token_type_embeddings.weight"]
+    # In a single text the type embedding is the same row everywhere: fold it in.
+    positions = graph.constant("positions", table if segments else table + types[0])
     zero = graph.constant("zero", np.array([0], dtype=np.int64))
     one = graph.constant("one", np.array([1], dtype=np.int64))
     shape = graph.node("Shape", ["input_ids"], "ids_shape")
@@ -136,8 +160,12 @@ def _embed_tokens(graph: _Graph, weights: Weights, epsilon: float) -> str:
     position = graph.node("Slice", [positions, zero, count, zero], "position_rows")
     word = graph.node("Gather", [words, "input_ids"], "word_rows")
     total = graph.node("Add", [word, position], "embedding_sum")
+    if segments:
+        kind = graph.node("Gather", [graph.constant("types", types), "token_type_ids"], "type_rows")
+        total = graph.node("Add", [total, kind], "embedding_sum_typed")
     scale = graph.constant("embed_norm_scale", weights["embeddings.LayerNorm.weight"])
     shift = graph.constant("embed_norm_shift", weights["embeddings.LayerNorm.bias"])
+    epsilon = float(config["layer_norm_eps"])
     graph.node("Cast", ["attention_mask"], "mask_int32", to=6)
     return graph.node("LayerNormalization", [total, scale, shift], "embedded", axis=-1, epsilon=epsilon)
 
@@ -208,3 +236,19 @@ def _pool(graph: _Graph, hidden: str) -> None:
     total = graph.node("ReduceSum", [kept, tokens], "token_sum", keepdims=0)
     # The mean differs from the sum by a positive factor only, which unit length takes out again.
     graph.node("LpNormalization", [total], "embedding", axis=1, p=2)
+
+
+def _classify(graph: _Graph, weights: Weights, hidden: str) -> None:
+    """The head of a sequence classifier over the first token."""
+    import numpy as np
+
+    bert = "pooler.dense.weight" in weights
+    dense, out = ("pooler.dense", "classifier") if bert else ("classifier.dense", "classifier.out_proj")
+    cls = graph.node("Gather", [hidden, graph.constant("first", np.array([0], np.int64))], "cls", axis=1)
+    first = graph.node("Squeeze", [cls, graph.constant("cls_axis", np.array([1], np.int64))], "cls_row")
+    for name, part in (("head", dense), ("logits", out)):
+        weight = graph.constant(f"{name}_weight", weights[f"{part}.weight"])
+        bias = graph.constant(f"{name}_bias", weights[f"{part}.bias"])
+        first = graph.node("Gemm", [first, weight, bias], name, transB=1)
+        if name == "head":
+            first = graph.node("Tanh", [first], "head_active")

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from retrieval.rerank import Reranker
+
 STORE_FILE = "library.sqlite"
 LOCK_FILE = "add.lock"
 GROUP_CHUNKS = 64  # chunks of several small documents are embedded together; bounds memory as well
@@ -81,8 +83,10 @@ class Library:
         *,
         words_suffice: bool = False,
         read_only: bool = False,
+        load_reranker: Callable[[], Reranker] | None = None,
     ) -> None:
         """`words_suffice`: add documents without vectors where the embedder is missing, instead of failing.
+        `load_reranker`: what orders the documents that a search found; None for nothing.
 
         `read_only`: write nothing; so it is opened as well where it cannot be written.
 
@@ -93,6 +97,8 @@ class Library:
         self.store = Store(folder / STORE_FILE, read_only=read_only)
         self._load_embedder = load_embedder
         self._embedder: Embedder | None = None
+        self._load_reranker = load_reranker
+        self._reranker: Reranker | None = None
         self._loading = threading.Lock()
         self._index: VectorIndex | None = None
         self.blind_reason = ""
@@ -117,18 +123,21 @@ class Library:
     def embedder(self) -> Embedder:
         """The embedder of this library. Raises `EmbedderError` when it is missing or another one."""
         with self._loading:
+            if self._embedder is not None and self.store.get_meta("embedder") != self._embedder.model_id:
+                self._embedder = self._index = None  # the library was embedded again meanwhile
             return self._open_embedder()
 
     def _open_embedder(self) -> Embedder:
         if self._embedder is None:
             embedder = self._load_embedder()
-            stored = self.store.get_meta("embedder")
+            stored = self.store.embedder()
             if stored is None and not self.store.read_only:
-                self.store.set_meta("embedder", embedder.model_id)
-            elif stored not in (None, embedder.model_id):
+                self.store.put_embedder(embedder.model_id, embedder.name, embedder.prompts)
+            elif stored not in (None, (embedder.model_id, embedder.prompts)):
+                other = "other prompts" if stored[0] == embedder.model_id else embedder.model_id
                 raise EmbedderError(
-                    f"this library was embedded with {stored}, not with {embedder.model_id}: open it with "
-                    "that embedder, or add the files to a new library"
+                    f"this library was embedded with {stored[0]}, not with {other}: open it with that one, "
+                    f"or embed it again with `agent setup --embedder {embedder.name or 'NAME'} --reembed`"
                 )
             self._index = VectorIndex(self.store, self.folder, embedder.dim)
             self._embedder = embedder
@@ -394,8 +403,7 @@ class Library:
 
         `where`: what of the documents to search; of tier "long" only.
         """
-        vector = self._query_vector(query)
-        return hybrid(self.store, self._index, query, vector, limit, tier, where)[:limit]
+        return self._hybrid(query, self._query_vector(query), limit, tier, where)[:limit]
 
     def search_many(
         self, queries: Sequence[str], limit: int, where: Filter | None = None
@@ -403,9 +411,37 @@ class Library:
         """`search` for several queries, which are embedded together; `limit` counts chunks."""
         vectors = self._query_vectors(queries)
         return [
-            hybrid(self.store, self._index, query, vector, limit, "long", where)
+            self._hybrid(query, vector, limit, "long", where)
             for query, vector in zip(queries, vectors, strict=True)
         ]
+
+    def _hybrid(
+        self,
+        query: str,
+        vector: npt.NDArray[np.float32] | None,
+        limit: int,
+        tier: str,
+        where: Filter | None,
+    ) -> list[Passage]:
+        if self._load_reranker is None or tier != "long":
+            return hybrid(self.store, self._index, query, vector, limit, tier, where)
+        from retrieval.rerank import RERANKED, rerank
+
+        with self._loading:
+            self._reranker = self._reranker or self._load_reranker()
+        found = hybrid(self.store, self._index, query, vector, max(limit, RERANKED), tier, where)
+        return rerank(self._reranker, printable(query), found, limit)
+
+    def nearest(
+        self, vector: npt.NDArray[np.float32], limit: int, within: Sequence[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """(chunk id, cosine) of documents, best first. `within`: chunk ids to choose from; None for all.
+
+        Raises `EmbedderError` as `embedder` does.
+        """
+        self.embedder()
+        assert self._index is not None
+        return self._index.search(vector, limit, "long", within) if vector.any() else []
 
     def dense(self, query: str, limit: int, tier: str = "long") -> list[int]:
         """Chunk ids of the dense part alone, best first; none where it is blind."""
@@ -420,7 +456,7 @@ class Library:
     def _query_vectors(self, queries: Sequence[str]) -> list[npt.NDArray[np.float32] | None]:
         """One vector for each query; None where the embedder is missing or blind."""
         try:
-            vectors = self.embedder().embed([printable(query) for query in queries])
+            vectors = self.embedder().embed_queries([printable(query) for query in queries])
         except EmbedderError as error:
             self.blind_reason = str(error)
             return [None] * len(queries)

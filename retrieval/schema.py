@@ -98,5 +98,34 @@ CREATE TABLE moved (path TEXT PRIMARY KEY, now TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX documents_by_sha256 ON documents (sha256);
 """
 
-VERSIONS = (_SCHEMA, _CHECKPOINTS, _METADATA, _KEPT)  # what each version of the file added to the one before
+_FACES = """
+CREATE TABLE texts (                 -- documents that came as texts, with what their owner says of them
+    document_id INTEGER PRIMARY KEY REFERENCES documents ON DELETE CASCADE,
+    metadata TEXT NOT NULL           -- JSON
+);
+CREATE TABLE next_vectors (          -- of the embedder that takes over when every chunk has one
+    chunk_id INTEGER PRIMARY KEY REFERENCES chunks ON DELETE CASCADE,
+    vector BLOB                      -- null where that embedder is blind
+);
+CREATE TABLE items (                 -- of the LangGraph store
+    id INTEGER PRIMARY KEY,
+    namespace TEXT NOT NULL,         -- its labels, each with a full stop behind it
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,             -- JSON
+    created_s REAL NOT NULL,
+    updated_s REAL NOT NULL,
+    ttl_minutes REAL,
+    expires_s REAL,
+    UNIQUE (namespace, key)
+);
+CREATE INDEX items_by_expiry ON items (expires_s) WHERE expires_s IS NOT NULL;
+CREATE TABLE item_vectors (
+    item_id INTEGER NOT NULL REFERENCES items ON DELETE CASCADE,
+    field TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (item_id, field)
+) WITHOUT ROWID;
+"""
+
+VERSIONS = (_SCHEMA, _CHECKPOINTS, _METADATA, _KEPT, _FACES)  # what each version added to the one before
 SCHEMA_VERSION = len(VERSIONS)

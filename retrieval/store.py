@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from retrieval.chunks import TIER_BASE, TIER_SPAN, Chunks, Message, NewChunk, StoredChunk
 from retrieval.database import StoreError
-from retrieval.documents import Document, Documents
+from retrieval.documents import Document
 from retrieval.filters import Filter, Filters
 from retrieval.records import Record, Records
 from retrieval.runs import UNFINISHED, Runs
 from retrieval.schema import SCHEMA_VERSION
+from retrieval.texts import Texts
 from retrieval.tokens import TOKENS_VERSION
 from retrieval.vectors import Vectors
 
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 
-class Store(Documents, Chunks, Filters, Vectors, Records, Runs):
+class Store(Texts, Chunks, Filters, Vectors, Records, Runs):
     """One library file. Safe to use from several threads: each has a connection of its own."""
 
     def _migrate(self) -> None:

@@ -78,6 +78,16 @@ def settings(tmp_path: Path, cache_folder: Path) -> Settings:
 
 
 @pytest.fixture
+def own_cache(tmp_path: Path, cache_folder: Path) -> Settings:
+    """As `settings`, with a cache that a test may write to."""
+    exported = tmp_path / "home" / "cache" / "onnx"
+    exported.mkdir(parents=True)
+    for file in (cache_folder / "onnx").iterdir():
+        (exported / file.name).symlink_to(file)
+    return Settings(home=tmp_path / "home")
+
+
+@pytest.fixture
 def hashed(tmp_path: Path) -> Iterator[Library]:
     """An empty library with the hash embedder."""
     with Library(tmp_path / "library", HashEmbedder) as library:

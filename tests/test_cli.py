@@ -492,7 +492,7 @@ def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     done = run(tmp_path / "file", "add", str(SAMPLE))
     assert done.returncode == 1
-    assert "cannot be written" in done.stderr
+    assert "cannot be made" in done.stderr
     assert "Traceback" not in done.stderr
     examined = run(tmp_path / "file", "doctor")
     assert examined.returncode == 1

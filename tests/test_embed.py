@@ -204,7 +204,7 @@ class Counting:
     """An embedder that notes which texts it was asked for."""
 
     def __init__(self, inner: Embedder) -> None:
-        self.model_id = inner.model_id
+        self.model_id, self.name, self.prompts = inner.model_id, inner.name, inner.prompts
         self.dim = inner.dim
         self.inner = inner
         self.asked: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import date
@@ -20,7 +21,6 @@ from agent.filters import checked, merged, nothing_passes, read_options, said
 from retrieval.embed import HashEmbedder
 from retrieval.filters import FORMATS, Filter, covers, is_in, matching_names
 from retrieval.library import Library
-from retrieval.schema import VERSIONS
 
 TODAY = date(2026, 11, 22)
 MAIL = """From: {}
@@ -137,11 +137,14 @@ def test_an_older_library_is_brought_up_to_date_when_files_are_added_again(tmp_p
     with Library(tmp_path / "library", HashEmbedder) as library:
         library.add([folder])
     with sqlite3.connect(tmp_path / "library" / "library.sqlite") as db:
+        later = re.findall(r"CREATE TABLE (\w+)", "".join(VERSIONS[2:]))
         db.executescript(
-            "DROP TABLE moved; DROP INDEX documents_by_sha256; DROP INDEX chunks_by_embedded;"
+            "DROP INDEX documents_by_sha256; DROP INDEX chunks_by_embedded;"
             "ALTER TABLE chunks DROP COLUMN embedded; ALTER TABLE failures DROP COLUMN kind;"
-            "DROP TABLE messages; ALTER TABLE documents DROP COLUMN date; ALTER TABLE documents DROP COLUMN tags;"
-            f"ALTER TABLE documents DROP COLUMN described; PRAGMA user_version = 2"
+            "ALTER TABLE documents DROP COLUMN date; ALTER TABLE documents DROP COLUMN tags;"
+            "ALTER TABLE documents DROP COLUMN described;"
+            + "".join(f"DROP TABLE {name};" for name in later)
+            + "PRAGMA user_version = 2"
         )
     db.close()
     with Library(tmp_path / "library", HashEmbedder) as library:

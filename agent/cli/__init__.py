@@ -415,11 +415,27 @@ def doctor(json: Json = False) -> None:
 
 
 @app.command()
-def setup() -> None:
+def setup(
+    embedder: Annotated[
+        str | None,
+        typer.Option(
+            help="Sentence-transformers model, by name (it is downloaded) or folder.", metavar="NAME"
+        ),
+    ] = None,
+    rerank: Annotated[
+        str | None,
+        typer.Option(
+            help="Cross-encoder that re-ranks, by name (it is downloaded) or folder.", metavar="NAME"
+        ),
+    ] = None,
+    reembed: Annotated[
+        bool, typer.Option("--reembed", help="Embed the library again where another embedder made it.")
+    ] = False,
+) -> None:
     """Prepare the embedder, so that the first question is as fast as the next. Example: agent setup"""
-    from agent.cli.library import set_up
+    from agent.cli.setting_up import set_up
 
-    set_up()
+    set_up(embedder, rerank, reembed=reembed)
 
 
 @app.command()

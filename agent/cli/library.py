@@ -1,4 +1,4 @@
-"""`agent add`, `search`, `docs` and `setup`: the library from the command line."""
+"""`agent add`, `search` and `docs`: the library from the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 from agent.assistant import Agent
 from agent.cli.render import WORDS, console, place, print_copies, print_json, print_table, shorten
-from agent.deps import build_embedder, prepare
 from agent.filters import nothing_passes, read_options
 from agent.settings import read_settings
 from retrieval.library import AddReport, Progress
@@ -220,12 +219,3 @@ def remove_documents(paths: Sequence[Path], *, as_json: bool) -> int:
     if not removed:
         print("nothing to remove: `agent docs` lists what is there", file=sys.stderr)
     return 0 if removed else 1
-
-
-def set_up() -> None:
-    """Export the embedder and try it once."""
-    settings = read_settings()
-    started = time.perf_counter()
-    file = prepare(settings, repair=True)
-    build_embedder(settings).embed(["ready"])
-    print(f"embedder ready: {file} ({time.perf_counter() - started:.1f} s)", file=sys.stderr)

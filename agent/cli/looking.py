@@ -8,12 +8,13 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from agent.assistant import Agent
 from agent.cli.render import console, print_json, print_table
-from agent.deps import build_embedder
+from agent.deps import build_embedder, reranker_loader
 from agent.errors import InputError
 from agent.runs import Node, tree
 from agent.settings import Settings, read_settings
@@ -34,6 +35,14 @@ SAMPLES = {
     "English": "When was the treaty signed, and by whom?",
     "Chinese": "条约是什么时候签署的，由谁签署？",
 }
+
+MUCH_BLIND_CHUNKS = 20  # below both of these the odd chunk without a word is meant
+MUCH_BLIND_SHARE = 0.1
+BLIND_ADVICE = (
+    "are found by their words only, as the embedder does not know their language; a multilingual one does: "
+    "`agent setup --embedder intfloat/multilingual-e5-small --reembed` (downloads 0.5 GB once, MIT) or "
+    "paraphrase-multilingual-MiniLM-L12-v2 (Apache-2.0)"
+)
 
 
 def show_run(run_id: str, *, as_json: bool) -> None:
@@ -103,7 +112,13 @@ Finding = tuple[str, bool, str]  # what was looked at, whether it is well, what 
 def examine(*, as_json: bool) -> int:
     """Print every finding; 1 when one is broken."""
     settings = read_settings()
-    checks: tuple[Callable[[Settings], list[Finding]], ...] = (_versions, _embedder, _library, _llama)
+    checks: tuple[Callable[[Settings], list[Finding]], ...] = (
+        _versions,
+        _embedder,
+        _reranker,
+        _library,
+        _llama,
+    )
     findings = [finding for check in checks for finding in check(settings)]
     if as_json:
         print_json({"findings": [{"name": n, "ok": ok, "detail": d} for n, ok, d in findings]})
@@ -124,8 +139,12 @@ def _versions(settings: Settings) -> list[Finding]:
 
 
 def _embedder(settings: Settings) -> list[Finding]:
+    stored = ""
+    if settings.library_folder.exists():
+        with suppress(StoreError, sqlite3.DatabaseError), Agent(settings) as assistant:
+            stored = assistant.library.store.embedder_name()
     try:
-        embedder = build_embedder(settings)
+        embedder = build_embedder(settings, stored)
         embedder.embed(["ready"])
     except EmbedderError as error:
         return [("embedder", False, str(error))]
@@ -137,7 +156,20 @@ def _embedder(settings: Settings) -> list[Finding]:
         share = embedder.coverage(sample)
         blind = "" if share >= MIN_COVERAGE else ": blind to it, searched by words only"
         findings.append((f"embedder, {language}", True, f"knows {share:.0%} of the tokens{blind}"))
+    if reason := getattr(embedder, "reason", ""):
+        findings.append(("embedder, speed", True, f"slow: torch runs it, because {reason}"))
     return findings
+
+
+def _reranker(settings: Settings) -> list[Finding]:
+    load = reranker_loader(settings)
+    if load is None:
+        return []
+    try:
+        load().score("ready", ["ready"])
+    except EmbedderError as error:
+        return [("re-ranker", False, str(error))]
+    return [("re-ranker", True, settings.rerank_model)]
 
 
 def _library(settings: Settings) -> list[Finding]:
@@ -151,7 +183,8 @@ def _library(settings: Settings) -> list[Finding]:
         with Agent(settings) as assistant:
             store = assistant.library.store
             verdict = store.check()
-            counts = ", ".join(f"{n} {name}" for name, n in store.counts().items())
+            rows = store.counts()
+            counts = ", ".join(f"{n} {name}" for name, n in rows.items())
             more = "; open for reading only" if store.read_only else ""
     except StoreError as error:
         damaged = isinstance(error.__cause__, sqlite3.DatabaseError)
@@ -163,9 +196,12 @@ def _library(settings: Settings) -> list[Finding]:
     sqlite, faiss = (
         sum(file.stat().st_size for file in folder.glob(name)) / 1e6 for name in ("library.*", "vectors.*")
     )
-    return [
-        ("library", True, f"{folder}: {counts}; SQLite {sqlite:.1f} MB, FAISS {faiss:.1f} MB{more}"),
-    ]
+    size = f"SQLite {sqlite:.1f} MB, FAISS {faiss:.1f} MB"
+    findings = [("library", True, f"{folder}: {counts}; {size}{more}")]
+    blind = rows["chunks"] - rows["vectors"]
+    if blind >= MUCH_BLIND_CHUNKS and blind >= MUCH_BLIND_SHARE * rows["chunks"]:
+        findings.append(("library, meaning", True, f"{blind} of {rows['chunks']} chunks {BLIND_ADVICE}"))
+    return findings
 
 
 def _left_of(folder: Path) -> list[Finding]:

@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> Result:
 @contextmanager
 def _home(base: Settings) -> Iterator[Settings]:
     """Settings with a folder of their own and the embedder that is prepared already."""
-    cache = prepare(base).parent.parent
+    cache = prepare(base)[0].parent.parent
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "cache").symlink_to(cache)
         yield replace(base, home=Path(folder))

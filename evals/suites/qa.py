@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> Result:
 @contextmanager
 def empty_agent(base: Settings) -> Iterator[Agent]:
     """An assistant over an empty library, gone afterwards, with the embedder that is prepared already."""
-    cache = prepare(base).parent.parent
+    cache = prepare(base)[0].parent.parent
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "cache").symlink_to(cache)
         with Agent(replace(base, home=Path(folder))) as assistant:

@@ -104,7 +104,7 @@ def asking(assistant: Agent, chat: ScriptedChat) -> Ask:
 
 def run(arguments: argparse.Namespace) -> Result:
     base = read_settings(remember=False)
-    cache = prepare(base).parent.parent
+    cache = prepare(base)[0].parent.parent
     rows: list[dict[str, Any]] = []
     for name, corpus, questions in corpora(arguments.data, arguments.lang):
         if arguments.lang is None and name not in LANGUAGES:

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> Result:
 def cold(texts: list[dict[str, Any]], questions: list[str]) -> dict[str, Any]:
     """Seconds of whole commands, median and range, over a library of about 1,000 chunks."""
     base = read_settings()
-    cache = prepare(base).parent.parent
+    cache = prepare(base)[0].parent.parent
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "cache").symlink_to(cache)
         with Agent(replace(base, home=Path(folder))) as assistant:
