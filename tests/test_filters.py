@@ -21,6 +21,7 @@ from agent.filters import checked, merged, nothing_passes, read_options, said
 from retrieval.embed import HashEmbedder
 from retrieval.filters import FORMATS, Filter, covers, is_in, matching_names
 from retrieval.library import Library
+from retrieval.schema import VERSIONS
 
 TODAY = date(2026, 11, 22)
 MAIL = """From: {}
