@@ -65,7 +65,11 @@ def open_damaged(file: Path) -> sqlite3.Connection:
 
 def documents_in(db: sqlite3.Connection) -> Iterator[Salvaged]:
     """The documents whose rows are whole."""
-    for row in _by_number(db, f"SELECT id AS number, {DOCUMENT} FROM documents", "id"):
+    known = {row["name"] for row in db.execute("PRAGMA table_info(documents)")}
+    told = (
+        "date, tags" if {"date", "tags"} <= known else "'' AS date, '[]' AS tags"
+    )  # a file of an older version
+    for row in _by_number(db, f"SELECT id AS number, {DOCUMENT}, {told} FROM documents", "id"):
         try:
             yield Salvaged(
                 str(row["path"]), row["sha256"], row["size_bytes"], row["modified_s"], source_of(row)
