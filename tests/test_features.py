@@ -194,3 +194,15 @@ def test_plain_is_one_line_and_adds_nothing(text: str) -> None:
     shown = plain(text)
     assert "\n" not in shown and shown == shown.strip()
     assert set(shown) <= set(text) | {" "}
+
+
+@pytest.mark.parametrize(
+    ("question", "row"),
+    [
+        ("How many fatal accidents did Air France have?", "Air France,3004002661,14,4,79"),
+        ("How many seats has the Blue Lathe?", "Blue Lathe\t120\t7"),
+        ("蓝车床有多少座位？", "蓝车床,120,7"),
+    ],
+)
+def test_a_row_of_a_table_may_answer(question: str, row: str) -> None:
+    assert [one.text for one in candidates(ask(question, flat), [passage(row)])] == [row]

@@ -44,6 +44,7 @@ Idf = Callable[[Iterable[str]], Mapping[str, float]]
 
 _LEADING_MARK = re.compile(r"^\s*(?:(?:#{1,6}|[-*+>|]|\d{1,3}[.)])\s+)+")
 _ENVELOPE = re.compile(r"(?:From|To|Cc|Date|Subject|Attachments): ")  # as `retrieval.load.mail` writes them
+_BREAK = re.compile(r"[\s,;|]+")  # of words, and of the cells of a table
 _EMPHASIS = re.compile(r"(\*\*|__|`)(?=\S)(.+?)(?<=\S)\1")
 
 
@@ -221,7 +222,7 @@ def _could_answer(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
         return False
     if sentence.rstrip("\"'”」*） )").endswith(("?", "？")) or _repeats(asked, sentence, tokens):
         return False
-    return cjk_share(sentence) > 0 or len(sentence.split()) >= 3
+    return cjk_share(sentence) > 0 or len(_BREAK.split(sentence.strip())) >= 3
 
 
 def _to_be_named(asked: Asked, item: Evidence) -> frozenset[str]:
