@@ -15,6 +15,8 @@ from retrieval import encoders
 from retrieval.embed import Embedder, EmbedderError, OnnxEmbedder
 from tests.tiny_encoder import LONG, TEXTS, save_sentence_model
 
+pytestmark = pytest.mark.slow  # these import torch and sentence-transformers, 20 s in all
+
 PROMPTS = {"query": "query: ", "document": "passage: "}
 KINDS: dict[str, dict[str, Any]] = {
     "bert cls prompts": {"kind": "bert", "pooling": "cls", "prompts": PROMPTS},

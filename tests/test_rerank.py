@@ -26,6 +26,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {kind: save_encoder(folder / kind, kind, classifier=True) for kind in kinds}
 
 
+@pytest.mark.slow  # imports torch and sentence-transformers
 @pytest.mark.parametrize("kind", ["bert", "xlm-roberta", "distilbert"])
 def test_the_scores_of_a_cross_encoder(kind: str, models: dict[str, Path], tmp_path: Path) -> None:
     from sentence_transformers import CrossEncoder
