@@ -21,9 +21,7 @@ from xml.etree.ElementTree import Element
 from retrieval.load.package import attribute, embedded, opened, properties, related, relations, xml
 from retrieval.load.pdf import sensible
 from retrieval.load.source import LoadError, Source, label_of
-from retrieval.load.writer import Writer, clean, row, word
-
-CELL_LIMIT = 300  # a cell with less text than this is kept on one line
+from retrieval.load.writer import Writer, cell_row, clean, word
 
 _HEADING = re.compile(r"(?:heading|标题|標題|見出し)\s*([1-9])", re.IGNORECASE)
 _LEFT_OUT = frozenset({"del", "moveFrom", "instrText", "delText", "rPr", "pPr", "rt", "sectPr", "docPart"})
@@ -178,9 +176,7 @@ class _Reader:
             found = _Paragraph()
             inner: list[Element] = []
             texts = [self._cell(cell, found, inner) for cell in cells]
-            long = any(len(text) > CELL_LIMIT for text in texts)
-            line = "\t".join(clean(text) for text in texts).rstrip("\t") if long else row(texts)
-            self.writer.write(line, gap)
+            self.writer.write(cell_row(texts), gap)
             gap = "\n"
             for table in inner:
                 self._table(table)

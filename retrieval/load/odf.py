@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from retrieval.load.docx import CELL_LIMIT, numeral
+from retrieval.load.docx import numeral
 from retrieval.load.package import LOCKED, attribute, day, opened, part, xml
 from retrieval.load.pdf import sensible
 from retrieval.load.source import LoadError, Source, label_of
-from retrieval.load.writer import Table, Writer, clean, row, word
+from retrieval.load.writer import Table, Writer, cell_row, clean, word
 
 REPEAT_LIMIT = 1000  # times that a cell with something in it is repeated in its row
 LONG_CELL = 200  # characters from which it is not repeated at all
@@ -219,9 +219,7 @@ class _Reader:
             found = _Paragraph()
             inner: list[Element] = []
             texts = ["\n".join(_lines(cell, found, inner)) for cell in cells]
-            long = any(len(text) > CELL_LIMIT for text in texts)
-            line = "\t".join(clean(text) for text in texts).rstrip("\t") if long else row(texts)
-            self.writer.write(line, gap)
+            self.writer.write(cell_row(texts), gap)
             gap = "\n"
             for table in inner:
                 self._table(table)

@@ -11,6 +11,7 @@ from typing import Literal
 
 from retrieval.load.source import LABEL_LIMIT, LoadError, Mark, label_of
 
+CELL_LIMIT = 300  # a cell with less text than this is kept on one line
 TEXT_LIMIT = 100_000_000  # characters; a small file may repeat one string a million times
 CELL_LABEL = 40  # characters of one column's name in a label that names them all
 BLOCK = "\n\n"
@@ -82,6 +83,13 @@ def word(english: str, beside: str) -> str:
 def row(cells: Sequence[str]) -> str:
     """A table's row on one line, cells set apart by tabs; "" where all are empty."""
     return "\t".join(" ".join(clean(cell).split()) for cell in cells).rstrip("\t")
+
+
+def cell_row(cells: Sequence[str]) -> str:
+    """As `row`; where a cell is long, the lines of all cells stay."""
+    if any(len(cell) > CELL_LIMIT for cell in cells):
+        return "\t".join(clean(cell) for cell in cells).rstrip("\t")
+    return row(cells)
 
 
 def columns(cells: Sequence[str]) -> str:
