@@ -71,7 +71,7 @@ torch:
 	else echo "torch: no CPU build to be had: reach $(TORCH_CPU_INDEX), or install torch 2.13.0 yourself" >&2; exit 1; fi
 
 $(STAMP_DEV): $(STAMP_CORE) pyproject.toml constraints.txt
-	$(PIP) install -q -c constraints.txt pytest pytest-asyncio pytest-xdist hypothesis langchain-tests ruff mypy gguf
+	$(PIP) install -q -c constraints.txt $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"])')
 	@touch $@
 
 # Without a compiler everything but GGUF models works, so this never fails the rest.
