@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from agent.critic.values import ABOUT_AFTER, ROUNDING, UNDER_AFTER, same_date
+from agent.critic.values import ROUNDING, bound_of, is_about, is_firm_bound, same_date
 from tools.dates import DateSpan, find_dates
-from tools.numbers import Number, find_numbers
+from tools.numbers import Number, closing_zeros, find_numbers, is_whole
 
 # Units of one kind, as so many of the smallest.
 _SCALES = {
@@ -37,22 +37,6 @@ _LABELLED = re.compile(
     r"(?:\b[A-Z][\w.-]*|\b(?:chapter|section|figure|fig|table|version|article|type|phase|step|part|grade|level|page"
     r"|group|class|room|day|week|stage|zone|appendix|line|no|number|item|question|release|python|question|note|case"
     r"|[a-z]+ v)\.?)[ -]$|[图圖表章节節]\s*$|版本\s*$|编号\s*$",
-)
-_ABOUT = re.compile(
-    r"(?:\b(?:about|around|roughly|approximately|nearly|almost|some|circa|estimated|ca\.)"
-    r"|[约約]|[大约約]概|近|将近|將近|估[计計])\s*(?:at |to be )?[$€£¥]?$",
-    re.I,
-)
-_AT_LEAST = re.compile(
-    r"(?:\b(?:at least|more than|over|above|exceed(?:s|ed|ing)?|minimum of|no (?:less|fewer) than)"
-    r"|超[过過]|至少|不少于|不低于|多[达達]|逾|[达達]到?)\s*[$€£¥]?$",
-    re.I,
-)
-_AT_LEAST_AFTER = re.compile(r"\s*(?:or more\b|以上|\+)", re.I)
-_AT_MOST = re.compile(
-    r"(?:\b(?:at most|less than|fewer than|under|below|up to|maximum of|no more than|within)"
-    r"|不到|不足|不超过|不超過|至多|最多|低于|少于)\s*[$€£¥]?$",
-    re.I,
 )
 # Which end of a span a value is: "from 2024" and "until 2025" agree.
 _FROM = re.compile(r"\b(?:from|since|after|starting|beginning)\s*$|[自从從]\s*$", re.I)
@@ -85,25 +69,23 @@ def values(text: str) -> list[Value]:
 def _number(text: str, number: Number) -> Value:
     shown = text[number.start : number.end]
     before = text[max(0, number.start - 24) : number.start]
-    bare = not number.unit and number.value == number.value.to_integral_value()
+    bare = not number.unit and is_whole(number.value)
     if number.unit == "ordinal" or (bare and _LABELLED.search(before)):
         return Value("label", number.start, number.end, shown, number)
     if bare and 1000 <= number.value <= 2100 and re.fullmatch(r"\d{4}", shown.strip()):
         year = DateSpan(number.start, number.end, int(number.value))
         return Value("date", number.start, number.end, shown, year)
-    low, high = _range(text, number, shown, before)
+    low, high = _range(text, number, shown)
     return Value("number", number.start, number.end, shown, number, low, high)
 
 
-def _range(text: str, number: Number, shown: str, before: str) -> tuple[Decimal | None, Decimal | None]:
+def _range(text: str, number: Number, shown: str) -> tuple[Decimal | None, Decimal | None]:
     """What a number as written may stand for; None where it has no bound on that side."""
     scale = _SCALES.get(number.unit, ("", Decimal(1)))[1]
-    value, after = number.value * scale, text[number.end : number.end + 8]
-    if _AT_LEAST.search(before) or _AT_LEAST_AFTER.match(after):
-        return value, None
-    if _AT_MOST.search(before) or UNDER_AFTER.match(after):
-        return None, value
-    if _ABOUT.search(before) or ABOUT_AFTER.match(after):
+    value = number.value * scale
+    if is_firm_bound(text, number):
+        return (value, None) if bound_of(text, number) > 0 else (None, value)
+    if is_about(text, number):
         return value - abs(value) * ROUNDING, value + abs(value) * ROUNDING
     width = abs(value) * ROUNDING if _is_round(number, shown) else Decimal(0)
     half = min(_last_place(number.value) * scale / 2, width)
@@ -113,9 +95,8 @@ def _range(text: str, number: Number, shown: str, before: str) -> tuple[Decimal 
 def _is_round(number: Number, shown: str) -> bool:
     """Whether a number may be a rounded one: 1.2 million, 3.5, 1,900; a price is not."""
     scaled = bool(re.search(r"[万亿萬億百千]|\b(?:thousand|million|billion|trillion|bn|mn)\b", shown, re.I))
-    whole = number.value == number.value.to_integral_value()
-    zeros = whole and number.value != 0 and number.value % 100 == 0
-    return scaled or (number.unit not in _EXACT and (not whole or zeros))
+    rounded = not is_whole(number.value) or closing_zeros(number.value) >= 2
+    return scaled or (number.unit not in _EXACT and rounded)
 
 
 def _last_place(value: Decimal) -> Decimal:

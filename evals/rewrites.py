@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from retrieval.tokens import is_chinese
 from tools.dates import DateSpan, find_dates
-from tools.numbers import Number, find_numbers
+from tools.numbers import Number, closing_zeros, find_numbers, is_whole
 
 ROUNDING = 0.03  # a number after "about" may be off by this share
 MONTHS = (
@@ -163,7 +163,7 @@ def numbers_rewritten(text: str) -> Iterator[str]:
 def _notations(text: str, number: Number) -> Iterator[str]:
     said = text[number.start : number.end]
     span = digits_span(text, number)
-    whole = number.value == int(number.value)
+    whole = is_whole(number.value)
     if span is None:
         word = re.match(r"[a-z]+|[一二三四五六七八九十百千零]+", said)
         if (
@@ -193,10 +193,10 @@ def _notations(text: str, number: Number) -> Iterator[str]:
     elif whole and number.value >= 10000:
         yield f"{before}{int(number.value):,}{after}"
     if is_chinese(text):
-        if whole and number.value >= 10000 and number.value % 100 == 0 and not before:
+        if whole and number.value >= 10000 and closing_zeros(number.value) >= 2 and not before:
             yield f"{(number.value / 10000).normalize():f}万{after}"
         yield before + "".join(chr(ord(c) + 0xFEE0) if c.isdigit() else c for c in digits) + after
-    elif whole and number.value >= 10**6 and number.value % 10**5 == 0:
+    elif whole and number.value >= 10**6 and closing_zeros(number.value) >= 5:
         yield f"{before}{(number.value / 10**6).normalize():f} million{after}"
     elif whole and 2 <= number.value <= 12 and not before and after.startswith(" "):
         yield _SMALL[int(number.value)] + after

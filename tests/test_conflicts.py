@@ -124,6 +124,10 @@ def test_says_otherwise(question: str, ours: str, theirs: str, what: str) -> Non
         ("When did the club open?", "The chess club opened in 1998.", "The chess club opened on 5 May 1998."),
         ("会费每年多少钱？", "会费每年120元。", "每年会费一百二十元。"),
         ("全市有多少人？", "全市人口约120万人。", "全市人口1198000人。"),
+        ("全市有多少人？", "全市人口不少于120万人。", "全市人口130万人。"),
+        ("全市有多少人？", "全市人口不低於120萬人。", "全市人口130萬人。"),
+        ("How many people live in Graz?", "Graz has no fewer than 200 people.", "Graz has 240 people."),
+        ("How many grains are there?", "It has 1e71 grains.", "It has about 1e71 grains."),
         # Not the value that was asked for.
         ("Who signed the contract with Acme?", "Ada signed the contract with Acme in 2019.",
          "Ada signed the contract with Acme in 2020."),

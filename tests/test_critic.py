@@ -15,10 +15,12 @@ from agent.citations import cite
 from agent.critic import CONFIDENCE, combine, critique_claims
 from agent.critic.checks import CHECKS
 from agent.critic.claims import split_claims
+from agent.critic.values import bound_of
 from agent.errors import ModelError
 from agent.reasoners.extractive import Extractive, new_claim
 from agent.state import Claim, Draft, Evidence, Verdict
 from retrieval.library import Library
+from tools.numbers import find_numbers
 
 
 class Judge(Extractive):
@@ -589,3 +591,16 @@ def test_speech_without_punctuation_is_cut_and_quotations_are_not() -> None:
 def test_splitting_loses_no_claim_with_words(text: str) -> None:
     pieces = split_claims([new_claim(text, [1])])
     assert pieces and all(isinstance(piece["text"], str) for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    ("text", "bound"),
+    [
+        ("no less than 30", 1), ("not below 30", 1), ("不少于30", 1), ("不低於30", 1), ("超过30", 1),
+        ("less than 30", -1), ("no more than 30", -1), ("少于30", -1), ("低於30", -1), ("不超過30", -1),
+        ("30", 0), ("about 30", 0),
+    ],
+)  # fmt: skip
+def test_a_bound_that_is_denied_is_the_other_one(text: str, bound: int) -> None:
+    (number,) = find_numbers(text)
+    assert bound_of(text, number) == bound

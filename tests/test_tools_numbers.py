@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.numbers import find_numbers, parse_chinese, parse_english
+from tools.numbers import closing_zeros, find_numbers, is_whole, parse_chinese, parse_english
 
 FORMS = [
     ("costs 1,024 in all", "1,024", "1024", ""),
@@ -174,3 +174,16 @@ def test_long_input_is_linear(piece: str) -> None:
     start = time.perf_counter()
     find_numbers(text)
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("value", "zeros"),
+    [("1900", 2), ("1E71", 71), ("9" * 60, 0), ("0", 0), ("3.5", 0), ("-120", 1), ("1000.0", 3)],
+)
+def test_closing_zeros(value: str, zeros: int) -> None:
+    assert closing_zeros(Decimal(value)) == zeros
+
+
+def test_numbers_of_any_size_are_whole_or_not() -> None:
+    assert is_whole(Decimal("1E71")) and is_whole(Decimal("9" * 60))
+    assert not is_whole(Decimal("1E-71"))

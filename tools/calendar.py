@@ -44,7 +44,7 @@ from .base import (
     with_case,
 )
 from .dates import find_dates
-from .numbers import ZH_CHARS, find_numbers, fold, parse_chinese, parse_english
+from .numbers import ZH_CHARS, find_numbers, fold, is_whole, parse_chinese, parse_english
 from .patterns import compiled
 
 # --- reading -------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def _count(text: str) -> int | None:
     if text.isdigit():
         return int(text)
     value = parse_english(text) if text.isascii() else parse_chinese(text)
-    return None if value is None or value % 1 else int(value)
+    return None if value is None or not is_whole(value) else int(value)
 
 
 def _between_call(match: re.Match[str], today: date) -> Call | None:
@@ -420,7 +420,7 @@ def _parse_date(text: str) -> date:
 
 def _parse_count(text: str) -> int:
     found = find_numbers(text)
-    if len(found) != 1 or found[0].value % 1 or found[0].unit == "%":
+    if len(found) != 1 or not is_whole(found[0].value) or found[0].unit == "%":
         raise ToolError(f"cannot read {text!r} as a whole number; write it in digits")
     if abs(found[0].value) > 10**7:
         raise ToolError("the number is too large for a calendar; use a smaller one")

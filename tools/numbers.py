@@ -35,6 +35,18 @@ class Number:
     unit: str
 
 
+def is_whole(value: Decimal) -> bool:
+    """Of any size: a remainder of more digits than the context holds cannot be taken."""
+    return value == value.to_integral_value()
+
+
+def closing_zeros(value: Decimal) -> int:
+    """How many zeros a whole number ends in; 0 for zero and for a fraction."""
+    digits = f"{value:f}" if value and is_whole(value) else ""
+    whole = digits.partition(".")[0]
+    return len(whole) - len(whole.rstrip("0"))
+
+
 # --- folding -------------------------------------------------------------------------------
 
 

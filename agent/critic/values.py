@@ -17,32 +17,32 @@ BEYOND = Decimal("0.1")  # how far "more than N" may lie below the figure, "near
 
 # These must stand beside the number that they loosen.
 _ABOUT_BEFORE = re.compile(
-    r"(?:\b(?:about|around|roughly|approximately|some|circa|ca\.?|nearly|almost|close to)|[约約近]|大[约約概致]|接近|将近|將近|差不多)\s*$",
+    r"(?:\b(?:about|around|roughly|approximately|some|circa|ca\.?|nearly|almost|close to|estimated)|[约約近]|大[约約概致]|接近|将近|將近|差不多|估[计計])\s*(?:at |to be )?[$€£¥]?$",
     re.I,
 )
-ABOUT_AFTER = re.compile(r"\s*(?:or so\b|左右|上下|[多余餘几幾])", re.I)
+_ABOUT_AFTER = re.compile(r"\s*(?:or so\b|左右|上下|[多余餘几幾])", re.I)
 _OVER_BEFORE = re.compile(
-    r"(?:\b(?:more than|over|above|at least|exceed(?:s|ed|ing)?|upwards? of|greater than|no (?:less|fewer) than|in excess of)|超[过過]|[多大高][于於]|至少|不少[于於]|不低[于於]|逾|上)\s*$",
+    r"(?:\b(?:more than|over|above|at least|exceed(?:s|ed|ing)?|upwards? of|greater than|(?:no|not) (?:less|fewer) than|not below|in excess of|minimum of)|超[过過]|[多大高][于於]|至少|不少[于於]|不低[于於]|逾|上)\s*[$€£¥]?$",
     re.I,
 )
 _OVER_AFTER = re.compile(r"\s*(?:or more\b|\+|以上|[多余餘])", re.I)
 _UNDER_BEFORE = re.compile(
-    r"(?:\b(?:less than|fewer than|under|below|at most|up to|nearly|almost|no more than|not more than|lower than)|不[到足]|不超[过過]|少[于於]|低[于於]|至多|最多|小[于於]|近|将近|將近|接近)\s*$",
+    r"(?:\b(?:(?<!no )(?<!not )(?:less|fewer) than|under|(?<!not )below|at most|up to|nearly|almost|no more than|not more than|lower than|maximum of|within)|不[到足]|不超[过過]|(?<!不)[少低][于於]|至多|最多|小[于於]|近|将近|將近|接近)\s*[$€£¥]?$",
     re.I,
 )
-UNDER_AFTER = re.compile(r"\s*(?:or (?:less|fewer)\b|以下|以内|以內)", re.I)
+_UNDER_AFTER = re.compile(r"\s*(?:or (?:less|fewer)\b|以下|以内|以內)", re.I)
 
 
 def is_about(text: str, number: Number) -> bool:
     """Whether a number is written as a rounded one."""
     before, after = _beside(text, number)
-    return bool(_ABOUT_BEFORE.search(before) or ABOUT_AFTER.match(after))
+    return bool(_ABOUT_BEFORE.search(before) or _ABOUT_AFTER.match(after))
 
 
 def bound_of(text: str, number: Number) -> int:
     """1 where a number is a lower bound ("more than"), -1 for an upper one, 0 for neither."""
     before, after = _beside(text, number)
-    if _UNDER_BEFORE.search(before) or UNDER_AFTER.match(after):
+    if _UNDER_BEFORE.search(before) or _UNDER_AFTER.match(after):
         return -1
     if _OVER_BEFORE.search(before) or _OVER_AFTER.match(after):
         return 1
@@ -57,7 +57,7 @@ def is_firm_bound(text: str, number: Number) -> bool:
 
 
 def _beside(text: str, number: Number) -> tuple[str, str]:
-    return text[max(0, number.start - 18) : number.start], text[number.end : number.end + 9]
+    return text[max(0, number.start - 24) : number.start], text[number.end : number.end + 9]
 
 
 def same_number(said: Number, claim: str, known: Number, source: str) -> bool:
