@@ -61,7 +61,7 @@ def address(given: str) -> str:
     if url.userinfo:
         raise LoadError("it holds a name or password, which would be stored and shown: leave them out")
     if not url.host or "%" in url.host or (url.port or 0) > 65535:
-        raise LoadError("not a valid address: write it as https://example.org/page, as a text and no Path")
+        raise LoadError("not a valid address: write it as https://example.org/page (in Python as str)")
     host = f"[{url.host}]" if ":" in url.host else url.host
     port = "" if url.port in (None, {"http": 80, "https": 443}[scheme]) else f":{url.port}"
     return f"{scheme}://{host}{port}{_readable(url.raw_path.decode('ascii'))}"

@@ -279,6 +279,8 @@ class Library:
 
     def _leave_out(self, report: AddReport, path: Path | str, reason: str) -> None:
         missing = reason.startswith("no such")
+        if missing and str(path).startswith("www."):
+            reason += " (the address of a page begins with https://)"
         (report.failed if missing else report.skipped).append({"path": str(path), "reason": reason})
 
     def _load(self, path: Path, report: AddReport) -> _Loaded | None:

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,17 +190,24 @@ def _client(read_timeout_s: float) -> httpx.Client:
     name = "toulmin"
     with suppress(PackageNotFoundError):
         name = f"toulmin/{version('toulmin')}"
-    trusted = httpx.create_ssl_context()
-    trusted.load_default_certs()  # those of the system as well: a company may have its own
     try:
         return httpx.Client(
             headers={"User-Agent": name, "Accept": "text/html, */*;q=0.8", "Accept-Encoding": "gzip"},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=read_timeout_s,
-            verify=trusted,
+            verify=_trusted(),
         )
     except (ImportError, ValueError) as error:
         raise LoadError(f"the proxy that the environment names cannot be used ({error})") from error
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    import httpx
+
+    context = httpx.create_ssl_context()
+    context.load_default_certs()  # those of the system as well: a company may have its own
+    return context
 
 
 @contextmanager
