@@ -42,7 +42,7 @@ TIMEOUT_S = 120.0  # for a page as a whole, redirects included; looking a name u
 READ_TIMEOUT_S = 20.0  # for each connection and each reading
 LITTLE = 400  # characters of text that a page whose business is a login, or a script, stays below
 
-SAVE_IT = "Save it from the browser and add the file"
+SAVE_IT = "save it from the browser and add the file"
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 _OPEN = "application/vnd.oasis.opendocument."
 # Types that say how to read a page. Any other leaves it to the suffix of its address, and to its content.
@@ -79,7 +79,6 @@ _TYPES = {
 _UNTOLD = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/x-download"})
 _OWN_ENCODING = frozenset({".eml", ".emlx", ".mbox", ".pdf", ".rtf"})  # of bytes, whatever a header says
 _PASSWORD = re.compile(rb"<input[^>]{0,300}?type\s*=\s*[\"']?password", re.IGNORECASE)
-_LOGIN = re.compile(r"(?:log|sign)[-_]?(?:in|on)\b|\b(?:sso|passport)\b|/auth", re.IGNORECASE)
 _SCRIPTED = re.compile(
     r"(?:enable|activate|turn on|allow|requires?|without)\W{0,3}(?:\w+ ){0,3}javascript"
     r"|(?:启用|啟用|开启|開啟|需要)\W{0,3}javascript"
@@ -87,8 +86,8 @@ _SCRIPTED = re.compile(
     re.IGNORECASE,
 )
 _HINTS = {
-    401: f"it asks for a login. {SAVE_IT}",
-    403: f"it asks for a login, or lets no programs in. {SAVE_IT}",
+    401: f"it asks for a login: {SAVE_IT}",
+    403: f"it asks for a login, or lets no programs in: {SAVE_IT}",
     404: "there is no such page",
     410: "the page is gone",
     429: "too many requests: try again later",
@@ -147,7 +146,7 @@ def read(page: Page) -> Source:
         raise LoadError("an empty page")
     kind = sniff(page.data, page.kind)
     if not kind or kind not in LOADERS:
-        kind = text_kind(page.data) if page.kind not in (".zip", ".gz") else ""
+        kind = text_kind(page.data)
     if not kind:
         raise LoadError(unsupported(page.kind) if page.kind else "a binary file, not text")
     data = page.data
@@ -158,22 +157,19 @@ def read(page: Page) -> Source:
     try:
         source = read_as(kind, data, Path(page.name))
     except LoadError as error:
-        if kind not in (".html", ".htm", ".xhtml"):
-            raise
-        raise LoadError(
-            f"{error}: scripts may write it; save it from the browser and add the file"
-        ) from error
-    if source.format == "html":
-        _refuse_what_says_nothing(page, source)
+        raise LoadError(_says_nothing(kind, data, "") or str(error)) from error
+    if why := _says_nothing(kind, data, source.text):
+        raise LoadError(why)
     return source
 
 
-def _refuse_what_says_nothing(page: Page, source: Source) -> None:
-    little = len(source.text) < LITTLE
-    if _PASSWORD.search(page.data) and (little or _LOGIN.search(page.url)):
-        raise LoadError("it asks for a login. " + SAVE_IT)
-    if little and _SCRIPTED.search(source.text):
-        raise LoadError("scripts write its text. " + SAVE_IT)
+def _says_nothing(kind: str, data: bytes, text: str) -> str:
+    """Why a page has no text of its own; "" for one that has, and for what is no page of HTML."""
+    if kind not in (".html", ".htm", ".xhtml") or len(text) >= LITTLE or not text_kind(data):
+        return ""
+    if _PASSWORD.search(data):
+        return f"it asks for a login: {SAVE_IT}"
+    return f"scripts write its text: {SAVE_IT}" if not text or _SCRIPTED.search(text) else ""
 
 
 def noted(source: Source, page: Page, url: str) -> Source:
@@ -214,12 +210,16 @@ def _trusted() -> ssl.SSLContext:
 def _ended_after(timeout_s: float) -> Iterator[Any]:
     """A trace for requests whose connections are cut when the time is over, whatever they wait for."""
     sockets: list[socket.socket] = []
+    over = threading.Event()
 
     def trace(event: str, info: Mapping[str, Any]) -> None:
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             sockets.append(info["return_value"].get_extra_info("socket"))
+            if over.is_set():
+                cut()
 
     def cut() -> None:
+        over.set()
         for one in sockets:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

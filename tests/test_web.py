@@ -273,7 +273,7 @@ def test_redirects_that_are_not_followed(server: Server) -> None:
     ("body", "kind", "said"),
     [
         ("", "text/html", "an empty page"),
-        ("<title>x</title>", "text/html", "no text in this HTML file: scripts may write it"),
+        ("<title>x</title>", "text/html", "scripts write its text: save it"),
         (
             "<div id=app></div><noscript>You need to enable JavaScript to run this app.</noscript>",
             "text/html",
@@ -282,6 +282,8 @@ def test_redirects_that_are_not_followed(server: Server) -> None:
         ("<noscript>请启用 JavaScript 后再访问。</noscript>", "text/html", "scripts write its text"),
         ("<form><p>Sign in</p><input name=p type='password'></form>", "text/html", "it asks for a login"),
         ("<form><p>请登录</p><input type=password></form>", "text/html", "it asks for a login"),
+        (b"\x7fELF" + b"\0" * 99, "text/html", "a binary file, not text"),
+        (b"\xd0\xcf\x11\xe0" + b"\0" * 99, "application/msword", "open it and save it as .docx"),
         (b"\x89PNG\r\n\x1a\n\0\0", "image/png", "not a supported format: image/png"),
         (b"\x7fELF" + b"\0" * 99, "application/octet-stream", "a binary file, not text"),
         (b"PK\3\4" + b"\0" * 99, "application/zip", "an archive (.zip): unpack it first"),
@@ -326,13 +328,15 @@ def test_a_slow_server_is_left(server: Server, first: bytes, then: bytes) -> Non
         assert reason(url, read_timeout_s=0.1) == "timed out: the server is too slow"
 
 
-def test_servers_that_cannot_be_asked(server: Server, tmp_path: Path) -> None:
+def test_servers_that_cannot_be_asked(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no secure connection" in reason(server.url.replace("http:", "https:"))
     assert "could not be fetched" in reason(server.raw("/x", b"SSH-2.0\r\n\r\n"))
     closed = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     closed.server_close()
     assert "connection refused" in reason(f"http://127.0.0.1:{closed.server_port}/")
     assert "no such host" in reason("http://" + "x" * 70 + ".invalid/")
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:1")
+    assert "the proxy that the environment names cannot be used" in reason(server.url)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes the certificate")
