@@ -153,7 +153,7 @@ def read(page: Page) -> Source:
     if page.charset and kind not in _OWN_ENCODING and not data.startswith(b"PK\x03\x04"):
         from retrieval.load.text import decode_declared
 
-        data = decode_declared(data, page.charset)[0].encode("utf-8", "surrogatepass")
+        data = decode_declared(data, page.charset)[0].encode("utf-8", "replace")
     try:
         source = read_as(kind, data, Path(page.name))
     except LoadError as error:
@@ -169,7 +169,9 @@ def _says_nothing(kind: str, data: bytes, text: str) -> str:
         return ""
     if _PASSWORD.search(data):
         return f"it asks for a login: {SAVE_IT}"
-    return f"scripts write its text: {SAVE_IT}" if not text or _SCRIPTED.search(text) else ""
+    if not text:
+        return f"no text in it, as where scripts or frames make a page: {SAVE_IT}"
+    return f"scripts write its text: {SAVE_IT}" if _SCRIPTED.search(text) else ""
 
 
 def noted(source: Source, page: Page, url: str) -> Source:
@@ -201,8 +203,11 @@ def _client(read_timeout_s: float) -> httpx.Client:
 def _trusted() -> ssl.SSLContext:
     import httpx
 
-    context = httpx.create_ssl_context()
-    context.load_default_certs()  # those of the system as well: a company may have its own
+    try:
+        context = httpx.create_ssl_context()
+        context.load_default_certs()  # those of the system as well: a company may have its own
+    except OSError as error:
+        raise LoadError(f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names: {error}") from error
     return context
 
 

@@ -273,7 +273,7 @@ def test_redirects_that_are_not_followed(server: Server) -> None:
     ("body", "kind", "said"),
     [
         ("", "text/html", "an empty page"),
-        ("<title>x</title>", "text/html", "scripts write its text: save it"),
+        ("<title>x</title>", "text/html", "no text in it, as where scripts or frames make a page: save it"),
         (
             "<div id=app></div><noscript>You need to enable JavaScript to run this app.</noscript>",
             "text/html",
