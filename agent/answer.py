@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from agent.budget import Budget
 from agent.evidence import shown_evidence
 from agent.state import Conflict, Evidence, Outcome, State, Stop, Verdict
+from retrieval.addresses import is_page
 from retrieval.load import line_of, place
 
 if TYPE_CHECKING:
@@ -166,13 +167,13 @@ def file_change(library: Library, document_id: int) -> str:
     """What became of a document's file since it was indexed: "", "changed" or "gone".
 
     A file with the size and time it had is taken as unchanged; another is hashed. A document that never was a
-    file has no time and does not change.
+    file has no time and does not change; nor does a page, as nobody looks at it again.
     """
     state = library.store.file_state(document_id)
     if state is None:
         return "gone"
     path, size_bytes, modified_s, sha256 = state
-    if not modified_s:
+    if not modified_s or is_page(path):
         return ""
     try:
         info = Path(path).stat()

@@ -29,6 +29,7 @@ from agent.lean import defer_unused
 from agent.privacy import switch_off_telemetry
 from agent.settings import Settings, read_settings
 from agent.temporary import docs_folder
+from retrieval.addresses import is_address, masked
 from retrieval.filters import Filter
 from retrieval.library import AddReport, Library, Progress
 from retrieval.search import Passage
@@ -134,15 +135,17 @@ class Agent:
         prune: bool = False,
         on_wait: Callable[[], None] | None = None,
     ) -> AddReport:
-        """Index files and folders; prepares the embedder when that was not done yet.
+        """Index files, folders and pages; prepares the embedder when that was not done yet.
 
+        A text that begins with http:// or https:// is the address of a page, which is fetched, and that page
+        alone; added again, it is indexed again if it has changed. A `Path` cannot hold an address.
         `prune`: remove the documents of these folders whose files are gone. `on_wait`: called when another
         `add` of the library is at work, which this one waits for.
         """
         if self.settings.library_folder.exists():  # before the embedder is prepared, which takes a while
             self.library.store.require_writable()
         prepare(self.settings, self.library.store.embedder_name())
-        return self.library.add([Path(path) for path in paths], progress, prune=prune, on_wait=on_wait)
+        return self.library.add(paths, progress, prune=prune, on_wait=on_wait)
 
     def watch(
         self, *paths: str | Path, prune: bool = False, on_wait: Callable[[], None] | None = None
@@ -150,8 +153,10 @@ class Agent:
         """Add, then keep the library up to date: a report of everything, then one for each group of changes.
 
         Documents whose files are removed are told as `missing`, and removed with `prune`. Ends with
-        KeyboardInterrupt. Raises `InputError` for a path that is not there, or cannot be watched.
+        KeyboardInterrupt. Raises `InputError` for a path that is not there, or cannot be watched, as a page.
         """
+        if page := next((path for path in paths if is_address(path)), ""):
+            raise InputError(f"only files are watched: add {masked(str(page))} without --watch")
         named = [Path(path) for path in paths]
         for path in named:
             if not path.exists():
@@ -287,6 +292,10 @@ class Agent:
             self.library.store.require_writable()
         if resume and (docs or where or not self.settings.remember):
             raise InputError("a run is resumed in the library that it began in, with its memory")
+        if page := next((path for path in docs if is_address(path)), ""):
+            raise InputError(
+                f"--docs reads files and fetches nothing: `agent add {masked(str(page))}`, then ask with --in"
+            )
         given = checked(where, self._today())
         start = old_start(self.library.store, resume) if resume else new_start(question, thread, given)
         with self._deps(docs) as deps:

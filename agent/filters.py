@@ -14,6 +14,7 @@ from typing import Any
 
 from agent.errors import SettingsError
 from agent.state import Lang, State
+from retrieval.addresses import page_name
 from retrieval.filters import FORMATS, Filter
 from retrieval.load.source import name_of
 from retrieval.store import Store
@@ -196,6 +197,8 @@ def _formats(kind: str) -> tuple[str, ...]:
 
 def _place(path: str) -> str:
     """A path as it is compared: absolute where it is there or says so itself, else found at any depth."""
+    if page := page_name(path):
+        return page
     path = os.path.expanduser(path)
     here = path.startswith((".", "~")) or Path(path).exists()
     return os.path.abspath(path) if here and not os.path.isabs(path) else path

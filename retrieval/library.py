@@ -13,10 +13,11 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retrieval.addresses import address, is_address, masked, page_name
 from retrieval.chunks import embedded_hash, embedded_text
 from retrieval.embed import Embedder, EmbedderError
 from retrieval.index import SAVE_AFTER_CHANGES, VectorIndex
@@ -42,7 +43,7 @@ Progress = Callable[[int, int, str], None]  # files done, files in all, path at 
 
 @dataclass
 class AddReport:
-    """What became of each file: dictionaries of `path` and `reason` (empty where all went well)."""
+    """What became of each file and page: dictionaries of `path` and `reason` (empty where all went well)."""
 
     indexed: list[dict[str, str]] = field(default_factory=list)
     unchanged: list[dict[str, str]] = field(default_factory=list)
@@ -147,13 +148,15 @@ class Library:
 
     def add(
         self,
-        paths: Iterable[Path],
+        paths: Iterable[str | Path],
         progress: Progress | None = None,
         *,
         prune: bool = False,
         on_wait: Callable[[], None] | None = None,
     ) -> AddReport:
-        """Index files and folders; each document is one transaction, and a broken file fails alone.
+        """Index files, folders and pages; each document is one transaction, and a broken one fails alone.
+
+        A text that is an address, http or https, is that of a page, which is fetched, and named by `address`.
 
         `prune`: remove the documents below the folders whose files are gone. One `add` is at work at a time;
         `on_wait` is called when this one has to wait for another. Raises `EmbedderError` and `StoreError`;
@@ -164,9 +167,11 @@ class Library:
         report = AddReport()
         if not self._words_suffice:
             self.embedder()  # a missing embedder is told before any work
-        named = list(paths)
+        listed = list(paths)
+        pages = dict.fromkeys(page_name(str(one)) or str(one) for one in listed if is_address(one))
+        named = [Path(one) for one in listed if not is_address(one)]
         with locked(self.folder / LOCK_FILE, on_wait):
-            self._add_files(list(walk(named)), report, progress)
+            self._add_files([*walk(named), *((page, None) for page in pages)], report, progress)
             self._account_for_missing([path for path in named if path.is_dir()], report, prune=prune)
             self.save_index()
         report.seconds = round(time.perf_counter() - started, 3)
@@ -190,7 +195,7 @@ class Library:
         return report
 
     def _add_files(
-        self, files: Sequence[tuple[Path, str | None]], report: AddReport, progress: Progress | None
+        self, files: Sequence[tuple[Path | str, str | None]], report: AddReport, progress: Progress | None
     ) -> None:
         waiting: list[_Loaded] = []
         for done, (path, reason) in enumerate(files):
@@ -199,7 +204,7 @@ class Library:
             if reason:
                 self._leave_out(report, path, reason)
                 continue
-            loaded = self._load(path, report)
+            loaded = self._load(path, report) if isinstance(path, Path) else self._load_page(path, report)
             if loaded:
                 waiting.append(loaded)
             if sum(len(one.chunks) for one in waiting) >= GROUP_CHUNKS:
@@ -254,23 +259,28 @@ class Library:
     def documents(self) -> list[Document]:
         return self.store.documents()
 
-    def remove(self, paths: Iterable[Path]) -> list[str]:
-        """Remove documents by path, those below a folder included; the paths removed."""
+    def remove(self, paths: Iterable[str | Path]) -> list[str]:
+        """Remove documents by path or address, those below a folder included; the paths removed."""
         known = [document.path for document in self.store.documents()]
         known += [path for kind in ("failed", "skipped") for path, _ in self.store.failures(kind)]
         gone: dict[str, None] = {}
         for path in paths:
-            absolute = Path(_absolute(path))
+            page = page_name(str(path))
+            absolute = Path(_absolute(Path(path)))
             gone.update(
                 dict.fromkeys(
-                    k for k in known if k == str(path) or Path(k) == absolute or absolute in Path(k).parents
+                    k
+                    for k in known
+                    if k in (str(path), page) or Path(k) == absolute or absolute in Path(k).parents
                 )
             )
         self.store.remove_documents(gone)
         return list(gone)
 
-    def _leave_out(self, report: AddReport, path: Path, reason: str) -> None:
+    def _leave_out(self, report: AddReport, path: Path | str, reason: str) -> None:
         missing = reason.startswith("no such")
+        if missing and str(path).startswith("www."):
+            reason += " (the address of a page begins with https://)"
         (report.failed if missing else report.skipped).append({"path": str(path), "reason": reason})
 
     def _load(self, path: Path, report: AddReport) -> _Loaded | None:
@@ -296,12 +306,41 @@ class Library:
         if known == digest and (self.store.is_described(absolute) or not _describes(source)):
             self._leave_unchanged(path, absolute, info, report)
             return None
-        old = next((one for one in self.store.paths_of(digest) if not os.path.lexists(one)), "")
+        # What has no absolute path, such as a page, never was a file.
+        files = (one for one in self.store.paths_of(digest) if os.path.isabs(one))
+        old = next((one for one in files if not os.path.lexists(one)), "")
         if old and not known and self._is_same(old, source):
             self.store.move_document(old, absolute, source, info.st_size, info.st_mtime)
             report.moved.append({"path": str(path), "reason": f"was {old}"})
             return None
         return _Loaded(absolute, source, digest, info.st_size, info.st_mtime, split(source), old)
+
+    def _load_page(self, given: str, report: AddReport) -> _Loaded | None:
+        """As `_load`, for the page at an address."""
+        from retrieval.web import fetch, noted, read
+
+        try:
+            url = address(given)
+        except LoadError as error:  # not stored: it may hold a password
+            report.failed.append({"path": masked(printable(given)), "reason": str(error)})
+            return None
+        known = self.store.document_id(url) if self.store.is_described(url) else None
+        state = self.store.file_state(known) if known else None
+        _, size_bytes, modified_s, digest = state or (url, 0, 0.0, "")
+        try:
+            page = fetch(url, modified_s)
+            source = noted(read(page), page, url) if page and page.sha256 != digest else None
+        except LoadError as error:
+            self.store.put_failure(url, str(error))
+            report.failed.append({"path": url, "reason": str(error)})
+            return None
+        # A page may differ in nothing but what no reader sees.
+        stored = self.store.source(known) if known else None
+        if page and source and replace(source, encoding="utf-8") != stored:
+            return _Loaded(url, source, page.sha256, len(page.data), page.modified_s, split(source))
+        self.store.touch_document(url, size_bytes, page.modified_s if page else modified_s)
+        report.unchanged.append({"path": url, "reason": ""})
+        return None
 
     def _leave_unchanged(self, path: Path, absolute: str, info: os.stat_result, report: AddReport) -> None:
         self.store.touch_document(absolute, info.st_size, info.st_mtime)

@@ -271,7 +271,13 @@ def chat(
 
 @app.command()
 def add(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders with all below them.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files, folders with all below them, and http or https addresses of single pages.",
+            metavar="PATH|URL...",
+        ),
+    ],
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove the documents of these folders whose files are gone.")
     ] = False,
@@ -282,9 +288,10 @@ def add(
 ) -> None:
     """Add files to the library: notes, web pages, PDF, office files, books, tables, mail, chats, code.
 
-    Unchanged files are skipped, and of a changed one only what changed is embedded again.
+    Unchanged files are skipped, and of a changed one only what changed is embedded again. A page of the web
+    is fetched, alone: nothing that it links to or shows.
 
-    Example: agent add notes/ paper.pdf
+    Example: agent add notes/ paper.pdf https://example.org/page
     """
     from agent.cli.library import add_paths, watch_paths
 
@@ -328,7 +335,10 @@ def docs_list(json: Json = False) -> None:
 
 @docs_app.command("rm")
 def docs_rm(
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders as they were added.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders or addresses as they were added.", metavar="PATH|URL..."),
+    ],
     json: Json = False,
 ) -> None:
     """Remove documents from the library; the files themselves stay. Example: agent docs rm notes/old.md"""

@@ -13,13 +13,14 @@ from agent.assistant import Agent
 from agent.cli.render import WORDS, console, place, print_copies, print_json, print_table, shorten
 from agent.filters import nothing_passes, read_options
 from agent.settings import read_settings
+from retrieval.addresses import is_page
 from retrieval.library import AddReport, Progress
 
 ALWAYS_COUNTED = ("indexed", "unchanged", "skipped", "failed")
 LISTED = 20  # files that were skipped, beside the table of documents
 
 
-def add_paths(paths: Sequence[Path], *, as_json: bool, prune: bool = False) -> int:
+def add_paths(paths: Sequence[str], *, as_json: bool, prune: bool = False) -> int:
     """Add files with a progress bar; the exit code: 1 when something failed and nothing was indexed."""
     with Agent(read_settings()) as assistant:
         if sys.stderr.isatty():
@@ -33,7 +34,7 @@ def add_paths(paths: Sequence[Path], *, as_json: bool, prune: bool = False) -> i
     return 1 if report.failed and not (report.indexed or report.unchanged) else 0
 
 
-def watch_paths(paths: Sequence[Path], *, as_json: bool, prune: bool = False) -> int:
+def watch_paths(paths: Sequence[str], *, as_json: bool, prune: bool = False) -> int:
     """Add, then follow what changes, a line for each, until Ctrl-C."""
     import json
 
@@ -71,7 +72,7 @@ def _say_waiting() -> None:
     print("another `agent add` is at work on this library: waiting for it", file=sys.stderr)
 
 
-def _with_bar(assistant: Agent, paths: Sequence[Path], prune: bool) -> AddReport:
+def _with_bar(assistant: Agent, paths: Sequence[str], prune: bool) -> AddReport:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
@@ -94,7 +95,8 @@ def _print_report(report: AddReport) -> None:
             err.print(f"{kind}: {one['path']}: {one['reason']}", style=style, markup=False)
     for one in report.indexed:
         if one["reason"]:
-            err.print(f"indexed in part: {one['path']}: {one['reason']}", style="yellow", markup=False)
+            word = "indexed" if is_page(one["path"]) else "indexed in part"
+            err.print(f"{word}: {one['path']}: {one['reason']}", style="yellow", markup=False)
     for one in report.moved:
         err.print(f"moved: {one['path']}: {one['reason']}", style="dim", markup=False)
     for one in report.missing:
@@ -208,7 +210,7 @@ def list_documents(*, as_json: bool) -> None:
         print("no documents yet: add some with `agent add PATH`", file=sys.stderr)
 
 
-def remove_documents(paths: Sequence[Path], *, as_json: bool) -> int:
+def remove_documents(paths: Sequence[str], *, as_json: bool) -> int:
     with Agent(read_settings()) as assistant:
         removed = assistant.library.remove(paths)
     if as_json:

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from agent.events import first_and_more
 from agent.filters import said
+from retrieval.addresses import is_page
 
 if TYPE_CHECKING:
     from agent.answer import Answer, Citation
@@ -172,7 +173,10 @@ def _print_closest(answer: Answer, words: dict[str, Any], out: Console) -> None:
 
 
 def place(path: str, line: int | None, page: int | None, out: Console) -> Text:
-    """A place in a file, short where it lies below the current folder, a link on a terminal."""
+    """A place in a file, short where it lies below the current folder, or in a page; a link on a terminal."""
+    if is_page(path):  # a colon would make the line a part of the address
+        text = path + (f" line {line}" if line else f" p. {page}" if page else "")
+        return Text(text, style=f"link {path}" if out.is_terminal else "")
     shown = Path(path)
     if shown.is_absolute() and shown.is_relative_to(Path.cwd()):
         shown = shown.relative_to(Path.cwd())

@@ -22,6 +22,7 @@ from retrieval.load.source import Loader, LoadError, Mark, Source, line_of, plac
 __all__ = [
     "CODE_SUFFIXES",
     "LOADERS",
+    "MAX_BYTES",
     "LoadError",
     "Loader",
     "Mark",
@@ -29,8 +30,10 @@ __all__ = [
     "line_of",
     "load",
     "place",
+    "read_as",
     "sniff",
     "suffix_of",
+    "text_kind",
     "unsupported",
 ]
 
@@ -103,7 +106,10 @@ _REASONS = {
 }
 
 
-def load(path: Path, max_bytes: int = 200_000_000) -> tuple[Source, str]:
+MAX_BYTES = 200_000_000  # of a file
+
+
+def load(path: Path, max_bytes: int = MAX_BYTES) -> tuple[Source, str]:
     """The Source in `path` and the SHA-256 of the file's bytes, as hex.
 
     Raises LoadError for anything but a readable regular file of a supported format with text in
@@ -111,15 +117,19 @@ def load(path: Path, max_bytes: int = 200_000_000) -> tuple[Source, str]:
     """
     suffix = suffix_of(path)
     data = _read(path, suffix, max_bytes)
-    kind = sniff(data, suffix)
+    source = read_as(sniff(data, suffix), data, path)
+    return source, hashlib.sha256(data).hexdigest()
+
+
+def read_as(kind: str, data: bytes, path: Path) -> Source:
+    """The Source in `data`, by the loader of a key of LOADERS; `path` is never opened. Raises LoadError."""
     try:
-        source = LOADERS[kind](data, path)
+        return LOADERS[kind](data, path)
     except LoadError:
         raise
     except Exception as error:  # whatever a parser does, a person gets one line
         reason = " ".join(str(error).split())[:120]
         raise LoadError(f"could not be read ({type(error).__name__}: {reason})") from error
-    return source, hashlib.sha256(data).hexdigest()
 
 
 def suffix_of(path: Path) -> str:
@@ -166,13 +176,16 @@ def sniff(data: bytes, suffix: str) -> str:
         return suffix if not kind or (kind, suffix) == (".xlsx", ".xlsm") else kind
     if data.startswith(b"{\\rtf"):
         return ".rtf"
-    if suffix not in _OFFICE:
-        return suffix
+    return suffix if suffix not in _OFFICE else text_kind(data) or suffix
+
+
+def text_kind(data: bytes) -> str:
+    """ ".html" or ".txt" for bytes that are HTML or text whatever their name, "" for others."""
     if _HTML_START.match(data):
         return ".html"
     from retrieval.load.text import is_text
 
-    return ".txt" if is_text(data) else suffix
+    return ".txt" if is_text(data) else ""
 
 
 def _read(path: Path, suffix: str, max_bytes: int) -> bytes:
