@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from retrieval.load import LOADERS, LoadError, Source, line_of, load, place
 from retrieval.load.code import code_suffix
 from retrieval.split import split
+from tests.linear import assert_linear
 
 
 def read(data: str | bytes | Any, name: str) -> Source:
@@ -251,11 +252,9 @@ def test_json_at_its_limits() -> None:
     with pytest.raises(LoadError, match="no text"):
         read([None, {}, []], "x.json")
     assert read(["\ud800\0x", "A" * 5000, "b"], "x.json").text == "\ufffdx\nb"
-    started = time.monotonic()
-    assert (
-        len(read([{"title": f"t{n}", "text": "word " * 20} for n in range(20_000)], "x.json").marks) == 20_000
+    assert_linear(
+        lambda size: read([{"title": f"t{n}", "text": "word " * 20} for n in range(size)], "x.json"), 2_500
     )
-    assert time.monotonic() - started < 10
 
 
 JSON = st.recursive(
@@ -349,10 +348,10 @@ def test_any_code_loads_or_is_refused(name: str, text: str) -> None:
     "piece", ["a ", "int a ", "int *", "(", "public ", "a::", "<a", "const x = (", "fn(", "[", "{ "]
 )
 def test_long_lines_of_code_take_no_long_time(piece: str) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     for name in ("a.c", "a.js", "a.rs", "a.kt", "a.tex", "a.ts", "a.sql"):
         read("x\n" + (piece * (390 // len(piece)) + "\n") * 5, name)
-    assert time.monotonic() - started < 5
+    assert time.thread_time() - started < 5
 
 
 # Markdown
