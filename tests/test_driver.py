@@ -26,8 +26,8 @@ from agent.outcome import REFUSALS, settled
 from agent.reasoners.scripted import ScriptedChat
 from retrieval.store import UNFINISHED
 from tests.conftest import SAMPLE
+from tests.processes import ROOT, Terminal, called, environment
 from tests.sample import CONTRACT, FALSE, FEE, GOOD, PAID, SIGNED, drafted
-from tests.test_cli import ROOT, Terminal, environment
 
 SLOW_S = 60.0
 FRESH = {"queries": ["rent 租金"]}
@@ -110,7 +110,11 @@ def test_a_second_ctrl_c_ends_at_once(home: Path) -> None:
         "    time.sleep(60)\n"
     )
     child = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        env=environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert child.stdout and child.stdout.readline() == "ready\n"
     child.send_signal(signal.SIGINT)
@@ -267,10 +271,7 @@ def test_a_killed_run_goes_on_where_it_was(clean: Path, question: str, good: str
         listed = {run["id"]: run["outcome"] for run in agent.library.store.runs(5)}
         assert listed[run_id] == UNFINISHED
         turns = len(agent.memory.turns("kill"))
-    shown = subprocess.run(
-        [sys.executable, "-m", "agent.cli", "why", run_id],
-        env=environment(clean), capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+    shown = called(clean, "why", run_id).stdout
     assert "reformulate round 1" in shown and f"agent ask --resume {run_id}" in shown
 
     child = begin(clean, [[drafted(good), 0]], "ask", "--resume", run_id[:8], "--json", "--max-rounds", "1")
@@ -294,10 +295,7 @@ def test_resume_says_what_is_wrong(home: Path) -> None:
         (["--resume", "zzzz"], 1, "no run 'zzzz'"),
         (["--resume", "zzzz", "and a question"], 2, "goes alone"),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "agent.cli", "ask", *arguments],
-            env=environment(home), capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = called(home, "ask", *arguments)
         assert done.returncode == code and says in done.stderr and "Traceback" not in done.stderr
 
 

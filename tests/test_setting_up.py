@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from agent.cli.setting_up import set_up
 from agent.settings import Settings, read_settings
 from retrieval.embed import MINILM_ID, EmbedderError
 from tests.conftest import SAMPLE
+from tests.processes import python
 from tests.tiny_encoder import save_sentence_model
 
 
@@ -80,7 +78,5 @@ def test_a_question_imports_none_of_it(model: Path, own_cache: Settings) -> None
         "bad = {'torch', 'transformers', 'sentence_transformers', 'langchain_tests'} & set(sys.modules)\n"
         "assert not bad, bad"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ), check=False
-    )
+    done = python(code)
     assert done.returncode == 0, done.stderr
