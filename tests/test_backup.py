@@ -20,14 +20,12 @@ from retrieval.library import LOCK_FILE, STORE_FILE, Library
 from retrieval.lock import locked, try_lock
 from retrieval.salvage import readable
 from retrieval.store import Record, StoreError
+from tests.libraries import DUES, RENT, check_index, check_whole, found, write
 from tests.processes import called, python
-from tests.test_library import DUES, RENT, check_index, check_whole, found, write
 
 
-def filled(folder: Path, docs: Path, count: int = 60) -> None:
-    texts = {
-        f"f{n:03}": f"Note {n} tells of boat{n}. {'Wind and water. ' * 60} 第{n}条船。" for n in range(count)
-    }
+def filled(folder: Path, docs: Path, count: int = 60, more: str = "Wind and water. ") -> None:
+    texts = {f"f{n:03}": f"Note {n} tells of boat{n}. {more * 60} 第{n}条船。" for n in range(count)}
     with Library(folder, HashEmbedder) as library:
         library.add(write(docs, **texts))
         for n in range(20):
@@ -336,7 +334,8 @@ def test_backup_from_the_command_line(settings: Settings, tmp_path: Path) -> Non
 
 
 def test_doctor_counts_what_can_be_saved(settings: Settings, tmp_path: Path) -> None:
-    filled(settings.library_folder, tmp_path / "d")
+    # In Chinese, to which the embedder is blind: to embed all of it again would take its time.
+    filled(settings.library_folder, tmp_path / "d", more="风和水，无边无际，一望无余。")
     overwrite_pages(settings.library_folder / STORE_FILE, 0.1, 0.4)
     code, said = command(settings.home, "doctor")
     assert code == 1 and "documents, " in said and "can be read: `agent backup --salvage FILE`" in said

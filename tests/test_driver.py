@@ -28,6 +28,7 @@ from retrieval.store import UNFINISHED
 from tests.conftest import SAMPLE
 from tests.processes import ROOT, Terminal, called, environment
 from tests.sample import CONTRACT, FALSE, FEE, GOOD, PAID, SIGNED, drafted
+from tests.slow_child import chat_of
 
 SLOW_S = 60.0
 FRESH = {"queries": ["rent 租金"]}
@@ -259,7 +260,9 @@ def test_passages_are_a_budget(home: Path) -> None:
 
 
 @pytest.mark.parametrize(("question", "good"), GOOD)
-def test_a_killed_run_goes_on_where_it_was(clean: Path, question: str, good: str) -> None:
+def test_a_killed_run_goes_on_where_it_was(
+    clean: Path, monkeypatch: pytest.MonkeyPatch, question: str, good: str
+) -> None:
     first = [[drafted(good, FALSE[question]), 0], [FRESH, 0], [drafted(good), SLOW_S]]
     child = begin(clean, first, "ask", "-t", "kill", question, "--max-rounds", "1")
     assert len(calls(clean, 3)) == 3
@@ -274,10 +277,12 @@ def test_a_killed_run_goes_on_where_it_was(clean: Path, question: str, good: str
     shown = called(clean, "why", run_id).stdout
     assert "reformulate round 1" in shown and f"agent ask --resume {run_id}" in shown
 
-    child = begin(clean, [[drafted(good), 0]], "ask", "--resume", run_id[:8], "--json", "--max-rounds", "1")
-    out, err = child.communicate(timeout=60)
-    answer = json.loads(out)
-    assert (answer["run_id"], answer["outcome"], answer["rounds"]) == (run_id, "verified", 1), err
+    (clean / "log").unlink()
+    chat = chat_of([[drafted(good), 0]], clean / "log")
+    monkeypatch.setattr("agent.assistant.build_chat_model", lambda _settings, _name: chat)
+    done = called(clean, "ask", "--resume", run_id[:8], "--json", "--max-rounds", "1")
+    answer = json.loads(done.stdout)
+    assert (answer["run_id"], answer["outcome"], answer["rounds"]) == (run_id, "verified", 1), done.stderr
     assert answer["answer"] == good
     assert calls(clean, 1) == ["sentences"], "what was done before the kill is not done again"
     with Agent(Settings(home=clean)) as agent:

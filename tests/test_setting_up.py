@@ -22,6 +22,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_sentence_model(tmp_path_factory.mktemp("m"), "xlm-roberta", prompts=prompts)
 
 
+@pytest.mark.slow  # imports torch to make the model
 def test_a_fresh_library_takes_it_on(
     model: Path, own_cache: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -34,6 +35,7 @@ def test_a_fresh_library_takes_it_on(
         assert agent.library.store.embedder_name() == str(model)
 
 
+@pytest.mark.slow  # imports torch to make the model
 def test_a_full_library_is_asked_about(
     model: Path, own_cache: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,6 +70,7 @@ def test_doctor_tells_of_much_blind_text(
     assert "multilingual-e5-small" in capsys.readouterr().out
 
 
+@pytest.mark.slow  # imports torch to make the model
 def test_a_question_imports_none_of_it(model: Path, own_cache: Settings) -> None:
     set_up(str(model))
     with Agent(read_settings()) as agent:

@@ -19,8 +19,8 @@ from retrieval.library import Library
 from retrieval.load.walk import walk_changed
 from retrieval.lock import locked
 from retrieval.watch import changes
+from tests.libraries import DUES, RENT, found, names, write
 from tests.processes import AGENT, called, environment
-from tests.test_library import DUES, RENT, found, names, write
 
 WAIT_S = 60.0
 
