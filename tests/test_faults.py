@@ -173,7 +173,7 @@ def test_the_suite_reports_each_kind(
     (home / "cache").symlink_to(cache_folder)
     monkeypatch.setenv("AGENT_HOME", str(home))
     out = tmp_path / "repair.json"
-    data = SMALL_DATA if limit >= len(KINDS) else first_rows(tmp_path / "data", 12)
+    data = SMALL_DATA if limit >= len(KINDS) else first_rows(tmp_path / "data", 6)
     arguments = ["evals", "repair", "--data", str(data), "--limit", str(limit), "--json", str(out)]
     monkeypatch.setattr("sys.argv", arguments)
     command.main()
