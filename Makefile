@@ -31,10 +31,10 @@ demo: core
 	@echo 'Now with your own files:  . $(BIN)/activate && agent add PATH && agent ask "..."'
 
 test: dev gguf
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 test-slow: dev gguf
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m slow
 
 lint: dev
 	$(BIN)/ruff check .

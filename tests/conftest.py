@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,6 +21,14 @@ from agent.driver import Driver, new_start
 from agent.settings import Settings
 from retrieval.embed import HashEmbedder, OnnxEmbedder, load_minilm, prepare_minilm
 from retrieval.library import Library
+
+# What one process compiles, the many others that the tests start can use; git ignores it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# Started in the background of a shell, the tests would hand on to their processes that these are ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SAMPLE = Path(__file__).parent.parent / "evals" / "data" / "sample"
 

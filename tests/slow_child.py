@@ -16,8 +16,8 @@ from agent import cli
 from agent.reasoners.scripted import ScriptedChat
 
 
-def main() -> None:
-    script, log = json.loads(sys.argv[1]), Path(sys.argv[2])
+def chat_of(script: list[Any], log: Path) -> ScriptedChat:
+    """A chat model that takes its time and notes each call."""
 
     def reply(said: dict[str, Any], seconds: float) -> Any:
         def say(_messages: Any) -> dict[str, Any]:
@@ -28,7 +28,11 @@ def main() -> None:
 
         return say
 
-    chat = ScriptedChat(replies=[reply(said, seconds) for said, seconds in script])
+    return ScriptedChat(replies=[reply(said, seconds) for said, seconds in script])
+
+
+def main() -> None:
+    chat = chat_of(json.loads(sys.argv[1]), Path(sys.argv[2]))
     agent.assistant.build_chat_model = lambda _settings, _name: chat
     sys.argv = ["agent", *sys.argv[3:]]
     cli.main()

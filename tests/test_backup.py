@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -16,22 +14,18 @@ from pathlib import Path
 import pytest
 
 from agent import Agent, Settings
-from agent.cli import _run
 from retrieval.backup import back_up, restore, save_what_is_left
 from retrieval.embed import HashEmbedder
 from retrieval.library import LOCK_FILE, STORE_FILE, Library
 from retrieval.lock import locked, try_lock
 from retrieval.salvage import readable
 from retrieval.store import Record, StoreError
-from tests.test_library import DUES, RENT, check_index, check_whole, found, write
+from tests.libraries import DUES, RENT, check_index, check_whole, found, write
+from tests.processes import called, python
 
-ROOT = Path(__file__).parent.parent
 
-
-def filled(folder: Path, docs: Path, count: int = 60) -> None:
-    texts = {
-        f"f{n:03}": f"Note {n} tells of boat{n}. {'Wind and water. ' * 60} 第{n}条船。" for n in range(count)
-    }
+def filled(folder: Path, docs: Path, count: int = 60, more: str = "Wind and water. ") -> None:
+    texts = {f"f{n:03}": f"Note {n} tells of boat{n}. {more * 60} 第{n}条船。" for n in range(count)}
     with Library(folder, HashEmbedder) as library:
         library.add(write(docs, **texts))
         for n in range(20):
@@ -214,14 +208,7 @@ def test_a_library_on_a_read_only_folder(tmp_path: Path) -> None:
         for file in folder.iterdir():
             file.chmod(0o444)
         folder.chmod(0o555)
-        done = subprocess.run(
-            [sys.executable, "-c", READER, str(folder)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = python(READER, str(folder))
         folder.chmod(0o755)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
@@ -311,21 +298,16 @@ def test_a_lock_is_freed_with_its_holder(tmp_path: Path) -> None:
 # --- the command line -------------------------------------------------------------------------------
 
 
-def command(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str
-) -> tuple[int, str]:
-    monkeypatch.setattr("sys.argv", ["agent", *arguments])
-    code = _run()
-    shown = capsys.readouterr()
-    assert "Traceback" not in shown.err
-    return code, shown.out + shown.err
+def command(home: Path | None, *arguments: str, **more: str) -> tuple[int, str]:
+    assert home is not None
+    done = called(home, *arguments, **more)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout + done.stderr
 
 
-def test_backup_from_the_command_line(
-    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def run(*arguments: str) -> tuple[int, str]:
-        return command(capsys, monkeypatch, *arguments)
+def test_backup_from_the_command_line(settings: Settings, tmp_path: Path) -> None:
+    def run(*arguments: str, **more: str) -> tuple[int, str]:
+        return command(settings.home, *arguments, **more)
 
     file = str(tmp_path / "a.backup")
     assert run("backup", file)[0] == 1  # no library yet
@@ -346,20 +328,18 @@ def test_backup_from_the_command_line(
     assert run("backup", "--restore", "--force", file)[0] == 0
     assert run("search", "rent")[0] == 0
     assert run("runs", "--prune", "30") == (0, "0 runs forgotten\n")
-    monkeypatch.setenv("AGENT_READ_ONLY", "1")
-    assert run("search", "会费")[0] == 0
-    code, said = run("add", str(tmp_path / "d"))
+    assert run("search", "会费", AGENT_READ_ONLY="1")[0] == 0
+    code, said = run("add", str(tmp_path / "d"), AGENT_READ_ONLY="1")
     assert code == 1 and "reading only" in said and said.count("\n") == 1
 
 
-def test_doctor_counts_what_can_be_saved(
-    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    filled(settings.library_folder, tmp_path / "d")
+def test_doctor_counts_what_can_be_saved(settings: Settings, tmp_path: Path) -> None:
+    # In Chinese, to which the embedder is blind: to embed all of it again would take its time.
+    filled(settings.library_folder, tmp_path / "d", more="风和水，无边无际，一望无余。")
     overwrite_pages(settings.library_folder / STORE_FILE, 0.1, 0.4)
-    code, said = command(capsys, monkeypatch, "doctor")
+    code, said = command(settings.home, "doctor")
     assert code == 1 and "documents, " in said and "can be read: `agent backup --salvage FILE`" in said
-    assert command(capsys, monkeypatch, "backup", "--salvage", str(tmp_path / "s"))[0] == 0
-    assert command(capsys, monkeypatch, "backup", "--restore", "--force", str(tmp_path / "s"))[0] == 0
-    code, said = command(capsys, monkeypatch, "doctor")
+    assert command(settings.home, "backup", "--salvage", str(tmp_path / "s"))[0] == 0
+    assert command(settings.home, "backup", "--restore", "--force", str(tmp_path / "s"))[0] == 0
+    code, said = command(settings.home, "doctor")
     assert "BROKEN" not in said, said

@@ -1,14 +1,9 @@
-"""The command line as a user meets it: real processes, pipes, exit codes, and a pseudo-terminal."""
+"""The command line as a user meets it: what it says and leaves, and in processes of its own how it behaves there."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import pty
 import re
-import select
-import signal
 import subprocess
 import sys
 import time
@@ -17,45 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli import _run
 from tests.conftest import SAMPLE
-
-AGENT = [sys.executable, "-m", "agent.cli"]
-ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
-    """A home whose library holds the sample documents."""
-    folder = tmp_path_factory.mktemp("cli")
-    (folder / "cache").symlink_to(cache_folder)
-    done = run(folder, "add", str(SAMPLE))
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-def environment(home: Path) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("AGENT_")}
-    return {**kept, "AGENT_HOME": str(home), "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
-
-
-def run(
-    home: Path, *arguments: str, stdin: str = "", cwd: Path | None = None, code: list[str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*(code or AGENT), *arguments],
-        env=environment(home),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=120,
-        check=False,
-    )
+from tests.processes import AGENT, Terminal, called, environment, run
 
 
 def test_ask_prints_the_answer_on_stdout_and_the_rest_on_stderr(home: Path) -> None:
-    done = run(home, "ask", "Who discovered two comets?")
+    done = called(home, "ask", "Who discovered two comets?")
     assert done.returncode == 0
     assert "Tomas Lindqvist discovered two comets within one week. [1]" in done.stdout
     assert re.search(r"^\[1\] .*observatory\.html:\d+ ", done.stdout, re.MULTILINE)
@@ -65,7 +27,7 @@ def test_ask_prints_the_answer_on_stdout_and_the_rest_on_stderr(home: Path) -> N
 
 
 def test_ask_in_chinese(home: Path) -> None:
-    done = run(home, "ask", "谁说最容易被忽略的是保证？")
+    done = called(home, "ask", "谁说最容易被忽略的是保证？")
     assert done.returncode == 0
     assert "何佳" in done.stdout
     assert "meeting.zh.md:13" in done.stdout
@@ -107,26 +69,11 @@ def test_ask_reads_the_question_from_stdin_and_prints_stable_json(home: Path) ->
         (["add", "nowhere.md"], 1, "no such file"),
     ],
 )
-def test_exit_codes_and_one_clear_line(
-    home: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    code: int,
-    says: str,
-) -> None:
-    """In this process: what only a process of its own shows is tested below."""
-    assert called(home, monkeypatch, *arguments) == code
-    shown = capsys.readouterr()
-    assert says in shown.out + shown.err
-    assert "Traceback" not in shown.err
-
-
-def called(home: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """The exit code of a command run in this process."""
-    monkeypatch.setenv("AGENT_HOME", str(home))
-    monkeypatch.setattr("sys.argv", ["agent", *arguments])
-    return _run()
+def test_exit_codes_and_one_clear_line(home: Path, arguments: list[str], code: int, says: str) -> None:
+    done = called(home, *arguments)
+    assert done.returncode == code
+    assert says in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -142,52 +89,34 @@ def test_a_process_ends_with_the_code(home: Path, arguments: list[str], code: in
     # Sure to 0.51, 0.52 and 0.29: what is given where little is asked is partial, or not given, where much is.
     [("What is the workshop for?", (0, 3, 3)), ("读书会在哪里开？", (0, 3, 3)), ("谁主持会议？", (3, 3, 4))],
 )
-def test_strict_and_lenient_decide_what_is_given(
-    home: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    question: str,
-    codes: tuple[int, ...],
-) -> None:
+def test_strict_and_lenient_decide_what_is_given(home: Path, question: str, codes: tuple[int, ...]) -> None:
     flags = (["--lenient"], ["--paths", "2"], ["--strict"])
-    assert tuple(called(home, monkeypatch, "ask", "--no-memory", *more, question) for more in flags) == codes
-    assert "Traceback" not in capsys.readouterr().err
+    done = [called(home, "ask", "--no-memory", *more, question) for more in flags]
+    assert tuple(one.returncode for one in done) == codes
+    assert not any("Traceback" in one.stderr for one in done)
 
 
 @pytest.mark.parametrize("question", ["Who discovered two comets?", "谁主持会议？"])
 @pytest.mark.parametrize("model", [[], ["--model", "extractive"]])
-def test_a_judge_without_a_writer_is_told(
-    home: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    model: list[str],
-    question: str,
-) -> None:
+def test_a_judge_without_a_writer_is_told(home: Path, model: list[str], question: str) -> None:
     file = home / "judge.gguf"
     file.write_bytes(b"GGUF" + bytes(60))
-    code = called(home, monkeypatch, "ask", "--no-memory", "--judge-model", str(file), *model, question)
-    shown = capsys.readouterr()
-    assert code in (0, 3), shown.err
-    assert "--judge-model is not used" in shown.err and "--judge-model" not in shown.out
-    assert called(home, monkeypatch, "ask", "--no-memory", *model, question) in (0, 3)
-    assert "--judge-model" not in capsys.readouterr().err
+    done = called(home, "ask", "--no-memory", "--judge-model", str(file), *model, question)
+    assert done.returncode in (0, 3), done.stderr
+    assert "--judge-model is not used" in done.stderr and "--judge-model" not in done.stdout
+    done = called(home, "ask", "--no-memory", *model, question)
+    assert done.returncode in (0, 3) and "--judge-model" not in done.stderr
 
 
 def test_a_setting_that_cannot_be_read_names_itself(home: Path) -> None:
-    done = subprocess.run(
-        [*AGENT, "ask", "why?"],
-        env={**environment(home), "AGENT_MAX_ROUNDS": "many"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = called(home, "ask", "why?", AGENT_MAX_ROUNDS="many")
     assert done.returncode == 2
     assert done.stderr.strip() == "error: AGENT_MAX_ROUNDS='many' is not a valid int"
 
 
 def test_an_empty_library_says_what_to_do(tmp_path: Path, cache_folder: Path) -> None:
     (tmp_path / "cache").symlink_to(cache_folder)
-    done = run(tmp_path, "ask", "Who discovered two comets?")
+    done = called(tmp_path, "ask", "Who discovered two comets?")
     assert done.returncode == 4
     assert "agent add PATH" in done.stderr
 
@@ -235,14 +164,14 @@ def test_a_users_own_agent_and_tools_do_not_shadow_ours(tmp_path: Path, home: Pa
 
 
 def test_trace_shows_the_rounds(home: Path) -> None:
-    done = run(home, "ask", "--trace", "What is the capital of Peru?")
+    done = called(home, "ask", "--trace", "What is the capital of Peru?")
     for node in ("recall", "plan", "retrieve", "draft", "critique", "reformulate", "settle"):
         assert re.search(rf" s  {node}\b", done.stderr), node
 
 
 def test_why_shows_the_run_as_a_tree(home: Path) -> None:
-    asked = json.loads(run(home, "ask", "--json", "Who discovered two comets?").stdout)
-    done = run(home, "why", asked["run_id"][:6])
+    asked = json.loads(called(home, "ask", "--json", "Who discovered two comets?").stdout)
+    done = called(home, "why", asked["run_id"][:6])
     assert done.returncode == 0
     for word in (
         "Who discovered two comets?",
@@ -252,42 +181,42 @@ def test_why_shows_the_run_as_a_tree(home: Path) -> None:
         "observatory.html",
     ):
         assert word in done.stdout
-    again = json.loads(run(home, "why", "--json", asked["run_id"]).stdout)
+    again = json.loads(called(home, "why", "--json", asked["run_id"]).stdout)
     assert again["answer"] == asked["answer"]
 
 
 def test_tables_are_tab_separated_in_a_pipe(home: Path) -> None:
-    asked = json.loads(run(home, "ask", "--json", "What is a warrant?").stdout)
-    first = run(home, "runs", "-n", "1").stdout.rstrip("\n").split("\t")
+    asked = json.loads(called(home, "ask", "--json", "What is a warrant?").stdout)
+    first = called(home, "runs", "-n", "1").stdout.rstrip("\n").split("\t")
     assert first[0] == asked["run_id"]
     assert first[2:] == [asked["outcome"], "What is a warrant?"]
 
 
 def test_no_memory_leaves_no_trace(home: Path) -> None:
-    before = run(home, "runs").stdout
-    run(home, "ask", "--no-memory", "--thread", "secret", "Who discovered two comets?")
-    assert run(home, "runs").stdout == before
+    before = called(home, "runs").stdout
+    called(home, "ask", "--no-memory", "--thread", "secret", "Who discovered two comets?")
+    assert called(home, "runs").stdout == before
 
 
 def test_a_follow_up_in_a_thread(home: Path) -> None:
     """In Chinese; the chat below leans on a thread in English."""
-    run(home, "ask", "-t", "two", "读书会的会费由谁收取？")
-    done = run(home, "ask", "-t", "two", "--json", "那它每年多少钱？")
+    called(home, "ask", "-t", "two", "读书会的会费由谁收取？")
+    done = called(home, "ask", "-t", "two", "--json", "那它每年多少钱？")
     assert "120元" in json.loads(done.stdout)["answer"]
 
 
 def test_docs_answers_from_files_without_adding_them(home: Path, tmp_path: Path) -> None:
     note = tmp_path / "note.md"
     note.write_text("# Boiler\n\nThe boiler was serviced by Ines Moreau on 3 May 2026.\n")
-    done = run(home, "ask", "Who serviced the boiler?", "--docs", str(note))
+    done = called(home, "ask", "Who serviced the boiler?", "--docs", str(note))
     assert "Ines Moreau" in done.stdout
-    assert "note.md" not in run(home, "docs").stdout
+    assert "note.md" not in called(home, "docs").stdout
 
 
 def test_docs_are_searched_by_words_before_anything_is_set_up(tmp_path: Path) -> None:
     note = tmp_path / "note.md"
     note.write_text("# Boiler\n\nThe boiler was serviced by Ines Moreau on 3 May 2026.\n")
-    done = run(tmp_path / "bare", "ask", "Who serviced the boiler?", "--docs", str(note))
+    done = called(tmp_path / "bare", "ask", "Who serviced the boiler?", "--docs", str(note))
     assert "Ines Moreau" in done.stdout
     assert "run `agent setup`" in done.stderr
     assert not (tmp_path / "bare" / "cache" / "onnx").exists()
@@ -308,18 +237,18 @@ def test_add_reports_each_file_and_docs_lists_and_removes(tmp_path: Path, cache_
     assert {Path(one["path"]).name for one in report["failed"]} == {"broken.pdf", "empty.txt"}
     assert all(one["reason"] for one in report["failed"] + report["skipped"])
     assert (report["embedded"], report["reused"]) == (1, 0)
-    listed = json.loads(run(own, "docs", "--json").stdout)
+    listed = json.loads(called(own, "docs", "--json").stdout)
     assert listed["coverage"] == {"indexed": 1, "changed": 0, "gone": 0, "skipped": 1, "failed": 2}
     assert [Path(one["path"]).name for one in listed["skipped"]] == ["picture.png"]
-    again = json.loads(run(own, "add", "--json", str(files)).stdout)
+    again = json.loads(called(own, "add", "--json", str(files)).stdout)
     assert [Path(one["path"]).name for one in again["unchanged"]] == ["good.md"]
-    assert "good.md" in run(own, "docs").stdout
+    assert "good.md" in called(own, "docs").stdout
     (files / "good.md").write_text("# Good\n\nThe well is fifty metres deep.\n")
-    assert "changed" in run(own, "docs").stdout
-    asked = run(own, "ask", "How deep is the well?")
+    assert "changed" in called(own, "docs").stdout
+    asked = called(own, "ask", "How deep is the well?")
     assert "changed since it was indexed" in asked.stdout
-    assert run(own, "docs", "rm", str(files / "good.md")).returncode == 0
-    assert "good.md" not in run(own, "docs").stdout
+    assert called(own, "docs", "rm", str(files / "good.md")).returncode == 0
+    assert "good.md" not in called(own, "docs").stdout
 
 
 def test_copies_are_named_and_what_is_gone_is_pruned(tmp_path: Path, cache_folder: Path) -> None:
@@ -329,19 +258,19 @@ def test_copies_are_named_and_what_is_gone_is_pruned(tmp_path: Path, cache_folde
     (own / "cache").symlink_to(cache_folder)
     for name in ("a.md", "b.md"):
         (files / name).write_text("# Well\n\nThe well is forty metres deep. 井深四十米。\n")
-    assert "2 chunks (1 embedded, 1 reused)" in run(own, "add", str(files)).stdout
-    [passage] = json.loads(run(own, "search", "--json", "well").stdout)["passages"]
+    assert "2 chunks (1 embedded, 1 reused)" in called(own, "add", str(files)).stdout
+    [passage] = json.loads(called(own, "search", "--json", "well").stdout)["passages"]
     assert [one["path"] for one in passage["also"]] == [str(files / "b.md")]
-    assert f"also in: {files / 'b.md'}" in run(own, "search", "How deep is the well?").stdout
-    assert f"也见于: {files / 'b.md'}" in run(own, "search", "井深四十米").stdout
-    asked = json.loads(run(own, "ask", "--json", "How deep is the well?").stdout)
+    assert f"also in: {files / 'b.md'}" in called(own, "search", "How deep is the well?").stdout
+    assert f"也见于: {files / 'b.md'}" in called(own, "search", "井深四十米").stdout
+    asked = json.loads(called(own, "ask", "--json", "How deep is the well?").stdout)
     assert asked["claims"][0]["citations"][0]["also"] == [str(files / "b.md")]
     (files / "b.md").unlink()
-    assert "1 gone" in run(own, "docs").stderr
-    told = run(own, "add", str(files))
+    assert "1 gone" in called(own, "docs").stderr
+    told = called(own, "add", str(files))
     assert "1 missing" in told.stdout and "--prune removes it" in told.stderr
-    assert "1 pruned" in run(own, "add", "--prune", str(files)).stdout
-    assert "b.md" not in run(own, "docs").stdout
+    assert "1 pruned" in called(own, "add", "--prune", str(files)).stdout
+    assert "b.md" not in called(own, "docs").stdout
 
 
 def test_search_gives_passages_with_scores(home: Path) -> None:
@@ -353,13 +282,13 @@ def test_search_gives_passages_with_scores(home: Path) -> None:
 
 
 def test_doctor_is_well_and_says_what_is_broken(home: Path, tmp_path: Path) -> None:
-    done = run(home, "doctor")
+    done = called(home, "doctor")
     assert done.returncode == 0, done.stdout
     assert "Chinese" in done.stdout
     assert "blind to it" in done.stdout
     (tmp_path / "library").mkdir()
     (tmp_path / "library" / "library.sqlite").write_bytes(b"not a database at all" * 300)
-    broken = run(tmp_path, "doctor")
+    broken = called(tmp_path, "doctor")
     assert broken.returncode == 1
     assert "BROKEN" in broken.stdout
     assert "agent setup" in broken.stdout
@@ -371,53 +300,6 @@ def test_a_pipe_that_closes_early_is_no_error(home: Path) -> None:
         ["bash", "-c", command], env=environment(home), capture_output=True, text=True, check=False
     )
     assert "Traceback" not in done.stderr
-
-
-class Terminal:
-    """A command on a pseudo-terminal."""
-
-    def __init__(self, home: Path, *arguments: str, code: list[str] = AGENT) -> None:
-        self.pid, self._file = pty.fork()
-        if self.pid == 0:
-            os.chdir(ROOT)
-            os.execvpe(code[0], [*code, *arguments], {**environment(home), "TERM": "xterm"})
-        self.text = ""
-
-    def wait_for(self, pattern: str, timeout_s: float = 60.0) -> str:
-        """Read until a pattern appears after what was waited for before."""
-        until = time.monotonic() + timeout_s
-        start = len(self.text)
-        while time.monotonic() < until:
-            if re.search(pattern, self.text[start:]):
-                return self.text[start:]
-            if select.select([self._file], [], [], 0.2)[0]:
-                try:
-                    data = os.read(self._file, 65536).decode("utf-8", "replace")
-                except OSError:
-                    break
-                if "\x1b[6n" in data:  # the prompt asks where the cursor is; a terminal would answer
-                    os.write(self._file, b"\x1b[1;1R")
-                self.text += data
-        raise AssertionError(f"{pattern!r} did not appear in {self.text[start:]!r}")
-
-    def send(self, data: bytes) -> None:
-        os.write(self._file, data)
-
-    def exit_code(self, timeout_s: float = 30.0) -> int:
-        """Read what is left, so that the command cannot wait for us, until it has gone."""
-        until = time.monotonic() + timeout_s
-        while time.monotonic() < until:
-            gone, status = os.waitpid(self.pid, os.WNOHANG)
-            if gone:
-                return os.waitstatus_to_exitcode(status)
-            if select.select([self._file], [], [], 0.1)[0]:
-                with contextlib.suppress(OSError):
-                    os.read(self._file, 65536)
-        raise AssertionError("the command did not leave")
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
 
 
 @pytest.fixture
@@ -469,7 +351,7 @@ def test_streams_that_are_closed_or_full_or_not_utf8(home: Path) -> None:
     def shell(command: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["bash", "-c", command.replace("agent", " ".join(AGENT), 1)],
-            env={**environment(home), **more},
+            env=environment(home, **more),
             capture_output=True,
             text=True,
             check=False,
@@ -490,11 +372,11 @@ def test_input_that_is_not_utf8(home: Path) -> None:
 
 def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    done = run(tmp_path / "file", "add", str(SAMPLE))
+    done = called(tmp_path / "file", "add", str(SAMPLE))
     assert done.returncode == 1
     assert "cannot be made" in done.stderr
     assert "Traceback" not in done.stderr
-    examined = run(tmp_path / "file", "doctor")
+    examined = called(tmp_path / "file", "doctor")
     assert examined.returncode == 1
     assert "AGENT_HOME" in examined.stdout
 

@@ -26,8 +26,9 @@ from agent.outcome import REFUSALS, settled
 from agent.reasoners.scripted import ScriptedChat
 from retrieval.store import UNFINISHED
 from tests.conftest import SAMPLE
+from tests.processes import ROOT, Terminal, called, environment
 from tests.sample import CONTRACT, FALSE, FEE, GOOD, PAID, SIGNED, drafted
-from tests.test_cli import ROOT, Terminal, environment
+from tests.slow_child import chat_of
 
 SLOW_S = 60.0
 FRESH = {"queries": ["rent 租金"]}
@@ -110,7 +111,11 @@ def test_a_second_ctrl_c_ends_at_once(home: Path) -> None:
         "    time.sleep(60)\n"
     )
     child = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        env=environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert child.stdout and child.stdout.readline() == "ready\n"
     child.send_signal(signal.SIGINT)
@@ -186,8 +191,12 @@ def test_interrupted_small_talk_is_no_verified_answer() -> None:
 
 
 @pytest.mark.parametrize("docs", [[], [SAMPLE / "lease.txt"]])
-def test_a_stream_that_is_closed_early_leaves_nothing(clean: Path, docs: list[Path]) -> None:
-    folders = len(list(Path(tempfile.gettempdir()).glob("toulmin-*")))
+def test_a_stream_that_is_closed_early_leaves_nothing(
+    clean: Path, docs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     chat = ScriptedChat(replies=[drafted(SIGNED)] * 2)
     with Agent(Settings(home=clean), chat_model=chat) as agent:
         before, threads = agent.library.store.counts(), threading.active_count()
@@ -205,9 +214,11 @@ def test_a_stream_that_is_closed_early_leaves_nothing(clean: Path, docs: list[Pa
 
         asyncio.run(leave())
         assert agent.library.store.counts() == before and agent.stop() is False
-        time.sleep(0.1)
-        assert threading.active_count() <= threads
-    assert len(list(Path(tempfile.gettempdir()).glob("toulmin-*"))) <= folders
+        until = time.monotonic() + 30
+        while threading.active_count() > threads:
+            assert time.monotonic() < until, threading.enumerate()
+            time.sleep(0.05)
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_cancelled_question_stops_its_run(home: Path) -> None:
@@ -255,7 +266,9 @@ def test_passages_are_a_budget(home: Path) -> None:
 
 
 @pytest.mark.parametrize(("question", "good"), GOOD)
-def test_a_killed_run_goes_on_where_it_was(clean: Path, question: str, good: str) -> None:
+def test_a_killed_run_goes_on_where_it_was(
+    clean: Path, monkeypatch: pytest.MonkeyPatch, question: str, good: str
+) -> None:
     first = [[drafted(good, FALSE[question]), 0], [FRESH, 0], [drafted(good), SLOW_S]]
     child = begin(clean, first, "ask", "-t", "kill", question, "--max-rounds", "1")
     assert len(calls(clean, 3)) == 3
@@ -267,16 +280,15 @@ def test_a_killed_run_goes_on_where_it_was(clean: Path, question: str, good: str
         listed = {run["id"]: run["outcome"] for run in agent.library.store.runs(5)}
         assert listed[run_id] == UNFINISHED
         turns = len(agent.memory.turns("kill"))
-    shown = subprocess.run(
-        [sys.executable, "-m", "agent.cli", "why", run_id],
-        env=environment(clean), capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+    shown = called(clean, "why", run_id).stdout
     assert "reformulate round 1" in shown and f"agent ask --resume {run_id}" in shown
 
-    child = begin(clean, [[drafted(good), 0]], "ask", "--resume", run_id[:8], "--json", "--max-rounds", "1")
-    out, err = child.communicate(timeout=60)
-    answer = json.loads(out)
-    assert (answer["run_id"], answer["outcome"], answer["rounds"]) == (run_id, "verified", 1), err
+    (clean / "log").unlink()
+    chat = chat_of([[drafted(good), 0]], clean / "log")
+    monkeypatch.setattr("agent.assistant.build_chat_model", lambda _settings, _name: chat)
+    done = called(clean, "ask", "--resume", run_id[:8], "--json", "--max-rounds", "1")
+    answer = json.loads(done.stdout)
+    assert (answer["run_id"], answer["outcome"], answer["rounds"]) == (run_id, "verified", 1), done.stderr
     assert answer["answer"] == good
     assert calls(clean, 1) == ["sentences"], "what was done before the kill is not done again"
     with Agent(Settings(home=clean)) as agent:
@@ -294,10 +306,7 @@ def test_resume_says_what_is_wrong(home: Path) -> None:
         (["--resume", "zzzz"], 1, "no run 'zzzz'"),
         (["--resume", "zzzz", "and a question"], 2, "goes alone"),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "agent.cli", "ask", *arguments],
-            env=environment(home), capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = called(home, "ask", *arguments)
         assert done.returncode == code and says in done.stderr and "Traceback" not in done.stderr
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +25,7 @@ from retrieval.embed import (
     prepare_minilm,
 )
 from retrieval.embed_cache import CachedEmbedder
+from tests.processes import python
 
 if TYPE_CHECKING:
     from retrieval.embed import Vectors
@@ -165,14 +164,7 @@ vectors = retrieval.embed.load_minilm(Path(sys.argv[1])).embed(["a contract", "ä
 assert vectors.any(axis=1).tolist() == [True, False]
 assert not {*sys.modules} & heavy, {*sys.modules} & heavy
 """
-    root = Path(__file__).parent.parent
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(cache_folder)],
-        env={**os.environ, "PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python(code, str(cache_folder))
     assert done.returncode == 0, done.stderr
 
 

@@ -151,6 +151,19 @@ def test_the_script_cites_the_passage_that_holds_the_sentence() -> None:
     assert Script(made("en")[0]).drafts == 0
 
 
+def first_rows(folder: Path, count: int) -> Path:
+    """So many questions of each language, and the documents that answer them."""
+    folder.mkdir()
+    for lang in ("en", "zh"):
+        asked = read_rows(SMALL_DATA / f"qa_{lang}.jsonl")[:count]
+        wanted = {row["doc_id"] for row in asked}
+        corpus = [row for row in read_rows(SMALL_DATA / f"corpus_{lang}.jsonl") if row["doc_id"] in wanted]
+        for name, rows in (("qa", asked), ("corpus", corpus)):
+            text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            (folder / f"{name}_{lang}.jsonl").write_text(text, encoding="utf-8")
+    return folder
+
+
 @pytest.mark.parametrize("limit", [2, pytest.param(11, marks=pytest.mark.slow)])
 def test_the_suite_reports_each_kind(
     limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache_folder: Path
@@ -160,7 +173,9 @@ def test_the_suite_reports_each_kind(
     (home / "cache").symlink_to(cache_folder)
     monkeypatch.setenv("AGENT_HOME", str(home))
     out = tmp_path / "repair.json"
-    monkeypatch.setattr("sys.argv", ["evals", "repair", "--limit", str(limit), "--json", str(out)])
+    data = SMALL_DATA if limit >= len(KINDS) else first_rows(tmp_path / "data", 6)
+    arguments = ["evals", "repair", "--data", str(data), "--limit", str(limit), "--json", str(out)]
+    monkeypatch.setattr("sys.argv", arguments)
     command.main()
     result = json.loads(out.read_text(encoding="utf-8"))
     metrics = result["metrics"]

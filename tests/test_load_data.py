@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from retrieval.load import LOADERS, LoadError, Source, line_of, load, place
 from retrieval.load.code import code_suffix
 from retrieval.split import split
 from tests.linear import assert_linear
+from tests.processes import python
 
 
 def read(data: str | bytes | Any, name: str) -> Source:
@@ -385,11 +384,5 @@ def test_tables_stay_whole() -> None:
 
 def test_parsers_wait_until_they_are_needed() -> None:
     code = "import sys, retrieval.load; print([m for m in ('icalendar', 'email', 'dateutil', 'charset_normalizer') if m in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=Path(__file__).parent.parent,
-    )
+    done = python(code)
     assert done.stdout.strip() == "[]", done.stderr

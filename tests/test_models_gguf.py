@@ -1,8 +1,6 @@
 """ChatGGUF over a tiny random model: the real llama.cpp, and no download."""
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from agent.errors import ContextOverflow, ModelError
 from agent.models.gguf import ChatGGUF, gpu_backend
+from tests.processes import python
 from tests.tiny_gguf import write_tiny_gguf
 
 pytest.importorskip("llama_cpp")
@@ -298,7 +297,7 @@ try:
 except Exception as error:
     assert type(error).__name__ == "ModelError"
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = python(script)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -313,7 +312,7 @@ try:
 except Exception as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = python(script)
     line = "llama-cpp-python is not installed: pip install 'toulmin[gguf]'\n"
     assert (done.stdout, done.stderr) == (line * 2, "")
 

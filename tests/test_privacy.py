@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
 from agent.privacy import SWITCHES
+from tests.processes import python
 
 TURNED_ON = {
     "LANGSMITH_TRACING": "true",
@@ -25,19 +23,7 @@ TURNED_ON = {
 
 def run(code: str, home: object) -> list[object]:
     """What a fresh interpreter prints as JSON, with every telemetry variable switched on."""
-    environment = {
-        **os.environ,
-        **TURNED_ON,
-        "AGENT_HOME": str(home),
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = python(code, flags=["-W", "error"], AGENT_HOME=str(home), **TURNED_ON)
     assert done.returncode == 0, done.stderr
     told: list[object] = json.loads(done.stdout)
     return told

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from agent.cli import app
 from agent.state_names import EXIT_CODES
 from evals.transcripts import READMES, ROOT, _run, fill
+from tests.processes import called
 
 
 @pytest.fixture(scope="module")
@@ -22,27 +21,26 @@ def home(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_transcripts_are_what_the_commands_print(name: str, home: Path) -> None:
+def test_transcripts_are_what_the_commands_print(
+    name: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within this process; the library that they are about was made by one of its own."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("evals.transcripts._run", lambda given, home: called(home, *given).stdout)
     text = (ROOT / name).read_text(encoding="utf-8")
     assert text.count("<!-- transcript: ") >= 3
     assert fill(text, home) == text, "run python -m evals.transcripts"
 
 
-def test_every_command_stands_in_the_readme_and_has_an_example() -> None:
+def test_every_command_stands_in_the_readme_and_has_an_example(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     names = {
         command.name or command.callback.__name__ for command in app.registered_commands if command.callback
     }
     for name in names - {"version"}:
         assert f"`agent {name}" in text, name
-        shown = subprocess.run(
-            [sys.executable, "-m", "agent.cli", name, "--help"],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            check=True,
-        ).stdout
-        assert "Example: agent" in shown, name
+        shown = called(tmp_path, name, "--help")
+        assert shown.returncode == 0 and "Example: agent" in shown.stdout, name
 
 
 def test_exit_codes_are_documented() -> None:

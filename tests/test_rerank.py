@@ -65,6 +65,7 @@ def test_documents_are_ordered_again(tmp_path: Path) -> None:
     assert rerank(ByLength(), "x", [], 3) == []
 
 
+@pytest.mark.slow  # imports torch to make the models
 def test_off_unless_asked_for(
     models: dict[str, Path], own_cache: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +86,7 @@ def test_off_unless_asked_for(
     assert ranked != plain and len(ranked) == len(plain)
 
 
+@pytest.mark.slow  # imports torch to make the models
 def test_a_classifier_is_no_reranker(models: dict[str, Path], tmp_path: Path) -> None:
     import json
     import shutil

@@ -20,6 +20,7 @@ from retrieval.split import sentences
 from retrieval.store import NewChunk, Store, StoreError
 from retrieval.tokens import lexical_tokens, query_terms
 from tests.linear import assert_linear
+from tests.processes import environment
 
 
 def plain(text: str) -> Source:
@@ -148,9 +149,10 @@ def test_processes_open_a_new_library_at_once(tmp_path: Path) -> None:
     failed = []
     for n in range(4):
         code = f"import time; from pathlib import Path; from retrieval.store import Store; time.sleep(max(0, {time.time() + 0.6} - time.time())); Store(Path({str(tmp_path / str(n) / 'l.sqlite')!r})).close()"
-        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
         children = [
-            subprocess.Popen([sys.executable, "-c", code], env=env, stderr=subprocess.PIPE, text=True)
+            subprocess.Popen(
+                [sys.executable, "-c", code], env=environment(), stderr=subprocess.PIPE, text=True
+            )
             for _ in range(4)
         ]
         failed += [

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from agent.cli.setting_up import set_up
 from agent.settings import Settings, read_settings
 from retrieval.embed import MINILM_ID, EmbedderError
 from tests.conftest import SAMPLE
+from tests.processes import python
 from tests.tiny_encoder import save_sentence_model
 
 
@@ -24,6 +22,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_sentence_model(tmp_path_factory.mktemp("m"), "xlm-roberta", prompts=prompts)
 
 
+@pytest.mark.slow  # imports torch to make the model
 def test_a_fresh_library_takes_it_on(
     model: Path, own_cache: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -36,6 +35,7 @@ def test_a_fresh_library_takes_it_on(
         assert agent.library.store.embedder_name() == str(model)
 
 
+@pytest.mark.slow  # imports torch to make the model
 def test_a_full_library_is_asked_about(
     model: Path, own_cache: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,6 +70,7 @@ def test_doctor_tells_of_much_blind_text(
     assert "multilingual-e5-small" in capsys.readouterr().out
 
 
+@pytest.mark.slow  # imports torch to make the model
 def test_a_question_imports_none_of_it(model: Path, own_cache: Settings) -> None:
     set_up(str(model))
     with Agent(read_settings()) as agent:
@@ -80,7 +81,5 @@ def test_a_question_imports_none_of_it(model: Path, own_cache: Settings) -> None
         "bad = {'torch', 'transformers', 'sentence_transformers', 'langchain_tests'} & set(sys.modules)\n"
         "assert not bad, bad"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ), check=False
-    )
+    done = python(code)
     assert done.returncode == 0, done.stderr

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +17,7 @@ from retrieval.tokens import (
     stem,
     words_of,
 )
+from tests.processes import python
 
 # Latin with case, marks and joiners, full width, digits, Chinese, kana, punctuation, an emoji, controls.
 MIXED = st.text(
@@ -197,7 +195,7 @@ def test_script_folding_keeps_every_offset(text: str) -> None:
 
 def test_english_never_loads_the_script_table() -> None:
     code = "import sys; from retrieval.tokens import lexical_tokens as t; t('Façade, 1,024'); print('opencc' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+    assert python(code).stdout == "False\n"
 
 
 def test_numbers_in_the_cells_of_a_table() -> None:

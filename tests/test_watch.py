@@ -19,8 +19,8 @@ from retrieval.library import Library
 from retrieval.load.walk import walk_changed
 from retrieval.lock import locked
 from retrieval.watch import changes
-from tests.test_cli import AGENT, environment
-from tests.test_library import DUES, RENT, found, names, write
+from tests.libraries import DUES, RENT, found, names, write
+from tests.processes import AGENT, called, environment
 
 WAIT_S = 60.0
 
@@ -155,13 +155,7 @@ def test_watching_from_the_command_line(watching: tuple[subprocess.Popen[str], l
 
 
 def test_watching_what_is_not_there_is_one_clear_line(tmp_path: Path, cache_folder: Path) -> None:
-    done = subprocess.run(
-        [*AGENT, "add", "--watch", str(tmp_path / "无")],
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = called(tmp_path, "add", "--watch", str(tmp_path / "无"))
     assert done.returncode == 1
     assert done.stderr == f"error: no such file or folder to watch: {tmp_path / '无'}\n"
 
@@ -215,7 +209,7 @@ def test_docs_leave_nothing_when_the_terminal_is_closed(
     (tmp_path / "cache").symlink_to(cache_folder)
     child = subprocess.Popen(
         [sys.executable, "-c", DOCS_CHILD, str(file)],
-        env={**environment(tmp_path), "TMPDIR": str(temporary)},
+        env=environment(tmp_path, TMPDIR=str(temporary)),
         stdout=subprocess.PIPE,
         text=True,
     )
