@@ -105,6 +105,8 @@ class Library:
         """Why there is no embedder to search with, or empty. Known after the first search."""
 
     def close(self) -> None:
+        if self._index:
+            self._index.close()
         self.store.close()
 
     def __enter__(self) -> Library:
@@ -247,8 +249,9 @@ class Library:
         self._put([_Loaded(path, source, sha256, size_bytes, modified_s, split(source))])
 
     def save_index(self) -> None:
-        """Write the FAISS file, so that the next start need not catch up."""
+        """Bring the index to the kind that fits the library, while searches go on, and write its file."""
         if self._index:
+            self._index.build()
             self._index.save()
 
     def documents(self) -> list[Document]:
