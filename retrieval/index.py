@@ -27,9 +27,9 @@ from retrieval.index_kinds import (
     candidates,
     empty,
     kind_for,
-    one_thread,
     read,
     sample_size,
+    threads,
     write,
 )
 from retrieval.lock import try_lock
@@ -221,7 +221,7 @@ class VectorIndex:
         return kind if kind != copy.kind or outgrown else None
 
     def _build_aside(self) -> None:
-        with one_thread():  # searches need the others
+        with threads(1):  # searches need the others
             self.build()
 
     def _build(self) -> bool:

@@ -34,6 +34,7 @@ SAMPLE_REDUCED = 20_000  # vectors to learn the range of each number from
 ITERATIONS = 10  # of k-means
 PROBES = 96  # lists that a search of everything reads
 EXTRA_CANDIDATES = 40  # found beyond what is asked for, to be scored again
+SEARCH_THREADS = 1  # more of them wait for each other longer than one query takes
 SEED = 1
 BLOCK_BYTES = 1 << 20
 
@@ -83,16 +84,16 @@ def sample_size(kind: Kind, count: int) -> int:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep FAISS to the calling thread: one query is no work for several, which wait for each other."""
+def threads(count: int) -> Iterator[None]:
+    """Have FAISS use so many threads for what this thread asks of it."""
     import faiss
 
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(count)
     try:
         yield
     finally:
-        faiss.omp_set_num_threads(threads)
+        faiss.omp_set_num_threads(before)
 
 
 class Copy:
@@ -148,7 +149,7 @@ class Copy:
         if self.kind == "lists":
             how["nprobe"] = probes_for(self.index.nlist, min(1.0, count / max(1, len(self))))
         parameters: Any = faiss.SearchParametersIVF if self.kind == "lists" else faiss.SearchParameters
-        with one_thread():
+        with threads(SEARCH_THREADS):
             scores, ids = self.index.search(query.reshape(1, -1), limit, params=parameters(**how))
         pairs = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
         return [(chunk_id, score) for chunk_id, score in pairs if chunk_id >= 0]
