@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from retrieval.index_kinds import (
     REGROWN,
@@ -160,14 +160,20 @@ class VectorIndex:
         """What the file holds; None when it is missing or damaged: SQLite has the vectors."""
         for _ in range(2):  # another one may replace it between our reading of its name and of itself
             try:
-                state = json.loads(self._store.get_meta("index_state") or "{}")
+                state = self._state()
                 generation = int(state["generation"])
-                index = read(self._file(generation, state.get("kind", "exact")), state["crc32"])
+                index = read(self._file(generation, state["kind"]), state["crc32"])
                 if index is not None and index.d == self._dim:
-                    return Copy(index, generation, int(state.get("trained", 0)), saved=generation)
+                    return Copy(index, generation, int(state["trained"]), saved=generation)
             except (OSError, RuntimeError, ValueError, KeyError, TypeError):
                 continue
         return None
+
+    def _state(self) -> dict[str, Any]:
+        """What the library says of the file: its `generation`, `kind`, `trained` and `crc32`."""
+        state = json.loads(self._store.get_meta("index_state") or "{}")
+        # A file that an older version wrote is of the only kind there was.
+        return {"kind": "exact", "trained": 0, **state}
 
     def _replay(self, copy: Copy, there: npt.NDArray[np.int64] | None = None) -> bool:
         """Apply what changed since; False when the library no longer knows. `there`: ids not to add again."""
@@ -226,14 +232,15 @@ class VectorIndex:
 
     def _build(self) -> bool:
         with self._in_use(), self._lock:
-            wanted = self._wanted(self._refresh())
+            old = self._refresh()
+            wanted = self._wanted(old)
         if wanted is None:
             return False
         with self._sole_writer() as sole:
             if not sole:
                 return False
             with self._in_use():
-                fresh = self._load()  # another process may have been faster
+                fresh = self._of_another(old)
             if fresh is None or fresh.kind != wanted or self._wanted(fresh):
                 fresh = self._made(wanted, interruptible=True)
             with self._in_use():
@@ -246,6 +253,11 @@ class VectorIndex:
                 return False
             self._copy = fresh
         return True
+
+    def _of_another(self, old: Copy) -> Copy | None:
+        """What the file holds if it is not the old copy: another process may have been faster to build."""
+        state = self._state()
+        return self._load() if (state.get("generation"), state.get("kind")) != (old.saved, old.kind) else None
 
     def _made(self, kind: Kind, *, interruptible: bool = False) -> Copy | None:
         """A copy of a kind, of all vectors there are, read in blocks so that memory never holds them all.

@@ -35,6 +35,7 @@ ITERATIONS = 10  # of k-means
 PROBES = 96  # lists that a search of everything reads
 EXTRA_CANDIDATES = 40  # found beyond what is asked for, to be scored again
 SEARCH_THREADS = 1  # more of them wait for each other longer than one query takes
+LARGEST_BITMAP = 1 << 24  # ids; 2 MB
 SEED = 1
 BLOCK_BYTES = 1 << 20
 
@@ -143,7 +144,7 @@ class Copy:
         low, count = TIER_BASE[tier], self._counts[tier]
         how: dict[str, Any] = {}
         if within is not None:
-            how["sel"], count = faiss.IDSelectorBatch(np.asarray(within, np.int64)), len(within)
+            how["sel"], count = _selector(np.asarray(within, np.int64)), len(within)
         elif count < len(self):
             how["sel"] = faiss.IDSelectorRange(low, low + TIER_SPAN)
         if self.kind == "lists":
@@ -160,6 +161,20 @@ class Copy:
         known = np.asarray(ids, np.int64)
         for tier, low in TIER_BASE.items():
             self._counts[tier] += int(((known >= low) & (known < low + TIER_SPAN)).sum())
+
+
+def _selector(ids: npt.NDArray[np.int64]) -> Any:
+    """What selects some ids: a bitmap, which is quicker to ask, unless it would be large."""
+    import faiss
+    import numpy as np
+
+    last = int(ids.max(initial=0))
+    if last > LARGEST_BITMAP:
+        return faiss.IDSelectorBatch(ids)
+    chosen = np.zeros(last + 1, bool)
+    chosen[ids] = True
+    bitmap: Any = faiss.IDSelectorBitmap  # of an array: its SWIG wrapper
+    return bitmap(np.packbits(chosen, bitorder="little"))
 
 
 def empty(kind: Kind, dim: int, sample: npt.NDArray[np.float32], count: int) -> Any:

@@ -250,7 +250,7 @@ class Library:
 
     def save_index(self) -> None:
         """Bring the index to the kind that fits the library, while searches go on, and write its file."""
-        if self._index:
+        if self._index and not self.store.read_only:
             self._index.build()
             self._index.save()
 
