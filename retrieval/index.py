@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 STALE_PART_S = 3600.0  # a half-written file as old as this belongs to nobody any more
 SAVE_AFTER_CHANGES = 512  # catching up on more than this costs a noticeable part of a cold start
+SAVE_SHARE = 1000  # one change in so many vectors is worth writing the file again
 LOCK_FILE = "index.lock"  # held by the one that writes the file, or builds what is to be written
 READ_FROM_STORE = 500  # a selection as small as this is read from SQLite: some 10 microseconds for each
 SETTLED_S = 10.0  # a command that lives for less starts no build that it would not see the end of
@@ -104,15 +105,18 @@ class VectorIndex:
             threading.Thread(target=self._build_aside, name="index", daemon=True).start()
         return found if copy.kind == "exact" else self._scored(query, [n for n, _ in found])[:limit]
 
-    def save(self, *, at_least_changes: int = 1) -> bool:
+    def save(self, *, at_least_changes: int | None = None) -> bool:
         """Write the index file when so many changes are not in it yet; whether it was written.
 
+        By default it is written for any change to a small library; for one to a large one it is not worth it.
         Not while another one is written or built: it is a copy and may wait.
         """
         if self._store.read_only:
             return False
         with self._lock:
             copy = self._refresh()
+            if at_least_changes is None:
+                at_least_changes = max(1, min(SAVE_AFTER_CHANGES, len(copy) // SAVE_SHARE))
             if copy.generation - max(copy.saved, 0) < at_least_changes:
                 return False
             with self._sole_writer() as sole:

@@ -45,7 +45,7 @@ class Sizes:
     """Up to how many vectors a library is searched exactly, and in reduced precision without lists."""
 
     exact: int = 30_000
-    reduced: int = 75_000
+    reduced: int = 60_000
 
     def kind(self, count: float) -> Kind:
         return "exact" if count <= self.exact else "reduced" if count <= self.reduced else "lists"

@@ -126,6 +126,8 @@ class Library:
         """The embedder of this library. Raises `EmbedderError` when it is missing or another one."""
         with self._loading:
             if self._embedder is not None and self.store.get_meta("embedder") != self._embedder.model_id:
+                if self._index:
+                    self._index.close()
                 self._embedder = self._index = None  # the library was embedded again meanwhile
             return self._open_embedder()
 

@@ -178,7 +178,7 @@ def test_the_kind_for_a_count(count: int, current: Kind | None) -> None:
         assert kind == "exact"
 
 
-@given(st.lists(st.sampled_from([-1, 1]), max_size=200), st.sampled_from([30_000, 75_000]))
+@given(st.lists(st.sampled_from([-1, 1]), max_size=200), st.sampled_from([Sizes.exact, Sizes.reduced]))
 def test_around_a_threshold_it_changes_once(steps: list[int], count: int) -> None:
     kind, changes = kind_for(count, None, Sizes()), 0
     for step in steps:
@@ -393,6 +393,16 @@ def test_a_file_of_an_older_version_is_exact(store: Store) -> None:
     second = VectorIndex(store, store.file.parent, DIM)
     check(second, store)
     assert second.kind == "exact" and not second.save()
+
+
+def test_a_large_file_is_not_written_for_every_change(store: Store) -> None:
+    put(store, "/a", range(2000))
+    index = VectorIndex(store, store.file.parent, DIM)
+    assert index.save()
+    put(store, "/b", range(1))
+    assert not index.save()
+    put(store, "/c", range(1))
+    assert index.save()
 
 
 def test_vectors_are_read_in_blocks(store: Store) -> None:
