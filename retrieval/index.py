@@ -174,10 +174,12 @@ class VectorIndex:
         return None
 
     def _state(self) -> dict[str, Any]:
-        """What the library says of the file: its `generation`, `kind`, `trained` and `crc32`."""
-        state = json.loads(self._store.get_meta("index_state") or "{}")
-        # A file that an older version wrote is of the only kind there was.
-        return {"kind": "exact", "trained": 0, **state}
+        """What the library says of the file: its `generation`, `kind`, `trained` and `crc32`, or nothing."""
+        with contextlib.suppress(ValueError, TypeError):
+            state = json.loads(self._store.get_meta("index_state") or "{}")
+            # A file that an older version wrote is of the only kind there was.
+            return {"kind": "exact", "trained": 0, **state}
+        return {}
 
     def _replay(self, copy: Copy, there: npt.NDArray[np.int64] | None = None) -> bool:
         """Apply what changed since; False when the library no longer knows. `there`: ids not to add again."""
@@ -194,6 +196,7 @@ class VectorIndex:
         come = [chunk_id for _, chunk_id, removed in changes if not removed and chunk_id not in gone]
         if there is not None:
             come = np.setdiff1d(come, there).tolist()
+        copy.generation = -1  # should this be interrupted, it is of no generation, and loaded again
         copy.remove(gone)
         for start in range(0, len(come), BLOCK_ROWS):
             copy.add(*self._vectors_of(come[start : start + BLOCK_ROWS]))

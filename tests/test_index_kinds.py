@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -301,6 +301,38 @@ def test_a_build_that_dies_leaves_all_as_it_was(watched: Watched, failure: BaseE
     check(VectorIndex(watched, watched.file.parent, DIM), watched)
     assert index.build() and index.kind == "lists"  # the next one is not kept from it
     check(index, watched)
+
+
+def test_a_catching_up_that_is_interrupted_leaves_no_half(store: Store, kind: Kind) -> None:
+    class Failing(Store):
+        fails = False
+
+        def vectors_of(self, chunk_ids: Sequence[int]) -> dict[int, bytes]:
+            if self.fails:
+                raise MemoryError
+            return super().vectors_of(chunk_ids)
+
+    put(store, "/a", range(40))
+    with closing(Failing(store.file)) as failing:
+        index = opened(failing, kind)
+        put(store, "/b", range(40, 60))
+        store.remove_documents(["/a"])
+        failing.fails = True
+        with pytest.raises(MemoryError):
+            index.search(QUERY, 5, "long")
+        failing.fails = False
+        check(index, store)
+        assert len(index) == 20
+
+
+@pytest.mark.parametrize("state", ["null", "[1]", "{", '{"generation": "x"}', '{"generation": 20}'])
+def test_a_state_that_makes_no_sense(store: Store, state: str) -> None:
+    put(store, "/a", range(40))
+    store.put_index_state(20, state)
+    index = VectorIndex(store, store.file.parent, DIM, Sizes(10, 20))
+    check(index, store)
+    assert index.build() and index.kind == "lists"
+    check(index, store)
 
 
 def test_a_command_starts_no_build_by_a_search(watched: Watched) -> None:
