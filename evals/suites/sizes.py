@@ -48,6 +48,7 @@ NOISE = (0.017, 0.025, 0.036, 0.05, 0.068)  # standard deviation of each of 384 
 BLOCK = 20_000
 TIER_COUNT = 200  # vectors in a tier beside the documents
 REMOVED = 0.05
+PAUSE_S = 0.05  # between two searches beside a build
 FORCED = {"exact": Sizes(1 << 60, 1 << 60), "reduced": Sizes(-1, 1 << 60), "lists": Sizes(-1, -1)}
 
 CHILD = """
@@ -66,6 +67,7 @@ peak = int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) / 1e3
 out = {"MB in memory": pages() - before, "peak MB of the process": peak, "seconds to load": seconds}
 print(json.dumps(out))
 """
+BUILDER = "import sys; from evals.suites import sizes; sizes.while_building(sys.argv[1], int(sys.argv[2]))"
 
 
 def measure(data: Path, count: int) -> dict[str, Any]:
@@ -104,6 +106,9 @@ def measure(data: Path, count: int) -> dict[str, Any]:
             after = _search(store, dim, indexes, queries, {"all, 5 % removed": ("long", None)})
             for kind in KINDS:
                 out[kind]["all, 5 % removed"] = after["all, 5 % removed"][kind]
+            indexes.clear()
+            np.save(folder / "queries.npy", queries)
+            out["lists"]["built while another answers"] = _child(BUILDER, folder, dim)
     return {str(kind): told for kind, told in out.items()}
 
 
@@ -178,12 +183,37 @@ def _build(store: Store, folder: Path, dim: int, kind: Kind) -> tuple[VectorInde
         index.build()
     seconds = time.perf_counter() - started
     [file] = folder.glob("vectors.*.faiss")
-    child = subprocess.run(
-        [sys.executable, "-c", CHILD, str(folder), str(dim)], capture_output=True, text=True, check=True
-    )
     assert index.kind == kind
     size = file.stat().st_size / 1e6
-    return index, {"seconds to build": seconds, "MB on disk": size, **json.loads(child.stdout)}
+    return index, {"seconds to build": seconds, "MB on disk": size, **_child(CHILD, folder, dim)}
+
+
+def _child(code: str, folder: Path, dim: int) -> dict[str, Any]:
+    """What a process of its own measures: its memory is not mixed with ours."""
+    command = [sys.executable, "-c", code, str(folder), str(dim)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    out: dict[str, Any] = json.loads(done.stdout)
+    return out
+
+
+def while_building(folder: str, dim: int) -> None:
+    """Print how long searches take while lists are built beside them, from nothing but the store."""
+    for file in Path(folder).glob("vectors.*"):
+        file.unlink()
+    queries = np.load(Path(folder) / "queries.npy")
+    with closing(Store(Path(folder) / "library.sqlite")) as store:
+        started = time.perf_counter()
+        index = VectorIndex(store, Path(folder), dim, FORCED["lists"], settled_s=0)
+        times: list[float] = []
+        while index.kind != "lists":
+            began = time.perf_counter()
+            index.search(queries[len(times) % len(queries)], 10, "long")
+            times.append(1000 * (time.perf_counter() - began))
+            time.sleep(PAUSE_S)
+        seconds = time.perf_counter() - started
+        peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1e3
+        spread = [float(np.percentile(times, share)) for share in (50, 95, 100)]
+        print(json.dumps({"ms p50 p95 most": spread, "seconds": seconds, "peak MB of the process": peak}))
 
 
 def _search(
