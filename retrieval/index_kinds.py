@@ -182,11 +182,11 @@ def empty(kind: Kind, dim: int, sample: npt.NDArray[np.float32], count: int) -> 
     import faiss
 
     if kind == "exact" or not len(sample):
-        return faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
+        return faiss.IndexIDMap(faiss.IndexFlatIP(dim))
     bits, metric = faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
     index: Any
     if kind == "reduced":
-        index = faiss.IndexIDMap2(faiss.IndexScalarQuantizer(dim, bits, metric))
+        index = faiss.IndexIDMap(faiss.IndexScalarQuantizer(dim, bits, metric))
     else:
         lists = min(lists_for(count), len(sample))
         index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(dim), dim, lists, bits, metric, False)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-BLOCK_ROWS = 16_384  # of vectors read at a time: 25 MB of 384 numbers each
+BLOCK_ROWS = 4_096  # vectors read at a time: 6 MB of 384 numbers each
 
 
 class Vectors(Database):

@@ -178,7 +178,7 @@ def _build(store: Store, folder: Path, dim: int, kind: Kind) -> tuple[VectorInde
     index = VectorIndex(store, folder, dim, FORCED[kind], settled_s=1e9)
     started = time.perf_counter()
     if kind == "exact":
-        index.save()
+        index.save(at_least_changes=1)
     else:
         index.build()
     seconds = time.perf_counter() - started
