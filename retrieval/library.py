@@ -106,6 +106,8 @@ class Library:
         """Why there is no embedder to search with, or empty. Known after the first search."""
 
     def close(self) -> None:
+        if self._index:
+            self._index.close()
         self.store.close()
 
     def __enter__(self) -> Library:
@@ -125,6 +127,8 @@ class Library:
         """The embedder of this library. Raises `EmbedderError` when it is missing or another one."""
         with self._loading:
             if self._embedder is not None and self.store.get_meta("embedder") != self._embedder.model_id:
+                if self._index:
+                    self._index.close()
                 self._embedder = self._index = None  # the library was embedded again meanwhile
             return self._open_embedder()
 
@@ -252,8 +256,9 @@ class Library:
         self._put([_Loaded(path, source, sha256, size_bytes, modified_s, split(source))])
 
     def save_index(self) -> None:
-        """Write the FAISS file, so that the next start need not catch up."""
-        if self._index:
+        """Bring the index to the kind that fits the library, while searches go on, and write its file."""
+        if self._index and not self.store.read_only:
+            self._index.build()
             self._index.save()
 
     def documents(self) -> list[Document]:

@@ -7,7 +7,7 @@ to take over; the FAISS index is derived from them and can be lost. It neither e
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from retrieval.chunks import groups, placeholders
@@ -16,6 +16,8 @@ from retrieval.database import Database, put_meta
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+BLOCK_ROWS = 4_096  # vectors read at a time: 6 MB of 384 numbers each
 
 
 class Vectors(Database):
@@ -27,22 +29,47 @@ class Vectors(Database):
         return int(row["seq"]) if row else 0
 
     def vectors(self, dim: int) -> tuple[list[int], npt.NDArray[np.float32], int]:
-        """All chunk ids, their vectors (n, dim), and the generation they are of."""
+        """All chunk ids, their vectors (n, dim), and the generation they are of. All of it in memory."""
         import numpy as np
 
         db = self._db
         db.execute("BEGIN")  # one snapshot for the rows and their generation
         try:
             generation = self.generation()
-            # A vector of another length is damage: that chunk is found by its words only.
-            rows = db.execute(
-                "SELECT chunk_id, vector FROM vectors WHERE length(vector) = ? ORDER BY chunk_id", (4 * dim,)
-            ).fetchall()
+            blocks = list(self.vector_blocks(dim))
         finally:
             db.execute("COMMIT")
-        ids = [row["chunk_id"] for row in rows]
-        data = b"".join(row["vector"] for row in rows)
-        return ids, np.frombuffer(data, dtype=np.float32).reshape(-1, dim), generation
+        ids = [chunk_id for block, _ in blocks for chunk_id in block]
+        rows = [rows for _, rows in blocks]
+        return ids, np.concatenate(rows) if rows else np.empty((0, dim), np.float32), generation
+
+    def vector_blocks(
+        self, dim: int, size: int = BLOCK_ROWS
+    ) -> Iterator[tuple[list[int], npt.NDArray[np.float32]]]:
+        """All chunk ids in order and their vectors, in blocks of at most `size`.
+
+        No snapshot: while they are read others may write, which whoever needs one learns from the changes
+        since a generation asked for before.
+        """
+        import numpy as np
+
+        last = -1
+        while True:
+            # A vector of another length is damage: that chunk is found by its words only.
+            rows = self._db.execute(
+                "SELECT chunk_id, vector FROM vectors WHERE chunk_id > ? AND length(vector) = ?"
+                " ORDER BY chunk_id LIMIT ?",
+                (last, 4 * dim, size),
+            ).fetchall()
+            if not rows:
+                return
+            data = b"".join(row[1] for row in rows)
+            yield [row[0] for row in rows], np.frombuffer(data, dtype=np.float32).reshape(-1, dim)
+            last = rows[-1][0]
+
+    def vector_count(self) -> int:
+        """How many chunks have a vector, of any length."""
+        return int(self._db.execute("SELECT count(*) FROM vectors").fetchone()[0])
 
     def vectors_of(self, chunk_ids: Sequence[int]) -> dict[int, bytes]:
         """float32 bytes of the vectors of these chunks, where they have one."""

@@ -2,6 +2,8 @@
 
 `cold`: whole commands in fresh processes against `python -c pass`. `embed`: the shipped embedder against
 `SentenceTransformer.encode` with the same weights and texts, interleaved (that part alone needs torch).
+`--part retrieval`: the kinds of index against exact search, at 10,000 and 100,000 vectors, or as many as
+`--part retrieval:N` says (`evals.suites.sizes`; a million take some ten minutes and 8 GB of disk).
 """
 
 from __future__ import annotations
@@ -23,14 +25,21 @@ from agent.deps import build_embedder, prepare
 from agent.settings import read_settings
 from evals.data import add_corpus, corpora, read_rows
 from evals.report import Result
+from evals.suites import sizes
 
 REPEATS = 7
 EMBED_REPEATS = 3
 EMBED_TEXTS = 128
 LIBRARY_CHUNKS = 1000
+SIZES = [10_000, 100_000]
 
 
 def run(arguments: argparse.Namespace) -> Result:
+    part, _, size = (arguments.part or "").partition(":")
+    if part == "retrieval":
+        counts = [int(size)] if size else SIZES
+        measured = {f"{count} vectors": sizes.measure(arguments.data, count) for count in counts}
+        return Result("speed", {"queries": sizes.QUERIES, "rounds": sizes.ROUNDS}, len(counts), measured)
     texts: list[dict[str, Any]] = []
     questions: list[str] = []
     for _, corpus, asked in corpora(arguments.data, arguments.lang):
