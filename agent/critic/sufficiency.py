@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import TypedDict
 
 from agent.reasoners.features import (
+    FEATURES,
     Asked,
     Candidate,
     answer_probability,
@@ -29,7 +30,9 @@ from agent.reasoners.features import (
 from agent.state import Claim, Evidence
 from retrieval.tokens import words_of
 
-SWEPT_IN_PART = 0.42  # `partial` at any strictness
+IN_PART = 0.42  # `partial` at any strictness
+MOSTLY_OPEN = 0.5  # of the question: what nothing cited speaks of is not answered, whatever else is
+NAMES_MISSING = 0.34  # share of the question's names that the passage lacks, likewise (evals/LOG.md)
 OPEN_SHARE = 0.2  # of the question: with more of it open, a passing draft gets one round (evals/LOG.md)
 MOST_CLAIMS = 0.7
 NOTHING_HELD = 0.04  # below `partial` at any strictness
@@ -66,7 +69,12 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
     best = max(cited, key=lambda c: rank_score(asked.lang, c.features))
     probability = answer_probability(asked, found, best)
     if is_whose(asked, claims, evidence):
-        return max(probability, SWEPT_IN_PART)
+        return max(probability, IN_PART)
+    if (
+        best.features[FEATURES.index("names_missing")] > NAMES_MISSING
+        or open_share(asked, claims, evidence) > MOSTLY_OPEN
+    ):
+        probability = min(probability, IN_PART)
     return probability if _speaks_of(asked, best, evidence) else min(probability, NOTHING_HELD)
 
 
@@ -96,7 +104,7 @@ def swept_enough(claims: Sequence[Claim], whole: bool) -> float:
     supported = sum(claim["verdict"] == "supported" for claim in claims)
     if not supported:
         return 0.0
-    return 1.0 if whole and supported >= MOST_CLAIMS * len(claims) else SWEPT_IN_PART
+    return 1.0 if whole and supported >= MOST_CLAIMS * len(claims) else IN_PART
 
 
 def missing_terms(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> list[str]:
