@@ -114,20 +114,29 @@ def fuse(
     above. Score fusion keeps how far apart the candidates are, which rank fusion throws away: Bruch, Gai and
     Ingber 2023, "An analysis of fusion functions for hybrid retrieval", sections 3 and 4.
     """
-    of_cosine, of_bm25, of_near = _shares(bool(dense), bool(lexical), shares or weights())
+    of_parts = _shares(bool(dense), bool(lexical), shares or weights())
+    cosines = dict(dense)
+    fused = [
+        (item, _unit(sum(weight * value for weight, value in zip(of_parts, values, strict=True))))
+        for item, values in parts(dense, lexical, bound, near or {}).items()
+    ]
+    return sorted(fused, key=lambda pair: (-pair[1], -cosines.get(pair[0], -1.0), pair[0]))
+
+
+def parts(
+    dense: Ranking, lexical: Ranking, bound: float, near: Mapping[int, float]
+) -> dict[int, tuple[float, float, float]]:
+    """`PARTS` of the passages of both lists, each in [0, 1]."""
     cosines, scores = dict(dense), dict(lexical)
-    near = near or {}
     lowest = min(cosines.values(), default=0.0)
-    fused = {
-        item: of_cosine * _unit(cosines.get(item, lowest))
-        + of_bm25 * (_unit(scores.get(item, 0.0) / bound) if bound > 0 else 0.0)
-        + of_near * _unit(near.get(item, 0.0))
+    return {
+        item: (
+            _unit(cosines.get(item, lowest)),
+            _unit(scores.get(item, 0.0) / bound) if bound > 0 else 0.0,
+            _unit(near.get(item, 0.0)),
+        )
         for item in cosines | scores
     }
-    return sorted(
-        ((item, _unit(score)) for item, score in fused.items()),
-        key=lambda pair: (-pair[1], -cosines.get(pair[0], -1.0), pair[0]),
-    )
 
 
 def _shares(dense: bool, lexical: bool, shares: Sequence[float]) -> tuple[float, float, float]:

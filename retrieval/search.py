@@ -95,7 +95,7 @@ def hybrid(
     while True:
         dense: Ranking = index.search(vector, pool, tier, within) if index and vector is not None else []
         lexical = store.lexical(list(counts), pool, tier, within, counts)
-        scores = _word_scores(store, query, counts, [item for item, _ in (*dense, *lexical)])
+        scores = word_scores(store, query, counts, [item for item, _ in (*dense, *lexical)])
         passages, found = _distinct(store, query, where, dense, scores, limit)
         _add_copies(store, passages, within)
         full = max(len(dense), len(lexical)) == pool
@@ -118,7 +118,7 @@ def _add_copies(store: Store, passages: Sequence[Passage], within: Sequence[int]
 
 
 @dataclass(frozen=True)
-class _WordScores:
+class WordScores:
     """What the words of a query say of the passages of both lists."""
 
     bm25: Ranking
@@ -129,7 +129,7 @@ class _WordScores:
     """The distinct words of each passage."""
 
 
-def _word_scores(store: Store, query: str, counts: dict[str, int], found: Sequence[int]) -> _WordScores:
+def word_scores(store: Store, query: str, counts: dict[str, int], found: Sequence[int]) -> WordScores:
     """BM25 by all terms, those too that were not searched for as they are in very many chunks.
 
     `counts`: rows of the terms of the query that occur at all.
@@ -145,11 +145,11 @@ def _word_scores(store: Store, query: str, counts: dict[str, int], found: Sequen
         score = bm25(rarities, [*heading, *body], mean_length)
         if score > 0:
             scores.append((item, score))
-    return _WordScores(scores, bm25_bound(list(rarities.values())), near, held)
+    return WordScores(scores, bm25_bound(list(rarities.values())), near, held)
 
 
 def _distinct(
-    store: Store, query: str, where: Filter, dense: Ranking, words: _WordScores, limit: int
+    store: Store, query: str, where: Filter, dense: Ranking, words: WordScores, limit: int
 ) -> tuple[list[Passage], int]:
     """The best passages of two lists, each once, with the places where else it stands; of how many chunks."""
     cosines, scores = dict(dense), dict(words.bm25)
