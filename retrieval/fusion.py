@@ -80,14 +80,17 @@ def _best_window(
     """The largest sum of the rarities of distinct words that begin within one window."""
     seen = [(place, n) for place, token in places for n in first.get(token, ())]
     inside: Counter[int] = Counter()
-    best = 0.0
+    best = total = 0.0
     left = 0
     for place, n in seen:
         inside[n] += 1
+        total += rarities[n] if inside[n] == 1 else 0.0
         while seen[left][0] <= place - WINDOW:
-            inside[seen[left][1]] -= 1
+            gone = seen[left][1]
+            inside[gone] -= 1
+            total -= rarities[gone] if not inside[gone] else 0.0
             left += 1
-        best = max(best, sum(rarities[m] for m in +inside))
+        best = max(best, total)
     return best
 
 

@@ -66,6 +66,7 @@ def test_a_blind_part_cannot_hurt(dense: Scores, lexical: Scores) -> None:
     assert dict(fuse([], lexical, BOUND, {}, (0.5, 0.5, 0.0))) == {
         item: score / BOUND for item, score in lexical
     }
+    lexical = [(item, round(score, 3)) for item, score in lexical]
     flat = [(item, 0.3) for item, _ in lexical]  # an embedder that tells nothing apart
     assert [item for item, _ in fuse(flat, lexical, BOUND)] == [item for item, _ in fuse([], lexical, BOUND)]
 

@@ -3,8 +3,8 @@
 A question counts as found at k when a passage of its document is among the first k documents. Unanswerable
 questions are left out. With a 95 % bootstrap interval, and a paired test of hybrid against its best part.
 
-`--part distractors`: among all passages of `reader_train` of the same language as well, and multi-hop questions,
-whose documents count one by one; embedding them takes about half an hour on two cores.
+`--part distractors`: among all passages of `reader_train` of the same language as well, and multi-hop
+questions, whose documents count one by one; embedding them takes about half an hour on two cores.
 """
 
 from __future__ import annotations
