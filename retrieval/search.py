@@ -53,11 +53,11 @@ def same_words(left: str, right: str) -> bool:
 
 def _same(left: str, own: frozenset[str], right: str, other: frozenset[str]) -> bool:
     """`same_words` of texts with their words. Sizes are compared first: they tell most texts apart."""
-    fewer, more = sorted((len(own), len(other)))
-    if not fewer or fewer / more < DUPLICATE_OVERLAP:
+    here, there = len(own), len(other)
+    if not here or here < DUPLICATE_OVERLAP * there or there < DUPLICATE_OVERLAP * here:
         return False
     shared = len(own & other)
-    if shared / (fewer + more - shared) < DUPLICATE_OVERLAP:
+    if shared / (here + there - shared) < DUPLICATE_OVERLAP:
         return False
     # Of each side by its own text: "MAY" is no name where the other one has "may".
     return not (own - other) & _telling(left) and not (other - own) & _telling(right)
