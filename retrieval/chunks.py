@@ -11,6 +11,8 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
 from typing import TypeVar
 
 from retrieval.database import Database, put_meta
@@ -22,6 +24,7 @@ T = TypeVar("T")
 TIER_BASE: dict[str, int] = {"long": 0, "mid": 1 << 40, "short": 2 << 40}
 TIER_SPAN = 1 << 40
 MAX_SCANNED_CHUNKS = 2_000  # of a library whose whole vocabulary is read
+MATCHES = 8_000  # rows that one search ranks by their words; FTS5 takes about 3 microseconds for each
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,37 @@ def words_of(heading: str, text: str) -> Words:
     return " ".join(lexical_tokens(heading)), " ".join(lexical_tokens(text))
 
 
+def telling_terms(rows: Sequence[tuple[str, int]]) -> list[str]:
+    """The rarest terms, up to `MATCHES` rows in all; none where the rarest has more rows by itself.
+
+    `rows`: terms with their numbers of rows, the rarest first.
+    """
+    sums = accumulate(count for _, count in rows)
+    return [term for (term, _), total in zip(rows, sums, strict=True) if total <= MATCHES]
+
+
+def _by_count(pair: tuple[str, int]) -> tuple[int, str]:
+    return pair[1], pair[0]
+
+
+def _varints(data: bytes) -> list[int]:
+    """SQLite's variable-length integers, of up to 8 bytes: big-endian, 7 bits in each."""
+    numbers = []
+    value = 0
+    for byte in data:
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            numbers.append(value)
+            value = 0
+    return numbers
+
+
 class Chunks(Database):
     """The chunks, by id, by place and by word."""
+
+    def __init__(self, file: Path, *, read_only: bool = False) -> None:
+        self._common: dict[str, tuple[int, int]] = {}  # large counts of terms, and of how many rows
+        super().__init__(file, read_only=read_only)
 
     def chunks(self, chunk_ids: Sequence[int]) -> list[StoredChunk]:
         """The chunks of these ids, in that order; those that are gone are left out."""
@@ -176,15 +208,34 @@ class Chunks(Database):
         return [row["id"] for row in rows]
 
     def lexical(
-        self, terms: Sequence[str], limit: int, tier: str, within: Sequence[int] | None = None
+        self,
+        terms: Sequence[str],
+        limit: int,
+        tier: str,
+        within: Sequence[int] | None = None,
+        counts: Mapping[str, int] | None = None,
     ) -> list[tuple[int, float]]:
         """BM25 over any of the terms: (chunk id, score), best first; higher is better.
 
-        `within`: the ids of the chunks to search; None for those of the whole tier.
+        Terms of many chunks are left out beside rarer ones: `telling_terms`. `within`: the ids of the chunks
+        to search; None for those of the whole tier. `counts`: `row_counts` of the terms, where known.
         """
         if not terms:
             return []
-        query = " OR ".join(f'"{term}"' for term in terms)
+        rows = sorted((self.row_counts(terms) if counts is None else counts).items(), key=_by_count)
+        telling = telling_terms(rows)
+        if telling or not rows:
+            return self._matching(telling, " OR ", limit, tier, within)
+        # Every term is in very many chunks: those that hold them all, or else the rarest.
+        found = self._matching([term for term, _ in rows], " AND ", limit, tier, within)
+        return found if len(found) == limit else self._matching([rows[0][0]], "", limit, tier, within)
+
+    def _matching(
+        self, terms: Sequence[str], operator: str, limit: int, tier: str, within: Sequence[int] | None
+    ) -> list[tuple[int, float]]:
+        if not terms:
+            return []
+        query = operator.join(f'"{term}"' for term in terms)
         values: list[str | int] = [query, TIER_BASE[tier] + 1, TIER_BASE[tier] + TIER_SPAN - 1]
         listed = ""
         if within is not None:
@@ -196,6 +247,43 @@ class Chunks(Database):
             (*values, limit),
         )
         return [(row["rowid"], -row["rank"]) for row in rows]
+
+    def row_counts(self, terms: Sequence[str]) -> dict[str, int]:
+        """In how many rows of the full-text index each term occurs, of all tiers; only of those that occur.
+
+        That is what its ranking goes by. Large counts are kept while the index grows by less than 1 %.
+        """
+        rows = self.lexicon_size()[0]
+        counts = {}
+        for term in terms:
+            count, of_rows = self._common.get(term, (0, 0))
+            if abs(rows - of_rows) > of_rows / 100 or not of_rows:
+                found = self._db.execute("SELECT count(*) FROM lexicon WHERE lexicon MATCH ?", (f'"{term}"',))
+                count = int(found.fetchone()[0])
+                if count > MATCHES:
+                    self._common[term] = count, rows
+            if count:
+                counts[term] = count
+        return counts
+
+    def lexicon_size(self) -> tuple[int, float]:
+        """Rows of the full-text index, and the mean number of tokens in one.
+
+        FTS5 keeps them, as varints, in the first row of its data: "fts5_index.c", averages record.
+        """
+        row = self._db.execute("SELECT block FROM lexicon_data WHERE id = 1").fetchone()
+        rows, *tokens = _varints(row[0]) if row and row[0] else [0]
+        return rows, sum(tokens) / rows if rows else 0.0
+
+    def tokens(self, chunk_ids: Sequence[int]) -> dict[int, tuple[list[str], list[str]]]:
+        """The tokens of the headings and of the bodies of some chunks, as they are indexed."""
+        found = {}
+        for group in groups(chunk_ids):
+            rows = self._db.execute(
+                f"SELECT rowid, heading, body FROM lexicon WHERE rowid IN ({placeholders(group)})", group
+            )
+            found.update({row["rowid"]: (row["heading"].split(), row["body"].split()) for row in rows})
+        return found
 
     def term_counts(self, terms: Sequence[str]) -> dict[str, int]:
         """In how many chunks of documents each term occurs: what was asked before makes no word less rare."""

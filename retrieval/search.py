@@ -1,7 +1,7 @@
 """Hybrid search: a dense and a lexical list, fused by scores, near-duplicates out.
 
-`fuse` and `same_words` are pure. It returns passages with their scores; it does not read or judge them, and
-it does not re-rank with a model.
+`same_words` is pure, and so is `retrieval.fusion`. It returns passages with their scores; it does not read or
+judge them, and it does not re-rank with a model.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from retrieval.filters import Filter, narrowed
-from retrieval.tokens import lexical_tokens, query_terms, telling_tokens
+from retrieval.fusion import Ranking, bm25, bm25_bound, fuse, nearness, rarity
+from retrieval.tokens import lexical_tokens, query_terms, query_words, telling_tokens
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
 POOL = 60  # candidates taken from each list before fusion
 LARGEST_POOL = 2000  # where many copies of the same passages fill a smaller one
-DENSE_WEIGHT = 0.5  # chosen on the dev sets: evals/LOG.md, 2026-11-21
 DUPLICATE_OVERLAP = 0.9  # Jaccard overlap of word sets above which two passages say the same
-
-Ranking = Sequence[tuple[int, float]]  # (id, score), best first
 
 
 @dataclass(frozen=True)
@@ -44,33 +42,22 @@ class Passage:
     """Other chunks found that say the same in the same words: the same passage, elsewhere."""
 
 
-def fuse(dense: Ranking, lexical: Ranking, dense_weight: float) -> list[tuple[int, float]]:
-    """Convex combination of cosines and of BM25 scores divided by their largest; ties by cosine, then id.
-
-    A score in [0, 1]. When a list is empty the other stands alone, so that a part that is blind to the query
-    cannot hurt. Score fusion keeps how far apart the candidates are, which rank fusion throws away: Bruch,
-    Gai and Ingber 2023, "An analysis of fusion functions for hybrid retrieval", section 4.
-    """
-    weight = 1.0 if not lexical else dense_weight if dense else 0.0
-    top = max((score for _, score in lexical), default=0.0)
-    fused: dict[int, float] = {}
-    for item, cosine in dense:
-        fused[item] = weight * min(max(cosine, 0.0), 1.0)
-    for item, bm25 in lexical:
-        fused[item] = fused.get(item, 0.0) + (1 - weight) * (bm25 / top if top > 0 else 0.0)
-    cosines = dict(dense)
-    return sorted(fused.items(), key=lambda pair: (-pair[1], -cosines.get(pair[0], -1.0), pair[0]))
-
-
 def same_words(left: str, right: str) -> bool:
     """Whether two texts share so many words that they say the same.
 
     Not where they differ in a number, a negation, a date or a name: those may contradict each other, and
     both are wanted.
     """
-    own, other = _words(left), _words(right)
-    union = len(own | other)
-    if not union or len(own & other) / union < DUPLICATE_OVERLAP:
+    return _same(left, _words(left), right, _words(right))
+
+
+def _same(left: str, own: frozenset[str], right: str, other: frozenset[str]) -> bool:
+    """`same_words` of texts with their words. Sizes are compared first: they tell most texts apart."""
+    here, there = len(own), len(other)
+    if not here or here < DUPLICATE_OVERLAP * there or there < DUPLICATE_OVERLAP * here:
+        return False
+    shared = len(own & other)
+    if shared / (here + there - shared) < DUPLICATE_OVERLAP:
         return False
     # Of each side by its own text: "MAY" is no name where the other one has "may".
     return not (own - other) & _telling(left) and not (other - own) & _telling(right)
@@ -103,12 +90,13 @@ def hybrid(
     """
     where = store.resolved(where) if where else Filter()
     within = store.selected(where) if where else None
-    terms = query_terms(query)
+    counts = store.row_counts(query_terms(query))
     pool = POOL
     while True:
         dense: Ranking = index.search(vector, pool, tier, within) if index and vector is not None else []
-        lexical = store.lexical(terms, pool, tier, within)
-        passages, found = _distinct(store, query, where, dense, lexical, limit)
+        lexical = store.lexical(list(counts), pool, tier, within, counts)
+        scores = word_scores(store, query, counts, [item for item, _ in (*dense, *lexical)])
+        passages, found = _distinct(store, query, where, dense, scores, limit)
         _add_copies(store, passages, within)
         full = max(len(dense), len(lexical)) == pool
         if found == limit or not full or pool >= LARGEST_POOL or not any(p.also for p in passages):
@@ -129,25 +117,60 @@ def _add_copies(store: Store, passages: Sequence[Passage], within: Sequence[int]
             of[chunk_id].also.append(found)
 
 
+@dataclass(frozen=True)
+class WordScores:
+    """What the words of a query say of the passages of both lists."""
+
+    bm25: Ranking
+    """Of those that hold a term."""
+    bound: float
+    near: dict[int, float]
+    held: dict[int, frozenset[str]]
+    """The distinct words of each passage."""
+
+
+def word_scores(store: Store, query: str, counts: dict[str, int], found: Sequence[int]) -> WordScores:
+    """BM25 by all terms, those too that were not searched for as they are in very many chunks.
+
+    `counts`: rows of the terms of the query that occur at all.
+    """
+    rows, mean_length = store.lexicon_size()
+    rarities = {term: rarity(counts.get(term, 0), rows) for term in query_terms(query)}
+    words = query_words(query)
+    of_words = [max(rarities[term] for term in word) for word in words]
+    scores, near, held = [], {}, {}
+    for item, (heading, body) in store.tokens(list(dict.fromkeys(found))).items():
+        near[item] = nearness(words, of_words, heading, body)
+        held[item] = frozenset(body)
+        score = bm25(rarities, [*heading, *body], mean_length)
+        if score > 0:
+            scores.append((item, score))
+    return WordScores(scores, bm25_bound(list(rarities.values())), near, held)
+
+
 def _distinct(
-    store: Store, query: str, where: Filter, dense: Ranking, lexical: Ranking, limit: int
+    store: Store, query: str, where: Filter, dense: Ranking, words: WordScores, limit: int
 ) -> tuple[list[Passage], int]:
     """The best passages of two lists, each once, with the places where else it stands; of how many chunks."""
-    cosines, scores = dict(dense), dict(lexical)
-    fused = fuse(dense, lexical, DENSE_WEIGHT)
+    cosines, scores = dict(dense), dict(words.bm25)
+    fused = fuse(dense, words.bm25, words.bound, words.near)
     taken = fused[: max(3 * limit + 10, len(fused) if len(fused) > 2 * POOL else 0)]
     # A document removed since the lists were made is simply not there any more.
     chunks = {chunk.id: chunk for chunk in store.chunks([item for item, _ in taken])}
     passages: list[Passage] = []
+    texts: dict[int, tuple[str, frozenset[str]]] = {}  # by `id` of the passage: several may be of one chunk
     count = 0
     for item, score in taken:
         fresh: list[Passage] = []
         for part in narrowed(chunks[item], where) if item in chunks else []:
-            same = next((one for one in (*passages, *fresh) if same_words(part.text, one.chunk.text)), None)
+            whole = part.text == chunks[item].text and item in words.held
+            own = words.held[item] if whole else _words(part.text)
+            same = next((n for n in (*passages, *fresh) if _same(part.text, own, *texts[id(n)])), None)
             if same:
                 same.also.append(part)
             else:
                 fresh.append(Passage(part, score, cosines.get(item), scores.get(item)))
+                texts[id(fresh[-1])] = part.text, own
         if fresh and count < limit:
             count += 1
             held = {one.chunk.start: _held(query, one.chunk.text) for one in fresh} if len(fresh) > 1 else {}

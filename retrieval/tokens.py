@@ -119,6 +119,28 @@ def query_terms(text: str) -> list[str]:
     return [t for t in tokens if t not in STOP_WORDS] or tokens or list(dict.fromkeys(_tokens(text)))
 
 
+def query_words(text: str) -> list[tuple[str, ...]]:
+    """The words of a query, each as the terms that all have to be there for it to be there.
+
+    A Latin word is one term. A Chinese one is the bigrams within it: those that reach over into the next word
+    tell nothing. Where there is no such word, each of `query_terms` is one.
+    """
+    terms = query_terms(text)
+    known = set(terms)
+    words: list[tuple[str, ...]] = []
+    for match in _PIECE.finditer(_CHINESE_ASKING.sub(" ", unicodedata.normalize("NFKC", text))):
+        piece = match.group()
+        if match.lastgroup != "cjk":
+            words += [(token,) for token in _tokens(piece)]
+            continue
+        run = fold(piece)
+        for start, end in segments(run):
+            if run[start:end] not in STOP_WORDS:
+                words.append(tuple(dict.fromkeys(a + b for a, b in pairwise(run[start:end]))))
+    kept = [word for word in dict.fromkeys(words) if word and known.issuperset(word)]
+    return kept or [(term,) for term in terms]
+
+
 def words_of(text: str, terms: Sequence[str]) -> list[str]:
     """Terms or stems of a text as a person would read them; Chinese bigrams joined to the words they make."""
     wanted = set(terms)

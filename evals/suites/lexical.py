@@ -1,0 +1,95 @@
+"""Speed of the search by words in growing libraries: as shipped, and as one plain query over all terms.
+
+`--part`: numbers of passages, by default 100000,1000000. A passage is five sentences drawn at random from the
+corpus, under a heading drawn likewise; so no rare word is as rare as in a real library of that size, which is
+harder. Nothing is embedded. Seconds of processor time, as other work on the machine is none of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evals.data import Row, corpora, read_rows
+from evals.report import Result
+from retrieval.search import POOL, word_scores
+from retrieval.store import Store
+from retrieval.tokens import lexical_tokens, query_terms
+
+SIZES = "100000,1000000"
+QUESTIONS = 50
+SENTENCES = 5  # of a passage
+_END = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s*")
+
+
+def run(arguments: argparse.Namespace) -> Result:
+    metrics: dict[str, Any] = {}
+    for name, corpus, questions in corpora(arguments.data, arguments.lang):
+        asked = [row["question"] for row in read_rows(questions)]
+        asked = random.Random(0).sample(asked, min(arguments.limit or QUESTIONS, len(asked)))
+        for size in map(int, (arguments.part or SIZES).split(",")):
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(folder) / "library.sqlite"
+                with closing(Store(file)) as store:
+                    fill(file, passages(read_rows(corpus), size))
+                    metrics[f"{name}, {size} passages"] = measured(store, asked)
+    return Result("lexical", {"pool": POOL}, len(metrics), metrics)
+
+
+def passages(rows: Sequence[Row], size: int) -> Iterator[tuple[int, str, str]]:
+    """(id, heading, body) of passages of shuffled sentences, as the full-text index takes them."""
+    draw = random.Random(0)
+    headings = [" ".join(lexical_tokens(row["title"])) for row in rows]
+    cut = (sentence for row in rows for sentence in _END.split(row["text"]))
+    sentences = [" ".join(tokens) for tokens in map(lexical_tokens, cut) if tokens]
+    for n in range(1, size + 1):
+        yield n, draw.choice(headings), " ".join(draw.choices(sentences, k=SENTENCES))
+
+
+def fill(file: Path, rows: Iterator[tuple[int, str, str]]) -> None:
+    with closing(sqlite3.connect(file)) as db, db:
+        db.executemany("INSERT INTO lexicon (rowid, heading, body) VALUES (?, ?, ?)", rows)
+
+
+def measured(store: Store, questions: Sequence[str]) -> dict[str, Any]:
+    """Milliseconds of the list, of the scores of its passages, and of a plain query."""
+    listing, scoring, plain = [], [], []
+    with closing(sqlite3.connect(store.file)) as db:
+        for question in questions:
+            terms = query_terms(question)
+
+            def search(terms: list[str] = terms) -> tuple[dict[str, int], list[int]]:
+                counts = store.row_counts(terms)
+                found = store.lexical(list(counts), POOL, "long", None, counts)
+                return counts, [item for item, _ in found]
+
+            def every(terms: list[str] = terms) -> None:
+                query = " OR ".join(f'"{term}"' for term in terms)
+                listed = "SELECT rowid FROM lexicon WHERE lexicon MATCH ? ORDER BY rank LIMIT ?"
+                db.execute(listed, (query, POOL)).fetchall()
+
+            counts, found = search()  # what is in memory by then is there for both
+            plain.append(_milliseconds(every))
+            listing.append(_milliseconds(search))
+            scoring.append(_milliseconds(lambda q=question, c=counts, f=found: word_scores(store, q, c, f)))  # type: ignore[misc]
+    named = {"list": listing, "scores": scoring, "plain query": plain}
+    return {
+        f"{name} ms [p50, p95]": [float(np.percentile(times, share)) for share in (50, 95)]
+        for name, times in named.items()
+    }
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return 1000 * (time.process_time() - started)
