@@ -15,8 +15,9 @@ import pytest
 
 from agent import Agent, Answer, Settings, nodes
 from agent.errors import InputError
+from retrieval.library import Library
 from retrieval.load import load
-from tests.conftest import SAMPLE
+from tests.conftest import SAMPLE, ask_in
 
 CONTRACT = "When was the contract signed?"
 FEE = "会费每人每年多少钱？"
@@ -358,3 +359,23 @@ def test_no_round_begins_after_the_time_is_up(home: Path) -> None:
         with Agent(limits) as agent:
             answer = agent.ask("Who painted the Mona Lisa?")
         assert (answer.outcome, answer.rounds) == ("abstained", 0)
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("How many people work in the Zorbia office?",
+         "The Graz office is near the river. About 300 people work in the Graz office."),
+        ("Zorbia 的办公室有多少人工作？", "格拉茨的办公室在河边。格拉茨的办公室有300人工作。"),
+        ("赵明的办公室有多少人工作？", "格拉茨的办公室在河边。格拉茨的办公室有300人工作。"),
+        ("趙明的辦公室有多少人工作？", "格拉茨的辦公室在河邊。格拉茨的辦公室有300人工作。"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_another_name_is_not_verified(
+    hashed: Library, tmp_path: Path, question: str, text: str
+) -> None:
+    (tmp_path / "office.txt").write_text(text, encoding="utf-8")
+    hashed.add([tmp_path / "office.txt"])
+    answer = ask_in(hashed, question)
+    assert answer.outcome != "verified"
+    assert any(name in answer.missing for name in ("Zorbia", "赵明", "趙明"))

@@ -8,13 +8,14 @@ meaning.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TypedDict
 
+from agent.critic.facts import chinese_names
 from agent.reasoners.features import (
-    FEATURES,
     Asked,
     Candidate,
     answer_probability,
@@ -31,11 +32,13 @@ from agent.state import Claim, Evidence
 from retrieval.tokens import words_of
 
 IN_PART = 0.42  # `partial` at any strictness
-MOSTLY_OPEN = 0.5  # of the question: what nothing cited speaks of is not answered, whatever else is
+MOSTLY_OPEN = 0.6  # of the question: what nothing cited speaks of is not answered, whatever else is
 NAMES_MISSING = 0.34  # share of the question's names that the passage lacks, likewise (evals/LOG.md)
 OPEN_SHARE = 0.2  # of the question: with more of it open, a passing draft gets one round (evals/LOG.md)
 MOST_CLAIMS = 0.7
 NOTHING_HELD = 0.04  # below `partial` at any strictness
+
+_LATIN = re.compile("[A-Za-z][A-Za-z0-9.-]+")
 
 
 class Thresholds(TypedDict):
@@ -70,12 +73,20 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
     probability = answer_probability(asked, found, best)
     if is_whose(asked, claims, evidence):
         return max(probability, IN_PART)
-    if (
-        best.features[FEATURES.index("names_missing")] > NAMES_MISSING
-        or open_share(asked, claims, evidence) > MOSTLY_OPEN
-    ):
-        probability = min(probability, IN_PART)
+    if probability > IN_PART and _leaves_out(asked, claims, evidence):
+        probability = IN_PART
     return probability if _speaks_of(asked, best, evidence) else min(probability, NOTHING_HELD)
+
+
+def _leaves_out(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
+    """Whether nothing cited speaks of most of the question, or of many of the names in it."""
+    names = set(asked.names)
+    if asked.lang == "zh":  # where any Latin word is one
+        own = (*_LATIN.findall(asked.text), *chinese_names(asked.text))
+        names.update(tuple(stems(name)) for name in own)
+    said = _said(asked, claims, evidence)
+    lacking = [name for name in names if not said.issuperset(name)]
+    return len(lacking) > NAMES_MISSING * len(names) or open_share(asked, claims, evidence) > MOSTLY_OPEN
 
 
 def _speaks_of(asked: Asked, best: Candidate, evidence: Sequence[Evidence]) -> bool:
