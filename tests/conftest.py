@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from agent import Agent
@@ -29,6 +30,10 @@ sys.dont_write_bytecode = False
 # Started in the background of a shell, the tests would hand on to their processes that these are ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# How long an example takes tells about the machine.
+hypothesis.settings.register_profile("toulmin", deadline=None)
+hypothesis.settings.load_profile("toulmin")
 
 SAMPLE = Path(__file__).parent.parent / "evals" / "data" / "sample"
 

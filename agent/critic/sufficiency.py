@@ -36,6 +36,7 @@ MOSTLY_OPEN = 0.6  # of the question: what nothing cited speaks of is not answer
 NAMES_MISSING = 0.34  # share of the question's names that the passage lacks, likewise (evals/LOG.md)
 OPEN_SHARE = 0.2  # of the question: with more of it open, a passing draft gets one round (evals/LOG.md)
 MOST_CLAIMS = 0.7
+GUESSED = 0.25  # what somebody is asked to have said: below this it is not even said in part
 NOTHING_HELD = 0.04  # below `partial` at any strictness
 
 _LATIN = re.compile("[A-Za-z][A-Za-z0-9.-]+")
@@ -75,7 +76,8 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
         return max(probability, IN_PART)
     if probability > IN_PART and _leaves_out(asked, claims, evidence):
         probability = IN_PART
-    return probability if _speaks_of(asked, best, evidence) else min(probability, NOTHING_HELD)
+    guessed = bool(asked.asides) and probability < GUESSED
+    return min(probability, NOTHING_HELD) if guessed or not _speaks_of(asked, best, evidence) else probability
 
 
 def _leaves_out(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
