@@ -120,12 +120,7 @@ def shown_evidence(state: State) -> list[Evidence]:
 
 def sources_of(evidence: Sequence[Evidence], store: Store) -> dict[int, str]:
     """The source texts that the evidence names, as they are in the library now."""
-    sources = {}
-    for document_id in {item["document_id"] for item in evidence if item["kind"] == "passage"}:
-        source = store.source(document_id)
-        if source is not None:
-            sources[document_id] = source.text
-    return sources
+    return store.source_texts({item["document_id"] for item in evidence if item["kind"] == "passage"})
 
 
 def meant_evidence(state: State) -> list[Evidence]:

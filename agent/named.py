@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePath
 
 from agent.state import Lang
@@ -89,8 +90,7 @@ def mentions(question: str, documents: Sequence[Document]) -> list[Mention]:
     asked = _flat(question)
     for id_, path, title in documents:
         # Most documents are named by nothing in the question: their names are not even made.
-        begins = re.split(r"[/\\]", path)[-1].split(".")[0], title
-        if any(one and _flat(one) in asked for one in begins):
+        if any(one in asked for one in _begins(path, title)):
             for name in names_of(path, title):
                 if _flat(name) in asked:
                     by_name.setdefault(name, set()).add(id_)
@@ -103,6 +103,13 @@ def mentions(question: str, documents: Sequence[Document]) -> list[Mention]:
             if sure or _is_likely(question, match):
                 found.append(Mention(tuple(sorted(by_name[name])), *match.span(), sure))
     return sorted(found, key=lambda one: one.start)
+
+
+@lru_cache(65_536)  # the same documents at every question
+def _begins(path: str, title: str) -> tuple[str, ...]:
+    """What each name of a document begins with or is, flat: its stem up to the first dot, and its title."""
+    begins = re.split(r"[/\\]", path)[-1].split(".")[0], title
+    return tuple(_flat(one) for one in begins if one)
 
 
 def _flat(text: str) -> str:

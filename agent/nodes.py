@@ -203,7 +203,7 @@ def critique(state: State, runtime: Run) -> Changed:
     passed |= sound and is_whose(asked, judged["claims"], evidence)
     first = searchable(state) and not state["round"] and not widens(state)
     if passed and first:  # where much of the question is left open, a round is worth it
-        passed = open_share(asked, judged["claims"], evidence) <= OPEN_SHARE
+        passed = open_share(asked, judged["missing"]) <= OPEN_SHARE
     return {"draft": judged, "best": best, "passed": passed}
 
 

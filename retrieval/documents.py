@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from retrieval.chunks import NewChunk, delete_chunks, insert_chunk, words_of
+from retrieval.chunks import NewChunk, delete_chunks, groups, insert_chunk, placeholders, words_of
 from retrieval.database import Database
 from retrieval.load import Mark, Source
 
@@ -150,8 +150,9 @@ class Documents(Database):
 
     def document_names(self) -> list[tuple[int, str, str]]:
         """Id, path and title of every document, without the counting that `documents` does."""
-        rows = self._db.execute("SELECT id, path, title FROM documents ORDER BY id")
-        return [(row["id"], row["path"], row["title"]) for row in rows]
+        cursor = self._db.cursor()
+        cursor.row_factory = None  # plain tuples: every question reads all of them
+        return cursor.execute("SELECT id, path, title FROM documents ORDER BY id").fetchall()
 
     def documents(self) -> list[Document]:
         """All documents by path, without their text."""
@@ -207,6 +208,16 @@ class Documents(Database):
         if row is None:
             return None
         return source_of(row)
+
+    def source_texts(self, document_ids: Iterable[int]) -> dict[int, str]:
+        """The source texts of documents, by id, without their marks; those that are gone are left out."""
+        found: dict[int, str] = {}
+        for group in groups(list(document_ids)):
+            rows = self._db.execute(
+                f"SELECT id, source FROM documents WHERE id IN ({placeholders(group)})", group
+            )
+            found.update((row["id"], row["source"]) for row in rows)
+        return found
 
     def source_chars(self, document_id: int) -> int:
         """Length of a document's source text, in characters; 0 for an unknown one."""

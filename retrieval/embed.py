@@ -105,6 +105,8 @@ def open_session(onnx_file: Path) -> Any:
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only: its warnings are about devices we do not use
+    # Threads that wait for the next question by spinning take the core that answers this one.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(onnx_file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has its own exceptions for a damaged file

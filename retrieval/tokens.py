@@ -68,6 +68,11 @@ def cjk_share(text: str) -> float:
     return len(_CJK_CHAR.findall(text)) / letters if letters else 0.0
 
 
+def has_cjk(text: str) -> bool:
+    """Whether a text has any CJK character."""
+    return bool(_CJK_CHAR.search(text))
+
+
 def is_chinese(text: str) -> bool:
     """Whether a text is to be treated as Chinese: a fifth of its letters suffice, as names are Latin."""
     return cjk_share(text) >= 0.2

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent import Agent, Settings
-from agent.critic.sufficiency import open_share
+from agent.critic.sufficiency import missing_terms, open_share
 from agent.moves import bridge
 from agent.reasoners.extractive import LINKED, led_to, new_claim
 from agent.reasoners.features import ask, candidates, spanned
@@ -80,7 +80,7 @@ def test_what_the_cited_passages_leave_open(
     def left(*numbers: int) -> float:
         claims = [new_claim(evidence[n - 1]["text"], [n]) for n in numbers]
         cited = [{**claim, "citations": [{"evidence": claim["evidence"][0]}]} for claim in claims]
-        return open_share(asked, cited, evidence)  # type: ignore[arg-type]
+        return open_share(asked, missing_terms(asked, cited, evidence))  # type: ignore[arg-type]
 
     assert left() == pytest.approx(1) and left() > left(1) > left(1, 2) >= 0 and left(2) > left(1, 2)
 

@@ -88,7 +88,7 @@ def _leaves_out(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
         names.update(tuple(stems(name)) for name in own)
     said = _said(asked, claims, evidence)
     lacking = [name for name in names if not said.issuperset(name)]
-    return len(lacking) > NAMES_MISSING * len(names) or open_share(asked, claims, evidence) > MOSTLY_OPEN
+    return len(lacking) > NAMES_MISSING * len(names) or open_share(asked, _unsaid(asked, said)) > MOSTLY_OPEN
 
 
 def _speaks_of(asked: Asked, best: Candidate, evidence: Sequence[Evidence]) -> bool:
@@ -123,21 +123,23 @@ def swept_enough(claims: Sequence[Claim], whole: bool) -> float:
 def missing_terms(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> list[str]:
     """Words of the question that neither the claims nor the passages they cite hold, rarest first.
 
-    For people to read: in Chinese, words in place of character bigrams.
+    For people to read: in Chinese, words in place of character bigrams. A tool's result misses none.
     """
-    return words_of(asked.text, uncovered(asked, _said(asked, claims, evidence)))
+    return [] if _computed(claims, evidence) else _unsaid(asked, _said(asked, claims, evidence))
 
 
-def open_share(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> float:
-    """How much of the question's words, weighted by idf, `missing_terms` are, in [0, 1]; 0 for a tool's result."""
-    if _computed(claims, evidence):
-        return 0.0
+def _unsaid(asked: Asked, said: frozenset[str]) -> list[str]:
+    return words_of(asked.text, uncovered(asked, said))
+
+
+def open_share(asked: Asked, missing: Sequence[str]) -> float:
+    """How much of the question's words, weighted by idf, the missing ones are, in [0, 1]."""
 
     def weight(words: Sequence[str]) -> float:
         return cover(asked, frozenset(token for word in words for token in stems(word)))
 
     every = weight(words_of(asked.text, asked.terms))
-    return weight(missing_terms(asked, claims, evidence)) / every if every else 0.0
+    return weight(missing) / every if every else 0.0
 
 
 def _computed(claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:

@@ -21,7 +21,7 @@ from agent.reasoners.language import answer_type_of, has_answer_of_type, languag
 from agent.state import AnswerType, Evidence, Lang, Span
 from retrieval.load.source import name_of
 from retrieval.split import sentences
-from retrieval.tokens import cjk_share, lexical_tokens, query_terms, simplified, stem
+from retrieval.tokens import has_cjk, lexical_tokens, query_terms, simplified, stem
 
 FEATURES = (
     "cover_sentence",  # idf-weighted share of the question's terms in the sentence
@@ -222,7 +222,7 @@ def _could_answer(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
         return False
     if sentence.rstrip("\"'”」*） )").endswith(("?", "？")) or _repeats(asked, sentence, tokens):
         return False
-    return cjk_share(sentence) > 0 or len(_BREAK.split(sentence.strip())) >= 3
+    return has_cjk(sentence) or len(_BREAK.split(sentence.strip())) >= 3
 
 
 def _to_be_named(asked: Asked, item: Evidence) -> frozenset[str]:
@@ -264,9 +264,9 @@ def says(tokens: Sequence[str], name: Sequence[str]) -> bool:
 
     Chinese words longer than a pair of characters follow the pairs of their run, so the pairs alone tell.
     """
-    if len(name) == 1 and cjk_share(name[0]) and len(name[0]) == 1:
+    if len(name) == 1 and len(name[0]) == 1 and has_cjk(name[0]):
         return any(name[0] in token for token in tokens)
-    name = [token for token in name if len(token) <= 2 or not cjk_share(token)] or name
+    name = [token for token in name if len(token) <= 2 or not has_cjk(token)] or name
     n = len(name)
     first = name[0]
     return any(
