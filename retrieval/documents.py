@@ -182,6 +182,11 @@ class Documents(Database):
         row = self._db.execute("SELECT described FROM documents WHERE path = ?", (path,)).fetchone()
         return bool(row and row["described"])
 
+    def document_notes(self, path: str) -> list[str]:
+        """What was noted when a document was read: pages without text, for one."""
+        row = self._db.execute("SELECT notes FROM documents WHERE path = ?", (path,)).fetchone()
+        return list(json.loads(row["notes"])) if row else []
+
     def touch_document(self, path: str, size_bytes: int, modified_s: float) -> None:
         """Note the new time of a file whose content did not change, and which has no more to tell.
 

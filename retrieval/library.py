@@ -22,6 +22,7 @@ from retrieval.chunks import embedded_hash, embedded_text
 from retrieval.embed import Embedder, EmbedderError
 from retrieval.index import SAVE_AFTER_CHANGES, VectorIndex
 from retrieval.load import LoadError, Source, load
+from retrieval.load.ocr import reads_more
 from retrieval.load.walk import walk, walk_changed
 from retrieval.lock import locked
 from retrieval.search import Passage, hybrid
@@ -297,9 +298,11 @@ class Library:
             )
             return None
         known = self.store.document_hash(absolute)
+        more = bool(known) and reads_more(self.store.document_notes(absolute))
         try:
             info = os.stat(absolute)
-            if known and self.store.is_described(absolute) and known == _file_hash(absolute, info):
+            described = self.store.is_described(absolute) and not more
+            if known and described and known == _file_hash(absolute, info):
                 self._leave_unchanged(path, absolute, info, report)
                 return None
             source, digest = load(Path(absolute))
@@ -308,7 +311,7 @@ class Library:
             self.store.put_failure(absolute, reason)
             report.failed.append({"path": str(path), "reason": reason})
             return None
-        if known == digest and (self.store.is_described(absolute) or not _describes(source)):
+        if known == digest and not more and (described or not _describes(source)):
             self._leave_unchanged(path, absolute, info, report)
             return None
         # What has no absolute path, such as a page, never was a file.

@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pptx.util import Inches
 
+from retrieval.library import Library
 from retrieval.load import LOADERS, LoadError, Source, line_of, load, place, sniff, unsupported
 from retrieval.load import package as packages
 from retrieval.load.csv import cells, load_csv, rows, separator_of
@@ -29,6 +30,7 @@ from retrieval.load.rtf import load_rtf
 from retrieval.load.writer import columns, is_header
 from retrieval.load.xlsx import shown
 from retrieval.split import sentences, split
+from tests.load_files import make_pdf
 from tests.office_files import book, opendocument, packed, samples, saved, word, workbook
 
 SAMPLES = samples()
@@ -553,6 +555,42 @@ def test_scanned_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("retrieval.load.ocr._languages", lambda _: ("eng",))
     with pytest.raises(LoadError, match="finds no text"):
         load_pdf(data, Path("x.pdf"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for tesseract")
+def test_scanned_pages_are_read_when_tesseract_comes(
+    hashed: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, programs = tmp_path / "x.pdf", tmp_path / "programs"
+    programs.mkdir()
+    file.write_bytes(joined(make_pdf(["The workshop is in Graz."]), image_pdf()))
+    monkeypatch.setenv("PATH", str(programs))
+    (told,) = hashed.add([file]).indexed
+    assert told["reason"] == "page 2 is only an image (install tesseract to have them read)"
+    assert hashed.add([file]).unchanged
+    program = programs / "tesseract"
+    program.write_text(
+        '#!/bin/sh\nif [ "$1" = --list-langs ]; then printf "List:\\neng\\n"; exit; fi\necho The dues are paid.\n',
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    (told,) = hashed.add([file]).indexed
+    assert told["reason"] == "page 2 was read from an image by tesseract"
+    (passage,) = hashed.search("dues", limit=1)
+    assert "The dues are paid." in passage.chunk.text
+    assert hashed.add([file]).unchanged
+
+
+def joined(*files: bytes) -> bytes:
+    """One PDF of several."""
+    import pypdfium2
+
+    whole = pypdfium2.PdfDocument.new()
+    for data in files:
+        whole.import_pages(pypdfium2.PdfDocument(data))
+    buffer = io.BytesIO()
+    whole.save(buffer)
+    return buffer.getvalue()
 
 
 def image_pdf() -> bytes:

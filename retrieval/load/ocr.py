@@ -7,10 +7,12 @@ fetched: it reads the languages of this project for which tesseract has data.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 LANGUAGES = ("eng", "chi_sim", "chi_tra")
 PAGE_SECONDS = 60.0
+WANTED = "install tesseract to have them read"
 FILE_SECONDS = 600.0  # after which the rest of a file's pages stay unread
 DOTS_PER_INCH = 300  # what tesseract's manual asks for ("Improving the quality of the output")
 PIXELS = 25_000_000  # of a page at most: A3 at that resolution has 17 million
@@ -23,6 +25,11 @@ def available() -> bool:
     """Whether there is a tesseract with data for a language of this project."""
     program = _program()
     return program is not None and bool(_languages(program))
+
+
+def reads_more(notes: Iterable[str]) -> bool:
+    """Whether a document, by its notes, has pages that could not be read before and can be now."""
+    return any(WANTED in note for note in notes) and available()
 
 
 def text_of(image: bytes) -> str:

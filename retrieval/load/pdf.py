@@ -212,10 +212,11 @@ def _first_heading(text: str) -> str:
 
 def _notes(read: _Read) -> tuple[str, ...]:
     notes = []
+    unread = "" if ocr.available() else f" ({ocr.WANTED})"
     for numbers, one, many in (
         (read.broken, "could not be read", "could not be read"),
         (read.recognised, "was read from an image by tesseract", "were read from images by tesseract"),
-        (read.images, "is only an image", "are only images"),
+        (read.images, f"is only an image{unread}", f"are only images{unread}"),
         (read.blank, "has no text", "have no text"),
     ):
         if numbers:
@@ -239,7 +240,7 @@ def _why_nothing(read: _Read) -> str:
     if read.images:
         if ocr.available():
             return "no text layer: the pages are only images, and tesseract finds no text in them"
-        return "no text layer: the pages are only images (install tesseract to have them read)"
+        return f"no text layer: the pages are only images ({ocr.WANTED})"
     if read.broken:
         return "broken PDF: none of its pages can be read"
     return "no text in this PDF"
