@@ -53,7 +53,8 @@ CHINESE_STOP_WORDS = frozenset(
 # Cut out of a query before it is cut into bigrams, so that none reaches over into its neighbours.
 _CHINESE_ASKING = re.compile(
     "请问|請問|为什么|為什麼|为什麽|什么时候|什麼時候|什么样的?|什麼樣的?|什么|什麼|甚么|甚麼|怎么样|怎麼樣|怎么|怎麼|怎样|怎樣|"
-    "何时|何時|何地|何人|何处|何處|为何|為何|如何|哪里|哪裡|哪裏|哪儿|哪[一个個些年位种種]|谁|誰|多少|几[个個]|幾[個]|"
+    "何时|何時|何地|何人|何处|何處|为何|為何|如何|哪里|哪裡|哪裏|哪儿|哪[一个個些年位种種]|谁|誰|百分之[几幾多]少?|多少|"
+    "[几幾][个個成]|"
     "是不是|有没有|有沒有|能不能|可不可以|[吗嗎呢吧](?=[^\\w]|$)|[？?]"
 )
 _ENGLISH_ASKING = re.compile(

@@ -108,6 +108,9 @@ def say(check: str, text: str, source: str, title: str = "") -> Verdict:
         ("three months", "A deposit of two months was paid.", "unsupported"),
         ("-5 °C", "It was 5 °C.", "unsupported"),
         ("no figure at all", "It is 7 percent.", "supported"),
+        ("当一个人善良", "当一\n\n个人善良", "supported"),  # wrapped in the middle of what it counts
+        ("共有二十人", "共有二\n十人到场。", "supported"),
+        ("共有十人", "共有二\n十人到场。", "unsupported"),
         ("signed on 1 March 2026", "Nothing is said of it.", "supported"),  # dates have a check of their own
     ],
 )

@@ -74,6 +74,8 @@ def test_full_width_and_traditional_width_forms_meet_in_a_query() -> None:
         ("什么时候", ["什么", "么时", "时候"]),  # nothing else is left
         ("的", ["的"]),
         ("Who chairs 会议?", ["chairs", "会议"]),
+        ("会费占预算的百分之几？", ["会费", "费占", "占预", "预算", "算的"]),
+        ("占了几成", ["占了"]),
     ],
 )
 def test_query_terms(query: str, terms: list[str]) -> None:

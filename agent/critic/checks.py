@@ -26,7 +26,7 @@ from agent.critic.facts import (
 from agent.critic.speakers import speakers_of, turn_of
 from agent.critic.values import akin, bound_of, is_firm_bound, is_initials, same_date, same_link, same_number
 from agent.critic.wording import HEDGE, NEGATION, denies_or_doubts, strip_lead_in
-from agent.reasoners.features import plain
+from agent.reasoners.features import plain, unwrapped
 from agent.state import Citation, Claim, Evidence, Verdict
 from retrieval.split import sentences
 from retrieval.tokens import STOP_WORDS, fold, is_chinese, lexical_tokens
@@ -301,7 +301,7 @@ def _compared(claim: Claim, evidence: Sequence[Evidence]) -> Comparison:
 
 def _support(claim: Claim, evidence: Sequence[Evidence], *, context: bool = False) -> str:
     """The text that a claim cites: quotes and tool results; with titles and headings as `context`."""
-    parts = [citation["quote"] for citation in claim["citations"]] + _tool_texts(claim, evidence)
+    parts = [unwrapped(citation["quote"]) for citation in claim["citations"]] + _tool_texts(claim, evidence)
     if context:
         cited = {citation["evidence"] for citation in claim["citations"]}
         parts += [f"{e['title']} {e['heading']}" for e in evidence if e["number"] in cited]

@@ -296,8 +296,12 @@ def plain(sentence: str) -> str:
     """
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", sentence)
     text = _EMPHASIS.sub(r"\2", _LEADING_MARK.sub("", text))
-    text = re.sub(r"(?<=[\u3000-\u9fff，。])\s*\n\s*(?=[\u3000-\u9fff])", "", text)
-    return " ".join(text.split())
+    return " ".join(unwrapped(text).split())
+
+
+def unwrapped(text: str) -> str:
+    """Chinese text without the line breaks within it, which may cut a word or a number in two."""
+    return re.sub(r"(?<=[\u3000-\u9fff，。])\s*\n\s*(?=[\u3000-\u9fff])", "", text)
 
 
 @cache
