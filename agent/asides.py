@@ -26,12 +26,20 @@ _SAY = (
     r"(?:say|said|says|write|wrote|writes|written|tell|told|tells|mention|mentioned|mentions|ask|asked|asks|report"
     r"|reported|suggest|suggested|suggests|propose|proposed|reply|replied|answer|answered|send|sent|post|posted"
     r"|claim|claimed|think|thinks|thought|promise|promised|announce|announced|recommend|recommended|text|texted"
-    r"|email|emailed|complain|complained)"
+    r"|email|emailed|complain|complained|believe|believes|believed|argue|argues|argued|predict|predicts|predicted)"
+)
+_SEE = (
+    r"(?:see|view|feel|regard|judge|assess|expect|consider|make)"  # "how does Anna see it": not "Anna saw it"
+)
+_VIEW = (
+    r"(?:(?:view|opinion|thought|idea)s?(?: (?:on|of|about|regarding|towards?))?"
+    r"|(?:take|stance|position|attitude|assessment|feelings) (?:on|of|about|regarding|towards?))"
 )
 _NAME = r"[^\W\d_][\w.'’@+-]*(?:[ ,]+[\w.@+<>'’-]+){0,3}?"
 _MAIL, _ANY = r"e-?mails?|mails?|letters?", r"messages?|posts?|texts?"
 _WHO_EN = (
-    rf"\b(?:did|does|do|has|have|had) (?P<name>{_NAME}) (?P<verb>{_SAY})\b",
+    rf"\b(?:did|does|do|has|have|had) (?P<name>{_NAME}) (?P<verb>{_SAY}|{_SEE})\b",
+    rf"\b(?P<before>(?:[\w.+@-]+ ){{0,3}}[\w.+@-]+)(?P<verb>['’]s {_VIEW})\b",
     rf"(?P<before>(?:[\w.'’@+-]+ ){{1,3}})(?P<verb>{_SAY.replace('|email|', '|')})\b",
     rf"(?P<verb>\baccording to) (?P<after>{_NAME}(?=[\s,.?!]|$))",
     rf"\b(?P<verb>(?:(?P<mail>{_MAIL})|{_ANY})(?: that)?(?: (?:came|were|was|are|is|sent|written))* (?:from|by)) (?P<after>(?:[\w.'’@+-]+[ ?.!,]*){{1,4}})",
@@ -56,13 +64,18 @@ _NO_NAME = frozenset(
 )
 _SAY_ZH = (
     "(?:说|說|写|寫|讲|講|提到|提及|提过|提過|提[了起出]|谈到|談到|谈了|談了|发了|發了|发过|發過|发来|發來|发的|發的"
-    "|回复|回覆|表示|建议|建議|通知|问了|問了|问过|問過|告诉|告訴|认为|認為|答应|答應)"
+    "|回复|回覆|表示|建议|建議|通知|问了|問了|问过|問過|告诉|告訴|认为|認為|答应|答應"
+    "|觉得|覺得|主张|主張|指出|强调|強調|预测|預測)"
 )
+_HOW_ZH = "(?:是|会|會)?(?:怎么|怎麼|怎么样|怎样|怎樣|如何)(?:看待?|评价|評價|理解|回应|回應|想)(?:的|待的)?"
+_VIEW_ZH = "(?:看法|观点|觀點|意见|意見|态度|態度|立场|立場|主张|主張|评价|評價|判断|判斷)"
 _TO_ZH = "(?:[给給对對跟向](?:我们?|我們|大家|他|她)|在群里|在群裡|都|还|還|也|曾经?|曾經|到底|究竟|主要|具体|具體|怎么|怎麼|是|有没有|有沒有)"
 _RUN_ZH = rf"[{CJK}·A-Za-z][{CJK}·A-Za-z .'’-]{{0,24}}?"
 _LETTER_ZH = "(?:(?P<mail>邮件|郵件|来信|來信|信件|信(?![息用任心号號]))|消息|短信|微信|留言|聊天记录|聊天記錄|发言|發言)"
 _WHO_ZH = (
     rf"(?P<before>{_RUN_ZH})\s*(?P<verb>{_TO_ZH}*{_SAY_ZH}(?:到|过|過|了|给我|給我)?)",
+    rf"(?P<before>{_RUN_ZH})\s*(?P<verb>{_HOW_ZH}|的{_VIEW_ZH})",
+    rf"(?P<before>{_RUN_ZH})\s*(?:对|對|关于|關於)[^，,。？?]{{1,40}}?(?P<verb>{_HOW_ZH}|(?:有|持|是)?(?:什么|什麼|何|怎样)?样?的?{_VIEW_ZH})",
     rf"(?P<before>{_RUN_ZH})\s*(?P<verb>(?:[发發寄写寫](?:来|來|给我|給我|送|出)?)?的{_LETTER_ZH})",
 )
 _IN_ZH = (
