@@ -47,7 +47,9 @@ def serve(path: str) -> None:
         listener.bind(path)
         listener.listen()
         print("ready", flush=True)
-        commands: dict[int, tuple[int, socket.socket]] = {}  # by what tells that a fork has ended: its pid, its asker
+        commands: dict[
+            int, tuple[int, socket.socket]
+        ] = {}  # by what tells that a fork has ended: its pid, its asker
         while True:
             askers = {asker: pid for pid, asker in commands.values()}
             for ready in select.select([0, listener, *commands, *askers], [], [])[0]:
