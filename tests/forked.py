@@ -124,7 +124,7 @@ def run(module: str, arguments: list[str]) -> None:
 
 
 def import_all() -> None:
-    """Import what questions and files need, as `Agent` would."""
+    """Import what questions and files need, as `Agent` would, and build the graph."""
     import gc
     import importlib
     import pkgutil
@@ -142,8 +142,9 @@ def import_all() -> None:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-    for name in ("faiss", "tokenizers", "langgraph.graph", "prompt_toolkit", "rich.console"):
+    for name in ("faiss", "tokenizers", "prompt_toolkit", "rich.console"):
         importlib.import_module(name)
+    agent.graph.build_graph()
     lexical_tokens("a 字")  # loads the word list
     threads = os.listdir("/proc/self/task")
     assert len(threads) == 1, f"{len(threads)} threads"
