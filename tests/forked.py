@@ -1,4 +1,4 @@
-"""`python -m MODULE ARGUMENTS...` without the seconds that importing takes: `python -IS forked.py SOCKET MODULE ...`.
+"""`python -m MODULE ARGUMENTS...` without the seconds that importing takes: `python -IS forked.py NAME MODULE ...`.
 
 A server has everything imported, and forks for each such command. The command hands it its arguments, environment,
 folder and standard streams, passes on the signals it is sent, and ends as its fork ended; when it is killed, so is
@@ -19,17 +19,17 @@ from typing import NoReturn
 PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-def ask(path: str, command: list[str]) -> NoReturn:
+def ask(name: str, command: list[str]) -> NoReturn:
     """Have a command run, and end as it ended."""
     with socket.socket(socket.AF_UNIX) as server:
-        server.connect(path)
+        server.connect(abstract(name))
         request = json.dumps([command, dict(os.environ), os.getcwd()]).encode() + b"\n"
         socket.send_fds(server, [b"."], [0, 1, 2])
         server.sendall(request)
         with server.makefile() as answers:
             pid = int(answers.readline())
-            for name in PASSED_ON:
-                signal.signal(getattr(signal, name), lambda number, _: os.kill(pid, number))
+            for one in PASSED_ON:
+                signal.signal(getattr(signal, one), lambda number, _: os.kill(pid, number))
             code = int(answers.readline())
     if code < 0:
         if code != -signal.SIGKILL:  # which cannot be asked for
@@ -38,13 +38,18 @@ def ask(path: str, command: list[str]) -> NoReturn:
     os._exit(code)
 
 
-def serve(path: str) -> None:
+def abstract(name: str) -> str:
+    """The address of a socket that needs no file (unix(7))."""
+    return f"\0{name}"
+
+
+def serve(name: str) -> None:
     """Fork for each command that is asked for."""
     import select
 
     import_all()
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
+        listener.bind(abstract(name))
         listener.listen()
         print("ready", flush=True)
         commands: dict[

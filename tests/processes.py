@@ -17,11 +17,11 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -48,21 +48,19 @@ def forked(module: str) -> list[str]:
 
 @cache
 def _server() -> str:
-    """The socket of the process that forks, which ends with this one."""
-    streams = contextlib.ExitStack()
-    atexit.register(streams.close)
-    path = streams.enter_context(tempfile.TemporaryDirectory()) + "/socket"
+    """The name of the process that forks, which ends with this one."""
+    name = f"toulmin-{uuid4().hex}"
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.forked", path],
+        [sys.executable, "-m", "tests.forked", name],
         env=environment(OPENBLAS_NUM_THREADS="1"),
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    streams.enter_context(server)
+    atexit.register(server.communicate)
     assert server.stdout is not None and server.stdout.readline() == "ready\n"
-    return path
+    return name
 
 
 def run(
