@@ -77,7 +77,6 @@ class Agent:
         self._judge_model = judge_model
         self._today = today
         self._library: Library | None = None
-        self._graph: Any = None
         self._warming: threading.Thread | None = None
         self._brakes: list[Brake] = []  # of the runs on their way
         self._opening = threading.RLock()  # `aask` comes from several threads
@@ -112,12 +111,9 @@ class Agent:
     @property
     def graph(self) -> Any:
         """The compiled state machine, a LangChain Runnable."""
-        with self._opening:
-            if self._graph is None:
-                from agent.graph import build_graph
+        from agent.graph import build_graph
 
-                self._graph = build_graph()
-            return self._graph
+        return build_graph()
 
     @property
     def remembers(self) -> bool:
@@ -334,7 +330,7 @@ class Agent:
     def _warm_up(self) -> None:
         """Load the embedder beside the import of the graph: each takes a good part of a cold start."""
         with self._opening:
-            if self._graph is None and self._warming is None:
+            if self._warming is None:
                 self._warming = threading.Thread(target=self.library.warm_up)
                 self._warming.start()
 

@@ -11,6 +11,7 @@ Nodes are in `nodes.py`, forks in `routes.py`, the state in `state.py`. No logic
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
@@ -29,8 +30,9 @@ from agent.routes import (
 from agent.state import State
 
 
+@cache
 def build_graph() -> CompiledStateGraph[State, Deps, State, State]:
-    """The compiled state machine. What it needs comes with each run, as `context=Deps(...)`."""
+    """The compiled state machine, one for all. What it needs comes with each run, as `context=Deps(...)`."""
     graph: StateGraph[State, Deps, State, State] = StateGraph(State, context_schema=Deps)
     nodes: tuple[Any, ...] = (
         recall, plan, retrieve, act, sweep, draft, critique, reformulate, settle, remember,

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakValueDictionary
 
 from retrieval.export import export_bert
 from retrieval.tokens import lexical_tokens
@@ -29,6 +31,10 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 MINILM_TOKENS = 256  # max_seq_length in sentence_bert_config.json; what follows is not read
 MIN_COVERAGE = 0.75  # below this share of known tokens an embedder is called blind to a text
 BATCH_TOKENS = 1024  # padded tokens in one call; measured fastest on two cores, and it bounds memory
+
+# What is open, by its file and when that was written: its 90 MB need not be in memory twice.
+_open: WeakValueDictionary[tuple[Path, int], OnnxEmbedder] = WeakValueDictionary()
+_opening = threading.Lock()
 
 
 class EmbedderError(Exception):
@@ -287,8 +293,12 @@ def _is_damaged(onnx_file: Path) -> bool:
 
 
 def load_minilm(cache_folder: Path) -> OnnxEmbedder:
-    """The default embedder as exported before. Raises `EmbedderError` when it was not."""
+    """The default embedder as exported before, one for all. Raises `EmbedderError` when it was not."""
     onnx_file = minilm_onnx_file(cache_folder)
     if not onnx_file.exists():
         raise EmbedderError("the default embedder is not prepared yet: run `agent setup`")
-    return OnnxEmbedder(MINILM_ID, minilm_folder(), onnx_file, MINILM_TOKENS)
+    key = onnx_file.resolve(), onnx_file.stat().st_mtime_ns
+    with _opening:
+        embedder = _open.get(key) or OnnxEmbedder(MINILM_ID, minilm_folder(), onnx_file, MINILM_TOKENS)
+        _open[key] = embedder
+    return embedder

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
 import signal
 import socket
 import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ hypothesis.settings.load_profile("toulmin")
 SAMPLE = Path(__file__).parent.parent / "evals" / "data" / "sample"
 
 
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays; to look through it again for garbage takes long."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test may reach beyond this machine; local sockets stay allowed."""
@@ -61,11 +68,13 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that holds the exported embedder."""
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache that holds the exported embedder, which is kept open for all who load it."""
     folder = tmp_path_factory.mktemp("cache")
     prepare_minilm(folder)
-    return folder
+    embedder = load_minilm(folder)
+    yield folder
+    del embedder
 
 
 @pytest.fixture(scope="session")
@@ -73,14 +82,26 @@ def minilm(cache_folder: Path) -> OnnxEmbedder:
     return load_minilm(cache_folder)
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
-    """A home whose library holds the sample documents, for the tests of one file."""
+@pytest.fixture(scope="session")
+def sample_home(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path:
+    """A home whose library holds the sample documents, to be copied."""
     folder = tmp_path_factory.mktemp("home")
     (folder / "cache").symlink_to(cache_folder)
     with Agent(Settings(home=folder)) as agent:
         assert len(agent.add(SAMPLE).indexed) == 4
     return folder
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, sample_home: Path) -> Path:
+    """Such a home for the tests of one file."""
+    return shutil.copytree(sample_home, tmp_path_factory.mktemp("home"), symlinks=True, dirs_exist_ok=True)
+
+
+@pytest.fixture
+def own_sample(tmp_path: Path, sample_home: Path) -> Settings:
+    """Settings with such a home for one test."""
+    return Settings(home=shutil.copytree(sample_home, tmp_path / "home", symlinks=True))
 
 
 @pytest.fixture
@@ -109,14 +130,6 @@ def hashed(tmp_path: Path) -> Iterator[Library]:
         yield library
 
 
-@cache
-def graph() -> Any:
-    """The compiled state machine, built once."""
-    from agent.graph import build_graph
-
-    return build_graph()
-
-
 def ask_in(
     library: Library,
     question: str,
@@ -128,8 +141,10 @@ def ask_in(
     **limits: Any,
 ) -> Answer:
     """A whole run over a library that is open already, as `Agent.ask` makes it; `limits` are settings."""
+    from agent.graph import build_graph
+
     deps = build_deps(Settings(**limits), library, memory, chat, judge)
-    *_, answer = Driver(graph(), new_start(question, thread), deps, Brake(), chat).run()
+    *_, answer = Driver(build_graph(), new_start(question, thread), deps, Brake(), chat).run()
     assert isinstance(answer, Answer)
     return answer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 ODF = (
@@ -126,6 +127,7 @@ def _pptx() -> bytes:
     return saved(deck)
 
 
+@cache
 def samples() -> dict[str, bytes]:
     """One file of each format, by the format's name."""
     cells = "".join(

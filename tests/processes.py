@@ -1,11 +1,13 @@
 """How tests run `agent`: as a process of its own, on a pseudo-terminal, or within the process of the tests.
 
 `called` takes a tenth of the time of `run`, and is right for what a command says, leaves and returns. What only
-a process shows (imports, signals, pipes, encodings, how it ends) needs `run` or `Terminal`. No tests are here.
+a process shows (signals, pipes, encodings, how it ends) needs `run` or `Terminal`, which fork one where that can
+be; what only one that starts from nothing shows (imports, closed streams) needs `AGENT`. No tests are here.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import os
@@ -17,7 +19,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -34,12 +38,41 @@ def environment(home: Path | None = None, **more: str) -> dict[str, str]:
     return {**kept, **own, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **more}
 
 
+@cache
+def forked(module: str) -> list[str]:
+    """`python -m MODULE`, forked from a process that has everything imported where that can be (`tests.forked`)."""
+    if not hasattr(os, "pidfd_open"):
+        return [sys.executable, "-m", module]
+    return [sys.executable, "-IS", str(ROOT / "tests" / "forked.py"), _server(), module]
+
+
+@cache
+def _server() -> str:
+    """The name of the process that forks, which ends with this one."""
+    name = f"toulmin-{uuid4().hex}"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.forked", name],
+        env=environment(OPENBLAS_NUM_THREADS="1"),
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    atexit.register(server.communicate)
+    assert server.stdout is not None and server.stdout.readline() == "ready\n"
+    return name
+
+
 def run(
-    home: Path, *arguments: str | bytes, stdin: str = "", cwd: Path | None = None, code: Sequence[str] = AGENT
+    home: Path,
+    *arguments: str | bytes,
+    stdin: str = "",
+    cwd: Path | None = None,
+    code: Sequence[str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own, run to its end."""
+    """A command in a process of its own, run to its end; `code`: another than `agent`."""
     return subprocess.run(
-        [*code, *arguments],
+        [*(code or forked("agent.cli")), *arguments],
         env=environment(home),
         input=stdin,
         capture_output=True,
@@ -82,11 +115,12 @@ def called(home: Path, *arguments: str, stdin: str = "", **more: str) -> subproc
 class Terminal:
     """A command on a pseudo-terminal."""
 
-    def __init__(self, home: Path, *arguments: str, code: Sequence[str] = AGENT) -> None:
+    def __init__(self, home: Path, *arguments: str, code: Sequence[str] | None = None) -> None:
+        command = [*(code or forked("agent.cli")), *arguments]
         self.pid, self._file = pty.fork()
         if self.pid == 0:
             os.chdir(ROOT)
-            os.execvpe(code[0], [*code, *arguments], {**environment(home), "TERM": "xterm"})
+            os.execvpe(command[0], command, {**environment(home), "TERM": "xterm"})
         self.text = ""
 
     def wait_for(self, pattern: str, timeout_s: float = 60.0) -> str:

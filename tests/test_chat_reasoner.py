@@ -20,7 +20,6 @@ from agent.reasoners.extractive import Extractive, new_claim
 from agent.reasoners.scripted import ScriptedChat
 from agent.state import Evidence
 from retrieval.library import Library
-from tests.conftest import SAMPLE
 from tests.sample import CONTRACT, FEE, PAID, REWORDED, SIGNED, WRONG, drafted
 
 
@@ -221,11 +220,10 @@ def test_what_was_verified_survives_a_worse_draft(home: Path, question: str, goo
     ],
 )
 def test_follow_up_is_rewritten_by_the_model(
-    settings: Settings, first: str, follow: str, rewritten: str, sentence: str
+    own_sample: Settings, first: str, follow: str, rewritten: str, sentence: str
 ) -> None:
     chat = ScriptedChat(replies=[drafted(sentence), {"question": rewritten}, drafted(sentence)])
-    with Agent(settings, chat_model=chat) as agent:
-        agent.add(SAMPLE)
+    with Agent(own_sample, chat_model=chat) as agent:
         agent.ask(first, thread="t")
         answer = agent.ask(follow, thread="t")
     assert answer.queries == (rewritten,) and answer.outcome == "verified"
@@ -235,10 +233,9 @@ def test_follow_up_is_rewritten_by_the_model(
 @pytest.mark.parametrize(
     "reply", [ModelError("down"), {"question": ""}, {"question": "x" * 400}], ids=["down", "", "x"]
 )
-def test_useless_rewriting_falls_back_to_the_rule(settings: Settings, reply: Any) -> None:
+def test_useless_rewriting_falls_back_to_the_rule(own_sample: Settings, reply: Any) -> None:
     chat = ScriptedChat(replies=[drafted(SIGNED), reply, drafted(SIGNED)])
-    with Agent(settings, chat_model=chat) as agent:
-        agent.add(SAMPLE)
+    with Agent(own_sample, chat_model=chat) as agent:
         agent.ask(CONTRACT, thread="t")
         answer = agent.ask("And who signed it?", thread="t")
     assert "contract" in answer.queries[0] and len(answer.queries[0]) < 100

@@ -26,7 +26,7 @@ from agent.outcome import REFUSALS, settled
 from agent.reasoners.scripted import ScriptedChat
 from retrieval.store import UNFINISHED
 from tests.conftest import SAMPLE
-from tests.processes import ROOT, Terminal, called, environment
+from tests.processes import ROOT, Terminal, called, environment, forked
 from tests.sample import CONTRACT, FALSE, FEE, GOOD, PAID, SIGNED, drafted
 from tests.slow_child import chat_of
 
@@ -43,7 +43,7 @@ def clean(home: Path) -> Iterator[Path]:
 
 
 def slow(home: Path, script: list[Any], *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "tests.slow_child", json.dumps(script), str(home / "log"), *arguments]
+    return [*forked("tests.slow_child"), json.dumps(script), str(home / "log"), *arguments]
 
 
 def calls(home: Path, at_least: int) -> list[str]:

@@ -128,6 +128,11 @@ def test_embedder_that_is_not_prepared(tmp_path: Path) -> None:
         load_minilm(tmp_path)
 
 
+def test_opened_once(cache_folder: Path, minilm: OnnxEmbedder, tmp_path: Path) -> None:
+    (tmp_path / "cache").symlink_to(cache_folder)
+    assert load_minilm(tmp_path / "cache") is minilm
+
+
 def test_prepared_once(cache_folder: Path) -> None:
     before = minilm_onnx_file(cache_folder).stat().st_mtime_ns
     assert prepare_minilm(cache_folder) == minilm_onnx_file(cache_folder)

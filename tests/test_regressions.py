@@ -17,7 +17,6 @@ from agent.reasoners.language import names_in, standalone
 from agent.reasoners.scripted import ScriptedChat
 from agent.state import Turn
 from retrieval.library import Library
-from tests.conftest import SAMPLE
 from tests.test_critic import passage, say
 
 
@@ -171,9 +170,8 @@ def test_follow_up_reads_well(turns: list[Turn], question: str, expected: str) -
 @pytest.mark.parametrize(
     ("first", "said"), [("When was the contract signed?", "hello"), ("会费每人每年多少钱？", "谢谢")]
 )
-def test_small_talk_in_a_thread_searches_nothing(settings: Settings, first: str, said: str) -> None:
-    with Agent(settings) as agent:
-        agent.add(SAMPLE)
+def test_small_talk_in_a_thread_searches_nothing(own_sample: Settings, first: str, said: str) -> None:
+    with Agent(own_sample) as agent:
         agent.ask(first, thread="t")
         assert agent.ask(said, thread="t").queries == ()
 

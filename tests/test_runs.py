@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent import Agent, Settings
 from agent.runs import Node, tree
-from tests.conftest import SAMPLE
 
 
 @pytest.fixture(scope="module")
-def agent(tmp_path_factory: pytest.TempPathFactory, cache_folder: object) -> Iterator[Agent]:
-    home = tmp_path_factory.mktemp("runs")
-    (home / "cache").symlink_to(str(cache_folder))
+def agent(home: Path) -> Iterator[Agent]:
     with Agent(Settings(home=home)) as opened:
-        opened.add(SAMPLE)
         yield opened
 
 

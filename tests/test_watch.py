@@ -20,7 +20,7 @@ from retrieval.load.walk import walk_changed
 from retrieval.lock import locked
 from retrieval.watch import changes
 from tests.libraries import DUES, RENT, found, names, write
-from tests.processes import AGENT, called, environment
+from tests.processes import called, environment, forked
 
 WAIT_S = 60.0
 
@@ -114,7 +114,7 @@ def watching(tmp_path: Path, cache_folder: Path) -> Iterator[tuple[subprocess.Po
     (own / "cache").symlink_to(cache_folder)
     write(folder, rent=RENT)
     child = subprocess.Popen(
-        [*AGENT, "add", "--watch", str(folder)],
+        [*forked("agent.cli"), "add", "--watch", str(folder)],
         env=environment(own),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
