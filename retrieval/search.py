@@ -96,7 +96,7 @@ def hybrid(
         dense: Ranking = index.search(vector, pool, tier, within) if index and vector is not None else []
         lexical = store.lexical(list(counts), pool, tier, within, counts)
         scores = word_scores(store, query, counts, [item for item, _ in (*dense, *lexical)])
-        passages, found = _distinct(store, query, where, dense, scores, limit)
+        passages, found = distinct(store, query, where, dense, scores, limit)
         _add_copies(store, passages, within)
         full = max(len(dense), len(lexical)) == pool
         if found == limit or not full or pool >= LARGEST_POOL or not any(p.also for p in passages):
@@ -148,7 +148,7 @@ def word_scores(store: Store, query: str, counts: dict[str, int], found: Sequenc
     return WordScores(scores, bm25_bound(list(rarities.values())), near, held)
 
 
-def _distinct(
+def distinct(
     store: Store, query: str, where: Filter, dense: Ranking, words: WordScores, limit: int
 ) -> tuple[list[Passage], int]:
     """The best passages of two lists, each once, with the places where else it stands; of how many chunks."""
