@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,6 +30,12 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 MINILM_TOKENS = 256  # max_seq_length in sentence_bert_config.json; what follows is not read
 MIN_COVERAGE = 0.75  # below this share of known tokens an embedder is called blind to a text
 BATCH_TOKENS = 1024  # padded tokens in one call; measured fastest on two cores, and it bounds memory
+# Much text goes in batches beside one another, each on one core, which keeps cores busier than parting each
+# batch among them: evals/LOG.md, 2026-11-22, adding documents.
+MUCH_TOKENS = 4 * BATCH_TOKENS
+BESIDE_TOKENS = 512  # padded tokens of such a batch
+MOST_BESIDE = 8  # batches; each holds some 10 MB
+LARGEST_BESIDE = 200_000_000  # bytes of a model that may be in memory twice for that
 
 
 class EmbedderError(Exception):
@@ -98,12 +105,16 @@ class HashEmbedder:
         return False
 
 
-def open_session(onnx_file: Path) -> Any:
-    """An ONNX Runtime session on the CPU. Raises `EmbedderError` for a damaged file."""
+def open_session(onnx_file: Path, threads: int = 0) -> Any:
+    """An ONNX Runtime session on the CPU, with so many threads; 0 for one on each core.
+
+    Raises `EmbedderError` for a damaged file.
+    """
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors only: its warnings are about devices we do not use
     # Threads that wait for the next question by spinning take the core that answers this one.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -158,7 +169,9 @@ class OnnxEmbedder:
         self.prompts = prompts
         self._lowercase = lowercase
         self._finish = finish
+        self._onnx_file = onnx_file
         self._session = open_session(onnx_file)
+        self._one_core: Any = None  # a session for many batches; opened when there are many
         self._output = token_output(self._session) if finish else self._session.get_outputs()[0].name
         self._tokenizer = Tokenizer.from_file(str(tokenizer_file or model_folder / "tokenizer.json"))
         self._tokenizer.no_padding()
@@ -188,9 +201,27 @@ class OnnxEmbedder:
         seeing = [n for n, row in enumerate(rows) if self._known_share(row, prompt) >= MIN_COVERAGE]
         # Texts of like length share a batch, so that hardly any padding is computed.
         seeing.sort(key=lambda n: len(rows[n].ids))
-        for batch in batches(seeing, [len(row.ids) for row in rows]):
-            vectors[batch] = self.embed_rows([rows[n] for n in batch])
+        lengths = [len(row.ids) for row in rows]
+        workers = self._beside(sum(lengths[n] for n in seeing))
+        if workers == 1:
+            for batch in batches(seeing, lengths):
+                vectors[batch] = self.embed_rows([rows[n] for n in batch])
+            return vectors
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._one_core = self._one_core or open_session(self._onnx_file, threads=1)
+        groups = batches(seeing, lengths, BESIDE_TOKENS)
+        with ThreadPoolExecutor(workers) as pool:  # the session lets go of the interpreter while it computes
+            found = pool.map(lambda batch: self.embed_rows([rows[n] for n in batch], self._one_core), groups)
+            for batch, computed in zip(groups, found, strict=True):
+                vectors[batch] = computed
         return vectors
+
+    def _beside(self, tokens: int) -> int:
+        """How many batches are computed beside one another for so many tokens."""
+        if tokens < MUCH_TOKENS or self._onnx_file.stat().st_size > LARGEST_BESIDE:
+            return 1
+        return min(cores(), MOST_BESIDE)
 
     def coverage(self, text: str) -> float:
         return self._known_share(self._tokenizer.encode(self._prepared(text)), "")
@@ -209,10 +240,11 @@ class OnnxEmbedder:
         own = len(row.ids) - sum(row.special_tokens_mask) - self._prompt_tokens[prompt]
         return 1 - row.ids.count(self._unknown) / own if own > 0 else 1.0
 
-    def embed_rows(self, rows: Sequence[Any]) -> Vectors:
-        """Encoded texts as one batch."""
-        inputs = feed(self._session, rows)
-        (out,) = self._session.run([self._output], inputs)
+    def embed_rows(self, rows: Sequence[Any], session: Any = None) -> Vectors:
+        """Encoded texts as one batch, in the usual session by default."""
+        session = session or self._session
+        inputs = feed(session, rows)
+        (out,) = session.run([self._output], inputs)
         vectors: Vectors = out if self._finish is None else self._finish(out, inputs["attention_mask"])
         return vectors
 
@@ -227,11 +259,18 @@ def token_output(session: Any) -> str:
     return str((known + of_tokens)[0])
 
 
-def batches(order: list[int], lengths: list[int]) -> list[list[int]]:
-    """Row numbers, in the given order, in groups whose padded size stays within `BATCH_TOKENS`."""
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def batches(order: list[int], lengths: list[int], most: int = BATCH_TOKENS) -> list[list[int]]:
+    """Row numbers, in the given order, in groups whose padded size stays within so many tokens."""
     batches: list[list[int]] = []
     for row in order:
-        if batches and (len(batches[-1]) + 1) * lengths[row] <= BATCH_TOKENS:
+        if batches and (len(batches[-1]) + 1) * lengths[row] <= most:
             batches[-1].append(row)
         else:
             batches.append([row])
