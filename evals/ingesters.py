@@ -59,11 +59,13 @@ def theirs(folder: str) -> None:
 
 def splitter() -> tuple[str, Callable[[str], list[str]]]:
     """LangChain's splitter where it is installed, else cuts at fixed lengths, which cost nothing at all."""
+    from importlib import import_module
+
     try:
-        from langchain_text_splitters import RecursiveCharacterTextSplitter
+        langchain: Any = import_module("langchain_text_splitters")
     except ImportError:
         return "fixed length", fixed_length
-    made = RecursiveCharacterTextSplitter(chunk_size=CHUNK_CHARS, chunk_overlap=OVERLAP_CHARS)
+    made = langchain.RecursiveCharacterTextSplitter(chunk_size=CHUNK_CHARS, chunk_overlap=OVERLAP_CHARS)
     return "RecursiveCharacterTextSplitter", made.split_text
 
 
@@ -100,7 +102,13 @@ def _tell(
     tokenizer.enable_truncation(MINILM_TOKENS)
     tokens = sum(len(row.ids) for row in tokenizer.encode_batch(list(texts)))
     wall, processor = seconds
-    measured = {"seconds": wall, "processor seconds": processor, "tokens": tokens, "MB when ready": megabytes, "peak MB": peak}
+    measured = {
+        "seconds": wall,
+        "processor seconds": processor,
+        "tokens": tokens,
+        "MB when ready": megabytes,
+        "peak MB": peak,
+    }
     print(json.dumps({**measured, **told}))
 
 

@@ -1,9 +1,9 @@
 """Adding a folder of documents: how fast against the usual stack in the same run, and in how much memory.
 
-The documents are those of `docs_en` and `docs_zh` in the data folder, `--limit` spread evenly over each. Ours
-and theirs (`evals.ingesters`) take turns, each in a fresh process; the order alternates. Where langchain-text-
-splitters is missing, theirs cuts at fixed lengths, which is faster. Of Chinese the default embedder of ours
-gives no vectors, as it is blind to it, and theirs embeds unknown tokens: there the tokens are no match.
+The documents are those of `docs_en` and `docs_zh` in the data folder, `--limit` of them spread evenly over
+each. Ours and theirs (`evals.ingesters`) take turns, each in a fresh process; the order alternates. Where
+`langchain-text-splitters` is missing, theirs cuts at fixed lengths, which is faster. Of Chinese our default
+embedder gives no vectors, as it is blind to it, while theirs embeds unknown tokens: no fair match.
 
 Memory: the peak of a process that adds the folder, and of one that adds ten altered copies of it.
 """
@@ -55,7 +55,7 @@ def spread(texts: Sequence[str], limit: int | None) -> list[str]:
 
 
 def speed(texts: Sequence[str]) -> dict[str, Any]:
-    """Seconds, median of `REPEATS`; how many times as long theirs takes, with imports and model and without."""
+    """Seconds, median of `REPEATS`, and how many times as long theirs takes; cold: with imports and model."""
     found: dict[str, list[dict[str, Any]]] = {"ours": [], "theirs": []}
     with tempfile.TemporaryDirectory() as name:
         docs = write(Path(name) / "docs", texts)
@@ -93,7 +93,7 @@ def memory(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def altered(text: str, copy: int) -> str:
-    """Another text of the same form: a first line of its own, and a number behind every line that ends in a word."""
+    """Another text of the same form: its first line, and each that ends in a word, with a number."""
     first, _, rest = text.partition("\n")
     return f"{first} {copy}\n" + _WORDS_LAST.sub(lambda match: f" {copy}{match.group()}", rest)
 

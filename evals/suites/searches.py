@@ -1,8 +1,8 @@
 """Whole searches in a library of a size: milliseconds of each question, and of the parts of a search.
 
-Texts are sentences drawn at random from the English corpora of the data folder (`evals.suites.lexical`), vectors
-noisy copies of embedded passages (`evals.suites.sizes`): what a passage says and its vector have nothing in
-common, so the lists of both parts share hardly any passage, and more of them are scored than in a real library.
+Texts are sentences drawn at random from the English corpora of the data folder (`evals.suites.lexical`),
+vectors noisy copies of embedded passages (`evals.suites.sizes`): what a passage says and its vector have
+nothing in common, so both lists share hardly any passage, and more are scored than in a real library.
 Everything is warm, but no question is asked twice before its parts are.
 """
 

@@ -4,7 +4,7 @@
 `SentenceTransformer.encode` with the same weights and texts, interleaved (that part alone needs torch).
 `--part retrieval`: the kinds of index against exact search, at 10,000 and 100,000 vectors, or as many as
 `--part retrieval:N` says (`evals.suites.sizes`; a million take some ten minutes and 8 GB of disk).
-`--part ingest`: adding folders of documents (`evals.suites.ingest`), or `ingest:speed` or `ingest:memory` alone.
+`--part ingest`: adding folders of documents (`evals.suites.ingest`); `ingest:speed`, `ingest:memory` alone.
 `--part hybrid:N`: whole searches among N passages, by default 100,000 (`evals.suites.searches`).
 """
 
