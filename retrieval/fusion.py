@@ -40,21 +40,23 @@ def bm25_bound(rarities: Sequence[float]) -> float:
     return (K1 + 1) * sum(rarities)
 
 
-def bm25(rarities: Mapping[str, float], tokens: Sequence[str], mean_length: float) -> float:
+def bm25(rarities: Mapping[str, float], found: Sequence[str], length: int, mean_length: float) -> float:
     """BM25 as FTS5 computes it, of the terms that are given with their rarities; at least 0.
 
+    `found`: the terms in a passage, with repeats; `length` and the mean one are in tokens of any kind.
     Robertson and Zaragoza 2009, "The probabilistic relevance framework", section 3.4.
     """
-    counts = Counter(token for token in tokens if token in rarities)
-    norm = K1 * (1 - B + B * len(tokens) / mean_length) if mean_length else K1
-    return sum(rarities[term] * n * (K1 + 1) / (n + norm) for term, n in counts.items())
+    norm = K1 * (1 - B + B * length / mean_length) if mean_length else K1
+    return sum(rarities[term] * n * (K1 + 1) / (n + norm) for term, n in Counter(found).items())
 
 
 def nearness(
-    words: Sequence[Word], rarities: Sequence[float], heading: Sequence[str], body: Sequence[str]
+    words: Sequence[Word], rarities: Sequence[float], heading: Sequence[str], body: Sequence[tuple[int, str]]
 ) -> float:
     """Share, by rarity, of the words of a query that stand together in a passage, in [0, 1].
 
+    `heading`: its tokens; `body`: those of the text with their places, ascending. Tokens of no word of the
+    query may be left out of either.
     Together are the words of `WINDOW` tokens of its body and those of its heading, which is about all of it.
     Measures of both kinds, by span and by pairs: Tao and Zhai 2007, "An exploration of proximity measures
     in information retrieval", section 4.
@@ -62,16 +64,14 @@ def nearness(
     whole = sum(rarities)
     if not whole:
         return 0.0
-    wanted = {term for word in words for term in word}
-    above = wanted.intersection(heading)
-    places = [(n, token) for n, token in enumerate(body) if token in wanted]
-    here = above.union(token for _, token in places)
-    known = sum(rarities[n] for n, word in enumerate(words) if above.issuperset(word))
+    above = set(heading)
+    here = above.union([token for _, token in body])
+    known = sum([rarities[n] for n, word in enumerate(words) if above.issuperset(word)]) if above else 0.0
     first: dict[str, list[int]] = {}
     for n, word in enumerate(words):
         if here.issuperset(word) and not above.issuperset(word):
             first.setdefault(next(term for term in word if term not in above), []).append(n)
-    return min((known + _best_window(places, first, rarities)) / whole, 1.0)
+    return min((known + _best_window(body, first, rarities)) / whole, 1.0)
 
 
 def _best_window(
@@ -117,11 +117,11 @@ def fuse(
     above. Score fusion keeps how far apart the candidates are, which rank fusion throws away: Bruch, Gai and
     Ingber 2023, "An analysis of fusion functions for hybrid retrieval", sections 3 and 4.
     """
-    of_parts = _shares(bool(dense), bool(lexical), shares or weights())
+    a, b, c = _shares(bool(dense), bool(lexical), shares or weights())
     cosines = dict(dense)
     fused = [
-        (item, _unit(sum(weight * value for weight, value in zip(of_parts, values, strict=True))))
-        for item, values in parts(dense, lexical, bound, near or {}).items()
+        (item, _unit(a * cosine + b * words + c * nearness))
+        for item, (cosine, words, nearness) in parts(dense, lexical, bound, near or {}).items()
     ]
     return sorted(fused, key=lambda pair: (-pair[1], -cosines.get(pair[0], -1.0), pair[0]))
 

@@ -11,9 +11,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from retrieval.embed import EmbedderError, batches, feed, open_session
+from retrieval.embed import EmbedderError, batches, beside, feed, open_session
 from retrieval.encoders import find, max_tokens, place_of, prepare, ready_onnx, tokenizer_file
 from retrieval.search import Passage
 
@@ -46,8 +46,13 @@ class OnnxReranker:
         rows = self._tokenizer.encode_batch([(query, text) for text in texts])
         order = sorted(range(len(rows)), key=lambda n: len(rows[n].ids))
         scores = np.zeros(len(rows))
-        for batch in batches(order, [len(row.ids) for row in rows]):
+        groups = batches(order, [len(row.ids) for row in rows])
+
+        def read(batch: list[int]) -> Any:
             (logits,) = self._session.run(["logits"], feed(self._session, [rows[n] for n in batch]))
+            return logits
+
+        for batch, logits in zip(groups, beside(read, groups), strict=True):
             scores[batch] = 1 / (1 + np.exp(-logits[:, 0].astype(np.float64)))
         return [float(score) for score in scores]
 

@@ -96,7 +96,7 @@ def hybrid(
         dense: Ranking = index.search(vector, pool, tier, within) if index and vector is not None else []
         lexical = store.lexical(list(counts), pool, tier, within, counts)
         scores = word_scores(store, query, counts, [item for item, _ in (*dense, *lexical)])
-        passages, found = _distinct(store, query, where, dense, scores, limit)
+        passages, found = distinct(store, query, where, dense, scores, limit)
         _add_copies(store, passages, within)
         full = max(len(dense), len(lexical)) == pool
         if found == limit or not full or pool >= LARGEST_POOL or not any(p.also for p in passages):
@@ -125,8 +125,8 @@ class WordScores:
     """Of those that hold a term."""
     bound: float
     near: dict[int, float]
-    held: dict[int, frozenset[str]]
-    """The distinct words of each passage."""
+    held: dict[int, list[str]]
+    """The words of each passage."""
 
 
 def word_scores(store: Store, query: str, counts: dict[str, int], found: Sequence[int]) -> WordScores:
@@ -140,15 +140,19 @@ def word_scores(store: Store, query: str, counts: dict[str, int], found: Sequenc
     of_words = [max(rarities[term] for term in word) for word in words]
     scores, near, held = [], {}, {}
     for item, (heading, body) in store.tokens(list(dict.fromkeys(found))).items():
-        near[item] = nearness(words, of_words, heading, body)
-        held[item] = frozenset(body)
-        score = bm25(rarities, [*heading, *body], mean_length)
+        # Most tokens are of no term: they are passed over once, for both scores.
+        above = [token for token in heading if token in rarities]
+        within = [(n, token) for n, token in enumerate(body) if token in rarities]
+        near[item] = nearness(words, of_words, above, within)
+        held[item] = body
+        terms = [*above, *(token for _, token in within)]
+        score = bm25(rarities, terms, len(heading) + len(body), mean_length)
         if score > 0:
             scores.append((item, score))
     return WordScores(scores, bm25_bound(list(rarities.values())), near, held)
 
 
-def _distinct(
+def distinct(
     store: Store, query: str, where: Filter, dense: Ranking, words: WordScores, limit: int
 ) -> tuple[list[Passage], int]:
     """The best passages of two lists, each once, with the places where else it stands; of how many chunks."""
@@ -164,7 +168,7 @@ def _distinct(
         fresh: list[Passage] = []
         for part in narrowed(chunks[item], where) if item in chunks else []:
             whole = part.text == chunks[item].text and item in words.held
-            own = words.held[item] if whole else _words(part.text)
+            own = frozenset(words.held[item]) if whole else _words(part.text)
             same = next((n for n in (*passages, *fresh) if _same(part.text, own, *texts[id(n)])), None)
             if same:
                 same.also.append(part)

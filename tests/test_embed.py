@@ -272,3 +272,11 @@ def test_cache_keeps_no_text(tmp_path: Path) -> None:
     assert not [t for t in ("zanzibar", "secret", "芝麻", "口令") if t.encode() in kept]
     digest = hashlib.sha256(f"hash-256\0{texts[0]}".encode()).digest()
     assert digest in kept
+
+
+def test_much_text_is_embedded_as_little_is(minilm: OnnxEmbedder) -> None:
+    texts = [f"Kite number {n} flew over {'the old harbour and ' * (n % 40)}the sea." for n in range(90)]
+    few = np.concatenate([minilm.embed([text]) for text in texts])
+    many = minilm.embed([*texts, "图尔敏" * 9])
+    assert np.abs(many[:-1] - few).max() < 1e-5
+    assert not many[-1].any()

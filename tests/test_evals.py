@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals import __main__ as command
-from evals import metrics
+from evals import ingesters, metrics
 from evals.data import SMALL_DATA, corpora, read_rows
+from evals.suites import ingest, searches
 
 
 def test_examples_in_the_docstrings_hold() -> None:
@@ -99,3 +100,39 @@ def test_a_missing_data_folder_is_one_line(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("sys.argv", ["evals", "retrieval", "--data", str(tmp_path)])
     with pytest.raises(SystemExit, match="no corpus_"):
         command.main()
+
+
+def test_adding_documents_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setenv("AGENT_HOME", str(home))
+    assert ingest.spread(list("abcdef"), 3) == ["a", "c", "e"]
+    assert ingest.spread(["a"], 3) == ingest.spread(["a"], None) == ["a"]
+    text = "# Kites 风筝\n\nThey fly.\n\n```\ncode\n```\n风筝飞了。\n"
+    assert ingest.altered(text, 3) == "# Kites 风筝 3\n\nThey fly 3.\n\n```\ncode 3\n```\n风筝飞了 3。\n"
+    docs = tmp_path / "docs_en"
+    docs.mkdir()
+    (docs / "kites.md").write_text(text, encoding="utf-8")
+    small = ingest.measure(tmp_path, "en", what="memory")["docs_en"]
+    assert small["memory at 1x"]["files"] * ingest.COPIES == small["memory at 10x"]["files"] == ingest.COPIES
+    assert small["memory at 10x"]["embedded"] == ingest.COPIES
+    assert small["peak at 10x / peak at 1x"] < 1.5
+    with pytest.raises(SystemExit, match="no docs_"):
+        ingest.measure(tmp_path, "zh")
+
+
+@given(st.text("ab \n", max_size=3 * ingesters.CHUNK_CHARS))
+def test_cuts_at_fixed_lengths_hold_the_text(text: str) -> None:
+    first, *rest = ingesters.fixed_length(text)
+    assert first + "".join(piece[ingesters.OVERLAP_CHARS :] for piece in rest) == text
+    assert all(len(piece) <= ingesters.CHUNK_CHARS for piece in (first, *rest))
+
+
+def test_whole_searches_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setenv("AGENT_HOME", str(home))
+    for name in ("corpus_en.jsonl", "qa_en.jsonl"):
+        lines = (SMALL_DATA / name).read_text(encoding="utf-8").splitlines(keepends=True)
+        (tmp_path / name).write_text("".join(lines[:12]), encoding="utf-8")
+    found = searches.measure(tmp_path, 60)
+    assert found["passages"] == 60
+    parts = [name for name in found if name.endswith(", ms")]
+    assert {"total, ms", "dense, ms", "lexical, ms", "scoring, ms"} <= set(parts)
+    assert all(0 < found[name][0] <= found[name][1] for name in parts)

@@ -94,13 +94,14 @@ def test_nearness(query: str, text: str) -> None:
     words = query_words(query)
     one = [1.0] * len(words)
     tokens = lexical_tokens(text)
-    together = nearness(words, one, [], tokens)
+    together = nearness(words, one, [], list(enumerate(tokens)))
     apart = [token for word in tokens for token in (word, *["x"] * WINDOW)]
     assert together >= 0.5
     assert nearness(words, one, tokens, []) == together  # a heading is about all of it
-    assert nearness(words, one, [], ["x"] * 9 + tokens) == together
-    assert nearness(words, one, [], apart) < together
-    assert nearness(words, one, [], ["x"]) == nearness([], [], [], tokens) == 0
+    assert nearness(words, one, [], list(enumerate(tokens, 9))) == together
+    assert nearness(words, one, [], [*enumerate(["x"] * 9 + tokens)]) == together  # what is of no word
+    assert nearness(words, one, [], list(enumerate(apart))) < together
+    assert nearness(words, one, [], [(0, "x")]) == nearness([], [], [], list(enumerate(tokens))) == 0
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_query_words(query: str, words: list[tuple[str, ...]] | None) -> None:
 @settings(deadline=None, max_examples=60)
 @given(st.dictionaries(st.sampled_from("abcdef"), st.floats(1e-6, 9)), st.lists(st.sampled_from("abcdefgh")))
 def test_bm25_stays_below_its_bound(rarities: dict[str, float], tokens: list[str]) -> None:
-    score = bm25(rarities, tokens, 5.0)
+    score = bm25(rarities, [token for token in tokens if token in rarities], len(tokens), 5.0)
     assert 0 <= score <= bm25_bound(list(rarities.values()))
     assert (score > 0) == bool(rarities.keys() & set(tokens))
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import numpy as np
 
 from evals.data import Row, corpora, read_rows
 from evals.report import Result
+from retrieval.chunks import Words
 from retrieval.search import POOL, word_scores
 from retrieval.store import Store
 from retrieval.tokens import lexical_tokens, query_terms
@@ -41,22 +43,36 @@ def run(arguments: argparse.Namespace) -> Result:
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder) / "library.sqlite"
                 with closing(Store(file)) as store:
-                    fill(file, passages(read_rows(corpus), size))
+                    rows = ((one.id, *one.words) for one in passages(read_rows(corpus), size))
+                    fill(file, rows)
                     metrics[f"{name}, {size} passages"] = measured(store, asked)
     return Result("lexical", {"pool": POOL}, len(metrics), metrics)
 
 
-def passages(rows: Sequence[Row], size: int) -> Iterator[tuple[int, str, str]]:
-    """(id, heading, body) of passages of shuffled sentences, as the full-text index takes them."""
+@dataclass(frozen=True)
+class Drawn:
+    """A passage of shuffled sentences."""
+
+    id: int
+    heading: str
+    text: str
+    words: Words
+
+
+def passages(rows: Sequence[Row], size: int) -> Iterator[Drawn]:
     draw = random.Random(0)
-    headings = [" ".join(lexical_tokens(row["title"])) for row in rows]
-    cut = (sentence for row in rows for sentence in _END.split(row["text"]))
-    sentences = [" ".join(tokens) for tokens in map(lexical_tokens, cut) if tokens]
+    headings = [(row["title"], " ".join(lexical_tokens(row["title"]))) for row in rows]
+    cut = [sentence for row in rows for sentence in _END.split(row["text"])]
+    sentences = [(one, " ".join(tokens)) for one in cut if (tokens := lexical_tokens(one))]
     for n in range(1, size + 1):
-        yield n, draw.choice(headings), " ".join(draw.choices(sentences, k=SENTENCES))
+        heading, heading_words = draw.choice(headings)
+        drawn = draw.choices(sentences, k=SENTENCES)
+        body = " ".join(words for _, words in drawn)
+        yield Drawn(n, heading, " ".join(text for text, _ in drawn), (heading_words, body))
 
 
 def fill(file: Path, rows: Iterator[tuple[int, str, str]]) -> None:
+    """Put (id, heading, body), as the full-text index takes them, into a library's file."""
     with closing(sqlite3.connect(file)) as db, db:
         db.executemany("INSERT INTO lexicon (rowid, heading, body) VALUES (?, ?, ?)", rows)
 

@@ -72,7 +72,7 @@ BUILDER = "import sys; from evals.suites import sizes; sizes.while_building(sys.
 
 def measure(data: Path, count: int) -> dict[str, Any]:
     """Every kind at so many vectors; times in milliseconds for one query, recall against exact search."""
-    passages, queries = _embedded(data)
+    passages, queries = embedded(data)
     dim = passages.shape[1]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -87,7 +87,7 @@ def measure(data: Path, count: int) -> dict[str, Any]:
                 "within 10 %": ("long", np.sort(dice.choice(documents, count // 10, replace=False))),
                 "within 10 % of the passages": (
                     "long",
-                    documents[_passages(count) % len(passages) % 10 == 0],
+                    documents[copied(count) % len(passages) % 10 == 0],
                 ),
                 f"a tier of {TIER_COUNT}": ("mid", None),
             }
@@ -112,8 +112,8 @@ def measure(data: Path, count: int) -> dict[str, Any]:
     return {str(kind): told for kind, told in out.items()}
 
 
-def _embedded(data: Path) -> tuple[Vectors, Vectors]:
-    """Passages and questions, embedded by the shipped embedder."""
+def embedded(data: Path, most: int = PASSAGES) -> tuple[Vectors, Vectors]:
+    """At most so many passages, and questions, embedded by the shipped embedder."""
     settings = read_settings()
     prepare(settings)
     embedder = build_embedder(settings)
@@ -121,19 +121,19 @@ def _embedded(data: Path) -> tuple[Vectors, Vectors]:
     queries = embedder.embed_queries([row["question"] for row in rows])
     if (data / "library.sqlite").exists():
         with closing(Store(data / "library.sqlite", read_only=True)) as store:
-            return store.vectors(embedder.dim)[1], queries[queries.any(axis=1)]
+            return store.vectors(embedder.dim)[1][:most], queries[queries.any(axis=1)]
     files = sorted(data.glob("*corpus*_en.jsonl*"))
-    texts = [row["text"] for file in files for row in read_rows(file)][:PASSAGES]
+    texts = [row["text"] for file in files for row in read_rows(file)][:most]
     passages = np.concatenate([embedder.embed(texts[at : at + 64]) for at in range(0, len(texts), 64)])
     return passages[passages.any(axis=1)], queries[queries.any(axis=1)]
 
 
-def _passages(count: int) -> Ids:
+def copied(count: int) -> Ids:
     """Which passage each vector is a copy of, before it is taken modulo their number."""
     return np.random.default_rng(1).integers(1 << 40, size=count)
 
 
-def _noisy(passages: Vectors, picked: Ids, dice: np.random.Generator) -> Vectors:
+def noisy(passages: Vectors, picked: Ids, dice: np.random.Generator) -> Vectors:
     noise = np.array(NOISE, np.float32)[dice.integers(len(NOISE), size=len(picked))]
     vectors = passages[picked % len(passages)]
     vectors = vectors + noise[:, None] * dice.standard_normal(vectors.shape, dtype=np.float32)
@@ -144,11 +144,11 @@ def _noisy(passages: Vectors, picked: Ids, dice: np.random.Generator) -> Vectors
 def _fill(file: Path, passages: Vectors, count: int) -> None:
     """Put noisy copies into a library's file: `count` documents' and a few of another tier."""
     dice = np.random.default_rng(2)
-    picked = _passages(count + TIER_COUNT)
+    picked = copied(count + TIER_COUNT)
     ids = np.concatenate([np.arange(1, count + 1), np.arange(1, TIER_COUNT + 1) + TIER_BASE["mid"]])
-    with _writing(file) as db:
+    with writing(file) as db:
         for start in range(0, len(ids), BLOCK):
-            vectors = _noisy(passages, picked[start : start + BLOCK], dice)
+            vectors = noisy(passages, picked[start : start + BLOCK], dice)
             rows = list(zip(ids[start : start + BLOCK].tolist(), vectors, strict=True))
             db.executemany(
                 """INSERT INTO chunks (id, start, "end", heading, text) VALUES (?, 0, 0, '', '')""",
@@ -159,12 +159,12 @@ def _fill(file: Path, passages: Vectors, count: int) -> None:
 
 
 def _remove(file: Path, ids: Ids) -> None:
-    with _writing(file) as db:
+    with writing(file) as db:
         delete_chunks(db, ids.tolist())
 
 
 @contextmanager
-def _writing(file: Path) -> Iterator[sqlite3.Connection]:
+def writing(file: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(file)) as db:
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = OFF")

@@ -4,6 +4,8 @@
 `SentenceTransformer.encode` with the same weights and texts, interleaved (that part alone needs torch).
 `--part retrieval`: the kinds of index against exact search, at 10,000 and 100,000 vectors, or as many as
 `--part retrieval:N` says (`evals.suites.sizes`; a million take some ten minutes and 8 GB of disk).
+`--part ingest`: adding folders of documents (`evals.suites.ingest`); `ingest:speed`, `ingest:memory` alone.
+`--part hybrid:N`: whole searches among N passages, by default 100,000 (`evals.suites.searches`).
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from agent.deps import build_embedder, prepare
 from agent.settings import read_settings
 from evals.data import add_corpus, corpora, read_rows
 from evals.report import Result
-from evals.suites import sizes
+from evals.suites import ingest, searches, sizes
 
 REPEATS = 7
 EMBED_REPEATS = 3
@@ -40,6 +42,12 @@ def run(arguments: argparse.Namespace) -> Result:
         counts = [int(size)] if size else SIZES
         measured = {f"{count} vectors": sizes.measure(arguments.data, count) for count in counts}
         return Result("speed", {"queries": sizes.QUERIES, "rounds": sizes.ROUNDS}, len(counts), measured)
+    if part == "ingest":
+        by_folder = ingest.measure(arguments.data, arguments.lang, arguments.limit, size)
+        return Result("speed", {"repeats": ingest.REPEATS}, len(by_folder), by_folder)
+    if part == "hybrid":
+        found = searches.measure(arguments.data, int(size or searches.PASSAGES))
+        return Result("speed", {"questions": searches.QUESTIONS}, searches.QUESTIONS, found)
     texts: list[dict[str, Any]] = []
     questions: list[str] = []
     for _, corpus, asked in corpora(arguments.data, arguments.lang):
