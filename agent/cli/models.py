@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,8 @@ def pull_model(given: Sequence[str], *, as_json: bool) -> None:
         _tell(f"recommended for this machine: {best.name}")
         want = Wanted(best.repository, best.file)
     waiting = f"another pull of {want.file} is at work: waiting for it"
-    model = pull(want, settings.models_folder, _tell_size, lambda: _tell(waiting))
+    with _progress() as on_bytes:
+        model = pull(want, settings.models_folder, on_bytes, lambda: _tell(waiting))
     if not model.about.get("checked"):
         _tell("the hub names no SHA-256 for it: only its size and its header were looked at")
     used = _used(settings.models_folder)
@@ -122,9 +124,23 @@ def pull_model(given: Sequence[str], *, as_json: bool) -> None:
     _tell_of_llama()
 
 
-def _tell_size(done: int, size: int) -> None:
-    there = f", {done / 1e9:.1f} GB are there already" if done else ""
-    _tell(f"{size / 1e9:.1f} GB{there}")
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Tells the size, then shows on a terminal how much of it is there."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(sys.stderr), transient=True) as bar:
+        task = bar.add_task("", start=False, visible=False)
+
+        def on_bytes(done: int, size: int) -> None:
+            if not bar.tasks[task].visible:
+                there = f", {done / 1e9:.1f} GB are there already" if done else ""
+                bar.console.print(f"{size / 1e9:.1f} GB{there}")
+                bar.start_task(task)
+            bar.update(task, completed=done, total=size, visible=True)
+
+        yield on_bytes
 
 
 def _tell_of_llama() -> None:
@@ -170,7 +186,8 @@ def show_model(name: str, *, measure: bool, as_json: bool) -> None:
     if as_json:
         print_json(about)
         return
-    print_table([[key.replace("_", " "), _plain(key, value)] for key, value in about.items()], console())
+    rows = [[key.replace("_", " "), _plain(key, value)] for key, value in about.items() if value != ""]
+    print_table([[key.removesuffix(" bytes"), value] for key, value in rows], console())
 
 
 def measured(settings: Settings, path: Path) -> dict[str, Any]:
@@ -185,7 +202,7 @@ def measured(settings: Settings, path: Path) -> dict[str, Any]:
     try:
         share = model.window // 2
         text = SAMPLE
-        while model.get_num_tokens(text) < min(MEASURED_PROMPT, share) // 2:
+        while model.get_num_tokens(text) < min(MEASURED_PROMPT, share):
             text += SAMPLE
         messages = [HumanMessage(text)]
         started = time.perf_counter()
@@ -207,13 +224,14 @@ def measured(settings: Settings, path: Path) -> dict[str, Any]:
 def _plain(key: str, value: Any) -> str:
     if key.endswith("_bytes"):
         return f"{value / 1e9:.1f} GB"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _described(path: Path, settings: Settings, model: Installed | None) -> dict[str, Any]:
     """What its header says, and what of it this machine's GPUs take."""
     header = read_header(path)
-    context = min(settings.context_tokens, header.context_tokens) or header.context_tokens
     about = model.about if model else {}
     return {
         "name": model.name if model else path.name,
@@ -227,8 +245,8 @@ def _described(path: Path, settings: Settings, model: Installed | None) -> dict[
         "sha256": about.get("sha256", ""),
         "chat_template": "tokenizer.chat_template" in header.values,
         "trained_context_tokens": header.context_tokens,
-        "context_tokens": context,
-        "memory_bytes": memory_bytes(header, context),
+        "context_tokens": settings.context_tokens,
+        "memory_bytes": memory_bytes(header, settings.context_tokens),
         "backend": backends() or ["cpu"],
         "layers": total_layers(header),
         "layers_offloaded": planned_layers(settings, header),
@@ -269,7 +287,7 @@ def _model_finding(settings: Settings) -> tuple[str, bool, str]:
     except ModelError as error:
         return name, False, str(error)
     layers = f"{planned_layers(settings, header)} of {total_layers(header)} layers on the GPU"
-    context = min(settings.context_tokens, header.context_tokens) or header.context_tokens
+    context = settings.context_tokens
     size = f"{path.stat().st_size / 1e9:.1f} GB"
     return name, True, f"{path.name}: {header.architecture}, {size}, {layers}, context {context}"
 

@@ -1,7 +1,7 @@
 """Downloads a chat model from the Hugging Face hub: the one place of `agent model` that uses the network.
 
-huggingface_hub finds the file and fetches it; its own downloads start anew after a kill, so the part, the
-lock and the comparison with the hub's SHA-256 are here. It never calls a file installed that is not whole.
+huggingface_hub finds the file and speaks to the hub; its own downloads start anew after a kill, so the part,
+the lock and the comparison with the hub's SHA-256 are here. What is not whole is never called installed.
 HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE count as for any program that uses the hub.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import logging
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ from retrieval.lock import locked
 PREFIX = "hf:"
 SPARE_BYTES = 64 << 20  # left free on the disk
 BLOCK_BYTES = 1 << 22
+TRIES = 4  # in a row that bring nothing, 1, 2 and 3 seconds apart
+OnBytes = Callable[[int, int], None]
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SPLIT = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
@@ -55,13 +57,13 @@ class Remote:
 
 def wanted(given: Sequence[str]) -> Wanted:
     """What to pull: a name of the catalogue, `REPO FILE` or `hf:REPO/FILE`. Raises `ModelError`."""
-    words = [given[0].removeprefix(PREFIX), *given[1:]] if given else []
-    if len(words) == 1 and (known := entry(words[0])):
+    words = "/".join(given).removeprefix(PREFIX)
+    if known := entry(words):
         return Wanted(known.repository, known.file)
-    owner, name, *rest = "/".join(words).split("/", 2) if words else ("", "")
+    if "/" not in words:
+        raise ModelError(f"the catalogue has no {words!r}: `agent model list` shows it; or give REPO FILE")
+    owner, name, *rest = words.split("/", 2)
     found = Wanted(f"{owner}/{name}", rest[0] if rest else "")
-    if len(words) == 1 and not name:
-        raise ModelError(f"the catalogue has no {words[0]!r}: `agent model list` shows it; or give REPO FILE")
     if not _REPOSITORY.fullmatch(found.repository) or ".." in found.file.split("/"):
         raise ModelError(f"{' '.join(given)!r} is not a repository and a file: give OWNER/NAME FILE.gguf")
     if found.file and not found.file.casefold().endswith(SUFFIX):
@@ -74,13 +76,13 @@ def wanted(given: Sequence[str]) -> Wanted:
 def pull(
     want: Wanted,
     folder: Path,
-    on_size: Callable[[int, int], None] = lambda done, size: None,
+    on_bytes: OnBytes = lambda done, size: None,
     on_wait: Callable[[], None] | None = None,
 ) -> Installed:
     """Have the model in the folder. Raises `ModelError`; the next time goes on with what was fetched.
 
-    `on_size`: called with what is there of the file already and its size, before it is fetched. `on_wait`:
-    called where another pull of the file is at work, which this one waits for.
+    `on_bytes`: called with the bytes that are there and all of them, before the first and after every few.
+    `on_wait`: called where another pull of the file is at work, which this one waits for.
     """
     _go_online()
     if not want.file:
@@ -93,7 +95,7 @@ def pull(
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target.with_name(f".{target.name}.lock"), on_wait):
             if not _is_there(target, remote):
-                _fetch(want, remote, target, on_size)
+                _fetch(want, remote, target, on_bytes)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ModelError(
@@ -108,7 +110,7 @@ def _is_there(target: Path, remote: Remote) -> bool:
     return about is not None and about.get("tag") == remote.tag and target.stat().st_size == remote.size_bytes
 
 
-def _fetch(want: Wanted, remote: Remote, target: Path, on_size: Callable[[int, int], None]) -> None:
+def _fetch(want: Wanted, remote: Remote, target: Path, on_bytes: OnBytes) -> None:
     part = target.with_name(f"{target.name}.{remote.tag[:16]}.part")
     for old in target.parent.glob(f"{target.name}.*.part"):  # of an earlier version
         if old != part:
@@ -118,8 +120,8 @@ def _fetch(want: Wanted, remote: Remote, target: Path, on_size: Callable[[int, i
         part.unlink()
         done = 0
     _check_space(target.parent, remote.size_bytes - done, want.file)
-    on_size(done, remote.size_bytes)
-    _download(want, remote, part)
+    on_bytes(done, remote.size_bytes)
+    _download(want, remote, part, on_bytes)
     sha256 = _sha256(part)
     if remote.sha256 and sha256 != remote.sha256:
         part.unlink()
@@ -147,36 +149,60 @@ def _check_space(folder: Path, needed: int, file: str) -> None:
         )
 
 
-def _download(want: Wanted, remote: Remote, part: Path) -> None:
+def _download(want: Wanted, remote: Remote, part: Path, on_bytes: OnBytes) -> None:
     """Append what is missing to the part; goes on by itself as long as something arrives."""
-    from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils._headers import build_hf_headers
-
+    failures = 0
     while (done := part.stat().st_size if part.exists() else 0) < remote.size_bytes:
         try:
-            with part.open("ab") as file:
-                http_get(
-                    remote.url,
-                    file,
-                    resume_size=done,
-                    headers=build_hf_headers(library_name="toulmin"),
-                    expected_size=remote.size_bytes,
-                    displayed_filename=want.file,
-                )
-                file.flush()
-                os.fsync(file.fileno())
+            _append(remote, part, done, on_bytes)
+            continue
+        except ModelError:
+            raise
         except Exception as error:
-            _keep_at_most(part, remote.size_bytes)
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if isinstance(error, OSError) and error.errno:  # of the disk: the client's errors have no number
                 raise
-            if hasattr(error, "response") or not part.exists() or part.stat().st_size <= done:
-                raise _explained(error, want, "was cut; pull again and it goes on") from error
+            failure = error
+        failures = 0 if part.exists() and part.stat().st_size > done else failures + 1
+        if failures == TRIES or _status(failure) in range(400, 500):
+            raise _explained(failure, want, "was cut; pull again and it goes on") from failure
+        time.sleep(failures)
 
 
-def _keep_at_most(part: Path, size: int) -> None:
-    """Throw a part away that is longer than the file: it is another one's."""
-    if part.exists() and part.stat().st_size > size:
-        part.unlink()
+def _append(remote: Remote, part: Path, done: int, on_bytes: OnBytes) -> None:
+    """One request for what is missing. Raises what the hub's client raises."""
+    from huggingface_hub import constants, get_session
+
+    headers = {**_headers(), "Accept-Encoding": "identity", "Range": f"bytes={done}-"}
+    timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
+    with (
+        get_session().stream("GET", remote.url, headers=headers, timeout=timeout) as response,
+        part.open("ab", buffering=0) as file,
+    ):
+        response.raise_for_status()
+        if done and response.status_code != 206:  # it begins from the beginning
+            file.truncate(0)
+            done = 0
+        for piece in response.iter_raw():
+            file.write(piece)
+            done += len(piece)
+            if done > remote.size_bytes:
+                file.truncate(0)
+                raise ModelError("the hub sends more than it said: pull it again")
+            on_bytes(done, remote.size_bytes)
+        os.fsync(file.fileno())
+    if done < remote.size_bytes:
+        raise ConnectionError("the connection was closed")
+
+
+def _headers() -> dict[str, str]:
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+    return build_hf_headers(library_name="toulmin")
+
+
+def _status(error: Exception) -> int:
+    """The status that a hub answered with; 0 where it did not answer."""
+    return int(getattr(getattr(error, "response", None), "status_code", 0))
 
 
 def _sha256(file: Path) -> str:
@@ -192,7 +218,6 @@ def _go_online() -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     from huggingface_hub import constants
 
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its warnings name signed addresses
     if constants.HF_HUB_OFFLINE:
         raise ModelError(
             "HF_HUB_OFFLINE is set, so nothing is downloaded: unset it, or give a GGUF file by its path"
@@ -250,7 +275,7 @@ def _explained(error: Exception, want: Wanted, what: str) -> ModelError:
     for kind, line in known:
         if isinstance(error, kind):
             return ModelError(line)
-    status = getattr(getattr(error, "response", None), "status_code", None)
+    status = _status(error)
     reason = f"answers {status}" if status else " ".join(str(error).split())[:200] or type(error).__name__
     return ModelError(f"{want.file or repository} {what}: {hub} {reason}")
 
