@@ -13,7 +13,7 @@ import pytest
 from agent.errors import ModelError
 from agent.models.pull import _check_space
 from tests.fake_hub import REVISION, Hub, running
-from tests.processes import AGENT, environment
+from tests.processes import AGENT, called, environment
 from tests.tiny_gguf import write_tiny_gguf
 
 REPOSITORY, FILE = "owner/Tiny-GGUF", "tiny-Q4_K_M.gguf"
@@ -42,10 +42,21 @@ def begin(home: Path, hub: Hub, *arguments: str, **more: str) -> subprocess.Pope
 
 
 def run(home: Path, hub: Hub, *arguments: str, **more: str) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of `agent model`."""
-    process = begin(home, hub, *arguments, **more)
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out, err
+    """Exit code, stdout and stderr of `agent model`, in this process.
+
+    What huggingface_hub read of the environment when it was imported is set anew.
+    """
+    from huggingface_hub import constants
+
+    url = more.pop("HF_ENDPOINT", hub.url)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(constants, "HF_HUB_OFFLINE", more.pop("HF_HUB_OFFLINE", "0") == "1")
+        patch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
+        patch.setattr(constants, "ENDPOINT", url)
+        template = f"{url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        done = called(home, "model", *arguments, **more)
+    return done.returncode, done.stdout, done.stderr
 
 
 def installed(home: Path) -> list[Path]:
@@ -57,8 +68,9 @@ def parts(home: Path) -> list[Path]:
 
 
 def test_a_whole_pull(tmp_path: Path, hub: Hub, content: bytes) -> None:
-    code, out, err = run(tmp_path, hub, "pull", REPOSITORY, FILE, "--json")
-    assert code == 0, err
+    process = begin(tmp_path, hub, "pull", REPOSITORY, FILE, "--json")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
     about = json.loads(out)
     assert Path(about["path"]).read_bytes() == content and about["revision"] == REVISION
     assert about["sha256"] == hub.etag(content) and about["repository"] == REPOSITORY
