@@ -130,13 +130,14 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(sys.stderr), transient=True) as bar:
+    err = console(sys.stderr)
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("", start=False, visible=False)
 
         def on_bytes(done: int, size: int) -> None:
             if not bar.tasks[task].visible:
                 there = f", {done / 1e9:.1f} GB are there already" if done else ""
-                bar.console.print(f"{size / 1e9:.1f} GB{there}")
+                err.print(f"{size / 1e9:.1f} GB{there}")
                 bar.start_task(task)
             bar.update(task, completed=done, total=size, visible=True)
 
@@ -186,7 +187,9 @@ def show_model(name: str, *, measure: bool, as_json: bool) -> None:
     if as_json:
         print_json(about)
         return
-    rows = [[key.replace("_", " "), _plain(key, value)] for key, value in about.items() if value != ""]
+    rows = [
+        [key.replace("_", " "), _plain(key, value)] for key, value in about.items() if value not in ("", [])
+    ]
     print_table([[key.removesuffix(" bytes"), value] for key, value in rows], console())
 
 
@@ -248,6 +251,7 @@ def _described(path: Path, settings: Settings, model: Installed | None) -> dict[
         "context_tokens": settings.context_tokens,
         "memory_bytes": memory_bytes(header, settings.context_tokens),
         "backend": backends() or ["cpu"],
+        "devices": [one.name for one in devices()],
         "layers": total_layers(header),
         "layers_offloaded": planned_layers(settings, header),
     }

@@ -127,7 +127,7 @@ def installer_here() -> tuple[str, ...]:
 def requirement() -> str:
     """What is installed, pinned, so that it stays; else what Toulmin asks for."""
     if found := _installed():
-        return f"{PACKAGE}=={found.version}"
+        return f"{PACKAGE}=={found.version.partition('+')[0]}"  # behind it, how a ready-made one was built
     with contextlib.suppress(PackageNotFoundError):
         for line in requires("toulmin") or []:
             if line.startswith(PACKAGE):

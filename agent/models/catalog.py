@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -33,6 +32,8 @@ class Entry:
 @cache
 def catalog() -> tuple[Entry, ...]:
     """All entries, from small to large."""
+    import tomllib
+
     with FILE.open("rb") as file:
         found = tomllib.load(file)["model"]
     return tuple(Entry(**{**one, "languages": tuple(one["languages"])}) for one in found)

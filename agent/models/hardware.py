@@ -19,10 +19,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from agent.models.fit import layers_that_fit, total_layers
+from agent.models.fit import OVERHEAD_BYTES, layers_that_fit, total_layers
 from agent.models.header import Header
 
-GPU_TYPES = (1, 2)  # ggml's GGML_BACKEND_DEVICE_TYPE_GPU and _IGPU
+GPU_TYPES = (
+    1,
+    2,
+)  # ggml's GGML_BACKEND_DEVICE_TYPE_GPU and _IGPU; the latter serves where there is none else
 LOOK_TIMEOUT_S = 20
 ALL_LAYERS = -1
 KINDS = ("cuda", "metal", "vulkan", "rocm")
@@ -68,16 +71,17 @@ def devices() -> list[Device]:
     ggml = _ggml()
     if ggml is None:
         return []
-    found = []
+    found: dict[int, list[Device]] = {kind: [] for kind in GPU_TYPES}
     for number in range(ggml.ggml_backend_dev_count()):
         device = ctypes.c_void_p(ggml.ggml_backend_dev_get(ctypes.c_size_t(number)))
-        if ggml.ggml_backend_dev_type(device) not in GPU_TYPES:
+        kind = ggml.ggml_backend_dev_type(device)
+        if kind not in found:
             continue
         free, total = ctypes.c_size_t(0), ctypes.c_size_t(0)
         ggml.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
         name = ggml.ggml_backend_dev_description(device).decode(errors="replace")
-        found.append(Device(name, free.value, total.value))
-    return found
+        found[kind].append(Device(name, free.value, total.value))
+    return next((some for some in found.values() if some), [])
 
 
 def backends() -> list[str]:
@@ -100,7 +104,8 @@ def offloaded_layers(asked: int, header: Header, context_tokens: int) -> int:
     found = devices()
     if not found:
         return ALL_LAYERS
-    fitting = layers_that_fit(header, sum(one.free_bytes for one in found), context_tokens)
+    free = OVERHEAD_BYTES + sum(max(one.free_bytes - OVERHEAD_BYTES, 0) for one in found)  # it is each one's
+    fitting = layers_that_fit(header, free, context_tokens)
     return ALL_LAYERS if fitting >= total_layers(header) else fitting
 
 
