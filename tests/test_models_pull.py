@@ -74,7 +74,7 @@ def test_a_whole_pull(tmp_path: Path, hub: Hub, content: bytes) -> None:
     about = json.loads(out)
     assert Path(about["path"]).read_bytes() == content and about["revision"] == REVISION
     assert about["sha256"] == hub.etag(content) and about["repository"] == REPOSITORY
-    assert "it is used from now on" in err and not parts(tmp_path)
+    assert "it answers from now on" in err and not parts(tmp_path)
     assert [line.partition(" ")[0] for line in hub.asked] == ["HEAD", "GET"], "nothing else is asked for"
     code, out, err = run(tmp_path, hub, "pull", f"hf:{REPOSITORY}/{FILE}")
     assert code == 0 and len([line for line in hub.asked if line.startswith("GET")]) == 1, (
@@ -126,6 +126,15 @@ def test_two_pulls_at_once(tmp_path: Path, hub: Hub, content: bytes) -> None:
     assert [one.returncode for one in both] == [0, 0], said
     assert installed(tmp_path)[0].read_bytes() == content and not parts(tmp_path)
     assert len([line for line in hub.asked if line.startswith("GET")]) == 1
+
+
+def test_a_second_model_waits_to_be_chosen(tmp_path: Path, hub: Hub, content: bytes) -> None:
+    hub.files[f"{REPOSITORY}/Q8 [大]/{FILE}"] = content + bytes(32)
+    assert run(tmp_path, hub, "pull", REPOSITORY, FILE)[0] == 0
+    code, _, err = run(tmp_path, hub, "pull", REPOSITORY, f"Q8 [大]/{FILE}")
+    assert code == 0 and "model use 'Q8 [大]--tiny-Q4_K_M'` makes it the default" in err
+    assert len(installed(tmp_path)) == 2, "of one name in two folders"
+    assert run(tmp_path, hub, "list")[1].count("default\ttiny-Q4_K_M") == 1
 
 
 def test_a_new_version_replaces_the_old_one(tmp_path: Path, hub: Hub, content: bytes) -> None:

@@ -95,7 +95,9 @@ def test_names_and_paths(tmp_path: Path) -> None:
     ):
         with pytest.raises(ModelError, match=said):
             store.find(tmp_path, name)
+    store.use(tmp_path, "x")
     put(tmp_path, "c--d/x.gguf")
+    assert store.chosen(tmp_path, "") == known, "another one of its name changes nothing"
     with pytest.raises(ModelError, match="2 models are called x"):
         store.find(tmp_path, "x")
 
@@ -110,6 +112,9 @@ def test_the_default_is_what_was_used_else_the_newest(tmp_path: Path) -> None:
     assert store.chosen(tmp_path, "") is None and store.chosen(tmp_path, "new") == new
     outside = put(tmp_path.parent, f"{tmp_path.name}-outside.gguf")
     assert store.use(tmp_path, str(outside)) == str(outside) and store.chosen(tmp_path, "") == outside
+    outside.unlink()
+    with pytest.raises(ModelError, match="no such model file"):
+        store.chosen(tmp_path, "")
     (tmp_path / store.CHOICE_FILE).write_text("{", encoding="utf-8")
     assert store.chosen(tmp_path, "") == new, "a damaged choice is none"
 

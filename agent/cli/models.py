@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +96,7 @@ def _shown(row: dict[str, Any]) -> list[str]:
 
 
 def pull_model(given: Sequence[str], *, as_json: bool) -> None:
-    """Download a model, the recommended one where none is named; the first one becomes the default."""
+    """Download a model, the recommended one where none is named; it answers where none was chosen yet."""
     from agent.models.pull import Wanted, pull, wanted
 
     settings = read_settings()
@@ -111,15 +113,16 @@ def pull_model(given: Sequence[str], *, as_json: bool) -> None:
         model = pull(want, settings.models_folder, on_bytes, lambda: _tell(waiting))
     if not model.about.get("checked"):
         _tell("the hub names no SHA-256 for it: only its size and its header were looked at")
-    used = _used(settings.models_folder)
+    if not store.choice(settings.models_folder):
+        store.use(settings.models_folder, str(model.path))
     if as_json:
         print_json(_described(model.path, settings, model))
     else:
         print(f"{model.name}: {model.path}")
     _tell(
-        "it is used from now on; `agent model use extractive` goes back to quotations"
-        if used == str(model.path)
-        else f"`agent model use {model.name}` makes it the default"
+        "it answers from now on; `agent model use extractive` goes back to quotations"
+        if _used(settings.models_folder) == str(model.path)
+        else f"`agent model use {shlex.quote(model.name)}` makes it the default"
     )
     _tell_of_llama()
 
@@ -145,8 +148,6 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
 
 
 def _tell_of_llama() -> None:
-    from importlib.util import find_spec
-
     if find_spec("llama_cpp") is None:
         _tell("what runs it is missing: `pip install 'toulmin[gguf]'`, or `agent setup --gpu auto`")
 
@@ -180,7 +181,7 @@ def show_model(name: str, *, measure: bool, as_json: bool) -> None:
     path = store.chosen(settings.models_folder, name or settings.model)
     if path is None:
         raise InputError(f"no chat model is used: answers are quotations; {store.HOW_TO_GET}")
-    model = next((one for one in store.installed(settings.models_folder) if one.path == path), None)
+    model = store.model_at(settings.models_folder, path)
     about = _described(path, settings, model)
     if measure:
         about |= measured(settings, path)
@@ -290,6 +291,8 @@ def _model_finding(settings: Settings) -> tuple[str, bool, str]:
         header = read_header(path)
     except ModelError as error:
         return name, False, str(error)
+    if find_spec("llama_cpp") is None:
+        return name, False, f"{path.name}: what runs it is missing: pip install 'toulmin[gguf]'"
     layers = f"{planned_layers(settings, header)} of {total_layers(header)} layers on the GPU"
     context = settings.context_tokens
     size = f"{path.stat().st_size / 1e9:.1f} GB"

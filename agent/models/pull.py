@@ -8,6 +8,7 @@ HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE count as for any program that uses the 
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
 import re
@@ -112,7 +113,7 @@ def _is_there(target: Path, remote: Remote) -> bool:
 
 def _fetch(want: Wanted, remote: Remote, target: Path, on_bytes: OnBytes) -> None:
     part = target.with_name(f"{target.name}.{remote.tag[:16]}.part")
-    for old in target.parent.glob(f"{target.name}.*.part"):  # of an earlier version
+    for old in target.parent.glob(f"{glob.escape(target.name)}.*.part"):  # of an earlier version
         if old != part:
             old.unlink()
     done = part.stat().st_size if part.exists() else 0

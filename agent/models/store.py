@@ -49,6 +49,11 @@ def installed(folder: Path) -> list[Installed]:
     return [model for *_, model in sorted(found, key=lambda one: one[:2], reverse=True)]
 
 
+def model_at(folder: Path, path: Path) -> Installed | None:
+    """The installed model that is this file."""
+    return next((one for one in installed(folder) if one.path.resolve() == path.resolve()), None)
+
+
 def find(folder: Path, name: str) -> Path:
     """The file of a name or path. Raises `ModelError` where there is none, saying how to get it."""
     path = Path(name).expanduser()
@@ -83,32 +88,41 @@ def chosen(folder: Path, name: str) -> Path | None:
 
 def default(folder: Path) -> str:
     """What is used where no model is named: what `use` was told, else the newest model, else nothing."""
-    if kept := _json(folder / CHOICE_FILE).get("default"):
-        return str(kept)
+    if kept := choice(folder):
+        return kept
     newest = next(iter(installed(folder)), None)
     return str(newest.path) if newest else ""
 
 
+def choice(folder: Path) -> str:
+    """The path of what `use` was told last, or "extractive"; "" where it was told nothing."""
+    kept = str(_json(folder / CHOICE_FILE).get("default") or "")
+    return str(folder / kept) if kept not in ("", EXTRACTIVE) else kept
+
+
 def use(folder: Path, name: str) -> str:
-    """Make a model the default, or "extractive" for none; what was written down.
+    """Make a model the default, or "extractive" for none; what it is called.
 
     Raises `ModelError` where there is no such model.
     """
-    if name != EXTRACTIVE:
-        path = find(folder, name)
-        ours = next((one for one in installed(folder) if one.path == path), None)
-        name = ours.name if ours else str(path.resolve())
-    _write(folder / CHOICE_FILE, {"default": name})
-    return name
+    if name == EXTRACTIVE:
+        _write(folder / CHOICE_FILE, {"default": EXTRACTIVE})
+        return EXTRACTIVE
+    path = find(folder, name)
+    ours = model_at(folder, path)
+    kept = ours.path.relative_to(folder) if ours else path.resolve()  # the folder may be moved
+    _write(folder / CHOICE_FILE, {"default": str(kept)})
+    return ours.name if ours else str(path)
 
 
 def remove(folder: Path, name: str) -> Installed:
     """Delete an installed model; it is the default no longer. Raises `ModelError` for any other file."""
     path = find(folder, name)
-    model = next((one for one in installed(folder) if one.path == path), None)
+    model = model_at(folder, path)
     if model is None:
         raise ModelError(f"{path} is not one of the installed models: delete the file yourself")
-    was_default = _json(folder / CHOICE_FILE).get("default") == model.name
+    was_default = choice(folder) == str(model.path)
+    path = model.path
     try:
         path.unlink()
     except OSError as error:
@@ -123,7 +137,7 @@ def remove(folder: Path, name: str) -> Installed:
 
 def place(folder: Path, repository: str, file: str) -> Path:
     """Where a file of a repository is installed."""
-    return folder / repository.replace("/", "--") / Path(file).name
+    return folder / repository.replace("/", "--") / file.replace("/", "--")
 
 
 def about_file(path: Path) -> Path:
