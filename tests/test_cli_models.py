@@ -135,6 +135,7 @@ def findings(home: Path) -> dict[str, tuple[bool, str]]:
 
 
 def test_doctor_tells_of_the_chat_model(empty: Path) -> None:
+    pytest.importorskip("llama_cpp")
     ok, detail = findings(empty)["chat model"]
     assert ok and "answers are quotations" in detail and "agent model pull" in detail
     path = model(empty)
