@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.budget import Meter, Spent
-from agent.errors import ModelError, SettingsError
+from agent.errors import SettingsError
 from agent.settings import Settings
 from agent.state import Evidence, Found
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from retrieval.embed import Embedder
     from retrieval.library import Library
     from retrieval.rerank import Reranker
-
-EXTRACTIVE = "extractive"
 
 
 @dataclass(frozen=True)
@@ -130,25 +128,31 @@ def prepare(
 
 
 def build_chat_model(settings: Settings, name: str) -> BaseChatModel | None:
-    """The chat model of that name, or None for the extractive reasoner.
+    """The chat model of that name or path, or None for the extractive reasoner; without a name the default.
 
-    Raises `ModelError` for a file that is not there.
+    Raises `ModelError` for one that is not there, damaged or of a kind that llama.cpp does not know.
     """
-    if name in ("", EXTRACTIVE):
+    from agent.models.store import chosen
+
+    path = chosen(settings.models_folder, name)
+    if path is None:
         return None
-    path = Path(name).expanduser()
-    if not path.exists():
-        raise ModelError(f"no such model file: {path}; give a path to a GGUF file, or --model extractive")
     from agent.models.engine import check_file
     from agent.models.gguf import ChatGGUF
+    from agent.models.hardware import is_known, offloaded_layers
+    from agent.models.header import read_header
 
     check_file(path)
-    return ChatGGUF(
+    header = read_header(path)
+    model = ChatGGUF(
         model_path=str(path),
         context_tokens=settings.context_tokens,
-        gpu_layers=settings.gpu_layers,
+        gpu_layers=offloaded_layers(settings.gpu_layers, header, settings.context_tokens),
         max_output_tokens=settings.max_output_tokens,
     )
+    if not is_known(header.architecture):
+        _ = model.window  # loads it, and tells what llama.cpp says
+    return model
 
 
 def moves_of(settings: Settings) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ class Settings:
     home: Path | None = None
     """Folder that holds everything the program keeps; None for the platform's own folders."""
     model: str = ""
-    """Chat model: a path to a GGUF file, "extractive" for none, or empty for the default."""
+    """Chat model: a name of `agent model list`, a path to a GGUF file, "extractive" for none, or empty for
+    the default: the one that `agent model use` chose, else the newest that is installed, else none."""
     embedder: str = ""
     """Sentence-transformers model, by name or folder; empty for the one that the library has."""
     rerank_model: str = ""
@@ -53,7 +54,7 @@ class Settings:
     context_tokens: int = 8192
     """Context window of a GGUF model, prompt and answer together."""
     gpu_layers: int = -1
-    """Layers of a GGUF model to put on the GPU: -1 for all, 0 for none."""
+    """Layers of a GGUF model to put on the GPU: -1 for as many as fit, 0 for none."""
     max_output_tokens: int = 768
     """The longest reply a chat model may write in one call."""
     remember: bool = True
@@ -82,6 +83,10 @@ class Settings:
     @property
     def library_folder(self) -> Path:
         return (self.home or _platform("data")) / "library"
+
+    @property
+    def models_folder(self) -> Path:
+        return (self.home or _platform("data")) / "models"
 
     @property
     def cache_folder(self) -> Path:

@@ -15,6 +15,7 @@ import pytest
 from agent.critic.sufficiency import thresholds
 from tests.conftest import SAMPLE
 from tests.processes import AGENT, Terminal, called, environment, run
+from tests.tiny_gguf import write_tiny_gguf
 
 
 def test_ask_prints_the_answer_on_stdout_and_the_rest_on_stderr(home: Path) -> None:
@@ -109,8 +110,7 @@ def test_strict_and_lenient_decide_what_is_given(home: Path) -> None:
 @pytest.mark.parametrize("question", ["Who discovered two comets?", "谁主持会议？"])
 @pytest.mark.parametrize("model", [[], ["--model", "extractive"]])
 def test_a_judge_without_a_writer_is_told(home: Path, model: list[str], question: str) -> None:
-    file = home / "judge.gguf"
-    file.write_bytes(b"GGUF" + bytes(60))
+    file = write_tiny_gguf(home / "judge.gguf")
     done = called(home, "ask", "--no-memory", "--judge-model", str(file), *model, question)
     assert done.returncode in (0, 3), done.stderr
     assert "--judge-model is not used" in done.stderr and "--judge-model" not in done.stdout

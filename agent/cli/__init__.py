@@ -32,7 +32,10 @@ app = typer.Typer(
 )
 docs_app = typer.Typer(help="List or remove the documents of the library.", invoke_without_command=True)
 app.add_typer(docs_app, name="docs")
+model_app = typer.Typer(help="List, download and choose chat models.", no_args_is_help=True)
+app.add_typer(model_app, name="model")
 
+GPU_CHOICES = "auto|cuda|metal|vulkan|rocm|cpu"
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -115,17 +118,20 @@ def _expected(error: Exception) -> str | None:
 def _settings(
     model: Annotated[
         str | None,
-        typer.Option(help="A GGUF file for the chat model, or 'extractive' for none.", metavar="FILE.gguf"),
+        typer.Option(
+            help="The chat model: a name of `agent model list`, a GGUF file, or 'extractive' for none.",
+            metavar="NAME|FILE.gguf",
+        ),
     ] = None,
     judge_model: Annotated[
         str | None,
-        typer.Option(help="Another chat model that judges what the first writes.", metavar="FILE.gguf"),
+        typer.Option(help="Another chat model that judges what the first writes.", metavar="NAME|FILE.gguf"),
     ] = None,
     paths: Annotated[int | None, typer.Option(help="Drafts of each answer, cross-checked, 1 to 8.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Give only the surest answers.")] = False,
     lenient: Annotated[bool, typer.Option("--lenient", help="Give less sure answers, too.")] = False,
     gpu_layers: Annotated[
-        int | None, typer.Option(help="Model layers to put on the GPU: -1 all, 0 none.")
+        int | None, typer.Option(help="Model layers to put on the GPU: -1 as many as fit, 0 none.")
     ] = None,
     max_rounds: Annotated[int | None, typer.Option(help="Rounds of reformulation, 0 to 10.")] = None,
     max_tokens: Annotated[
@@ -347,6 +353,72 @@ def docs_rm(
     raise typer.Exit(remove_documents(paths, as_json=json))
 
 
+@model_app.command("list")
+def model_list(json: Json = False) -> None:
+    """List the models that are installed and those of the catalogue. Example: agent model list"""
+    from agent.cli.models import list_models
+
+    list_models(as_json=json)
+
+
+@model_app.command("pull")
+def model_pull(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="A name of `agent model list`, or REPOSITORY FILE, or hf:REPOSITORY/FILE; nothing for the "
+            "recommended one.",
+            metavar="NAME|REPO FILE",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Download a model from the Hugging Face hub; it goes on where it was cut.
+
+    Example: agent model pull qwen3-4b
+    """
+    from agent.cli.models import pull_model
+
+    if what and len(what) > 2:
+        raise typer.BadParameter("one model at a time: NAME, or REPO FILE")
+    pull_model(what or [], as_json=json)
+
+
+@model_app.command("use")
+def model_use(
+    name: Annotated[str, typer.Argument(help="A name, a GGUF file, or 'extractive' for none.")],
+) -> None:
+    """Answer with this model from now on. Example: agent model use qwen3-4b"""
+    from agent.cli.models import use_model
+
+    use_model(name)
+
+
+@model_app.command("show")
+def model_show(
+    name: Annotated[str, typer.Argument(help="A name or a GGUF file; nothing for the default.")] = "",
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Load it and measure how fast it reads and writes.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show what a model is and how it runs here. Example: agent model show --measure"""
+    from agent.cli.models import show_model
+
+    show_model(name, measure=measure, as_json=json)
+
+
+@model_app.command("rm")
+def model_rm(
+    name: Annotated[str, typer.Argument(help="A name, or the path of an installed model.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete an installed model. Example: agent model rm qwen3-8b"""
+    from agent.cli.models import remove_model
+
+    remove_model(name, yes=yes)
+
+
 @app.command()
 def why(
     run: Annotated[str, typer.Argument(help="A run's id or the start of it; without it, the latest.")] = "",
@@ -441,8 +513,31 @@ def setup(
     reembed: Annotated[
         bool, typer.Option("--reembed", help="Embed the library again where another embedder made it.")
     ] = False,
+    gpu: Annotated[
+        str | None,
+        typer.Option(help="Build llama.cpp for a GPU, or for the CPU again.", metavar=GPU_CHOICES),
+    ] = None,
+    wheel: Annotated[
+        bool,
+        typer.Option("--wheel", help="With --gpu: install its authors' ready-made build; needs no compiler."),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --gpu: only show the commands.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --gpu: do not ask.")] = False,
 ) -> None:
-    """Prepare the embedder, so that the first question is as fast as the next. Example: agent setup"""
+    """Prepare the embedder, so that the first question is as fast as the next; or llama.cpp for a GPU.
+
+    Example: agent setup --gpu auto
+    """
+    if gpu is not None and gpu not in GPU_CHOICES.split("|"):
+        raise typer.BadParameter(f"--gpu takes one of {GPU_CHOICES}")
+    if gpu is None and (wheel or dry_run or yes):
+        raise typer.BadParameter("--wheel, --dry-run and --yes belong to --gpu")
+    if gpu is not None:
+        if embedder or rerank or reembed:
+            raise typer.BadParameter("--gpu goes alone")
+        from agent.cli.setting_up import set_up_gpu
+
+        raise typer.Exit(set_up_gpu(gpu, wheel=wheel, dry_run=dry_run, yes=yes))
     from agent.cli.setting_up import set_up
 
     set_up(embedder, rerank, reembed=reembed)

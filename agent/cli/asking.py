@@ -11,14 +11,14 @@ from agent.answer import Answer
 from agent.assistant import Agent
 from agent.cli.render import console, print_answer, print_json, status_line, trace_lines, visible
 from agent.cli.stopping import ctrl_c_settles
-from agent.deps import EXTRACTIVE
 from agent.errors import InputError
 from agent.events import Event
 from agent.filters import read_options
+from agent.models.store import EXTRACTIVE, default
 from agent.settings import Settings, read_settings
 
-HINT_MODEL = "answering by quotation; for fluent answers give a chat model: --model FILE.gguf"
-HINT_JUDGE = "--judge-model is not used: no chat model writes; give one with --model FILE.gguf"
+HINT_MODEL = "answering by quotation; for fluent answers get a chat model: `agent model pull`"
+HINT_JUDGE = "--judge-model is not used: no chat model writes; give one with --model"
 HINT_EMPTY = "your library is empty: add files with `agent add PATH`"
 
 
@@ -45,7 +45,7 @@ def ask_once(
             print_json(answer.to_json())
         else:
             print_answer(answer, console())
-        _say_more(assistant, settings, answer, bool(docs))
+        _say_more(assistant, settings, answer, bool(docs), as_json=as_json)
     return answer.outcome
 
 
@@ -62,7 +62,7 @@ def _run(items: Iterator[Event | Answer], *, show_trace: bool) -> Answer:
     raise RuntimeError("the run ended without an answer")
 
 
-def _say_more(assistant: Agent, settings: Settings, answer: Answer, has_docs: bool) -> None:
+def _say_more(assistant: Agent, settings: Settings, answer: Answer, has_docs: bool, *, as_json: bool) -> None:
     """Status, notes and hints, on stderr."""
     err = console(sys.stderr)
     for note in answer.notes:
@@ -72,7 +72,7 @@ def _say_more(assistant: Agent, settings: Settings, answer: Answer, has_docs: bo
         err.print(HINT_EMPTY, markup=False)
     if judge_is_unused(settings):
         err.print(f"note: {HINT_JUDGE}", style="yellow", markup=False)
-    elif not settings.model and answer.model == EXTRACTIVE:
+    elif not as_json and not (settings.model or default(settings.models_folder)):
         err.print(HINT_MODEL, style="dim", markup=False)
     kept = not has_docs and assistant.remembers
     if not has_docs and settings.remember and not kept:
@@ -84,7 +84,7 @@ def _say_more(assistant: Agent, settings: Settings, answer: Answer, has_docs: bo
 def judge_is_unused(settings: Settings) -> bool:
     """Whether a judge is named where quotations are all there is to judge."""
     none = ("", EXTRACTIVE)
-    return settings.judge_model not in none and settings.model in none
+    return settings.judge_model not in none and (settings.model or default(settings.models_folder)) in none
 
 
 def _read(question: str) -> str:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from agent.answer import Answer
 from agent.assistant import Agent
-from agent.cli.asking import HINT_JUDGE, judge_is_unused
+from agent.cli.asking import HINT_JUDGE, HINT_MODEL, judge_is_unused
 from agent.cli.render import console, print_answer, shorten, status_line, trace_lines
 from agent.cli.stopping import ctrl_c_settles
 from agent.errors import InputError, ToulminError
 from agent.filters import read_options
+from agent.models.store import default
 from agent.settings import Settings, read_settings
 from retrieval.filters import Filter
 from retrieval.store import StoreError
@@ -39,6 +40,8 @@ def chat_loop(thread: str, flags: dict[str, Any], only: dict[str, Any]) -> None:
     out = console()
     if judge_is_unused(settings):
         print(f"note: {HINT_JUDGE}", file=sys.stderr)
+    elif not (settings.model or default(settings.models_folder)):
+        print(HINT_MODEL, file=sys.stderr)
     with Agent(settings) as assistant:
         last = ""
         for line in _lines(settings, out):

@@ -217,7 +217,7 @@ def _left_of(folder: Path) -> list[Finding]:
 
 
 def _llama(settings: Settings) -> list[Finding]:
+    from agent.cli.models import findings
     from agent.models.engine import gpu_backend
 
-    detail = gpu_backend()
-    return [("llama.cpp", True, detail)]
+    return [("llama.cpp", True, gpu_backend()), *findings(settings)]

@@ -1,16 +1,23 @@
-"""`agent setup`: the embedder, and the library embedded again with another one."""
+"""`agent setup`: the embedder, the library embedded again with another one, and llama.cpp for a GPU."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from agent.assistant import Agent
 from agent.cli.render import console
 from agent.deps import build_embedder, prepare
+from agent.errors import ModelError
 from agent.settings import Settings, read_settings
 from retrieval.embed import Embedder
 from retrieval.store import Store
+
+if TYPE_CHECKING:
+    from agent.models.build import Step
 
 
 def set_up(embedder: str | None = None, rerank: str | None = None, *, reembed: bool = False) -> None:
@@ -19,6 +26,8 @@ def set_up(embedder: str | None = None, rerank: str | None = None, *, reembed: b
     Only what is named here is downloaded. `reembed`: a full library takes the embedder on as well.
     """
     settings = read_settings(embedder=embedder, rerank_model=rerank)
+    if embedder or rerank:
+        _go_online()
     if settings.rerank_model:
         _ready_to_rerank(settings, download=bool(rerank))
     if not (embedder or reembed or settings.library_folder.exists()):
@@ -29,6 +38,105 @@ def set_up(embedder: str | None = None, rerank: str | None = None, *, reembed: b
         ready = _ready(settings, store.embedder_name(), download=bool(embedder))
         _take_on(store, ready, reembed=reembed)
         assistant.library.save_index()
+
+
+def _go_online() -> None:
+    """Import what downloads, which reads once whether it may: an Agent takes its process offline."""
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    import huggingface_hub.constants  # noqa: F401
+
+
+def set_up_gpu(asked: str, *, wheel: bool, dry_run: bool, yes: bool) -> int:
+    """Build llama.cpp for a kind of GPU, showing first what is run; the exit code."""
+    from agent.models import build
+    from agent.models.hardware import backends, cuda_version, gpu_kind
+
+    kind = gpu_kind() if asked == "auto" else asked
+    if asked == "auto" and kind == "cpu":
+        _tell("no GPU that llama.cpp computes with was found")
+    if kind in (backends() or ["cpu"]) and build.offloads() is not None:
+        _tell(f"llama.cpp computes with {kind} already: there is nothing to build")
+        return 0 if dry_run else _try_out(kind)
+    index = build.wheel_index(kind, cuda_version()) if wheel else ""
+    installer = build.installer_here()
+    missing = [] if index else build.gaps(kind)
+    if wheel and not index:
+        missing = [
+            "nvidia-smi tells of no CUDA that a ready-made build is for: leave out --wheel to build it"
+        ]
+    if not installer:
+        missing.append("nothing installs packages here: install uv, or run `python -m ensurepip`")
+    _tell(f"llama.cpp for {kind}, by {index or 'a build on this machine, which takes some minutes'}:")
+    wheels = read_settings().cache_folder / f"llama-{kind}"
+    todo = build.steps(kind, installer or ("pip",), wheels, build.requirement(), index)
+    print("\n".join(map(str, todo)))
+    for line in missing:
+        print(f"error: {line}", file=sys.stderr)
+    if missing:
+        return 1
+    if dry_run or not (yes or _agreed()):
+        _tell("nothing was changed")
+        return 0
+    shutil.rmtree(wheels, ignore_errors=True)  # of a build that was killed
+    try:
+        return _build(kind, todo)
+    finally:
+        shutil.rmtree(wheels, ignore_errors=True)
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        _tell("--yes runs it")
+        return False
+    return input("run this? [y/N] ").strip().casefold() in ("y", "yes")
+
+
+_REASONS = {
+    None: "what was built does not start",
+    False: "what was built finds no GPU",
+    True: "what was built is not for the CPU alone",
+}
+
+
+def _build(kind: str, todo: list[Step]) -> int:
+    from agent.models import build
+
+    log = read_settings().cache_folder / f"build-{kind}.log"
+    _tell(f"at work; the log is {log}")
+    with build.kept() as put_back:
+        failed = build.run(todo, log)
+        works = None if failed else build.offloads()
+        if works is None or works != (kind != "cpu"):
+            put_back()
+            print(build.tail(log), file=sys.stderr)
+            reason = "the build failed" if failed else _REASONS[works]
+            print(f"error: {reason}; what was installed before is back. The log: {log}", file=sys.stderr)
+            return 1
+    _tell(f"llama.cpp computes with {kind} now")
+    return _try_out(kind)
+
+
+def _try_out(kind: str) -> int:
+    """Load the model that answers, where there is one, and see that it comes to lie on the GPU."""
+    from agent.models import build
+    from agent.models.store import chosen
+
+    settings = read_settings()
+    try:
+        model = chosen(settings.models_folder, settings.model)
+    except ModelError:
+        model = None
+    if model is None:
+        _tell("no chat model is here to try it with: `agent model pull`")
+        return 0
+    tried = build.tried(model)
+    if tried is None or (kind != "cpu" and not tried["gpu_bytes"]):
+        why = "could not be loaded" if tried is None else "was loaded, but nothing of it lies on the GPU"
+        print(f"error: {model.name} {why}: `agent ask --model {model}` says more", file=sys.stderr)
+        return 1
+    where = f"{tried['gpu_bytes'] / 1e9:.1f} GB of it on the GPU" if kind != "cpu" else "on the CPU"
+    _tell(f"tried with {model.name}: {where}")
+    return 0
 
 
 def _ready(settings: Settings, stored: str, *, download: bool) -> Embedder:

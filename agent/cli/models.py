@@ -1,0 +1,315 @@
+"""`agent model`: the chat models of this machine and of the catalogue."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from agent.cli.render import console, print_json, print_table
+from agent.errors import InputError, ModelError
+from agent.models import store
+from agent.models.catalog import Entry, catalog, entry_of, recommended
+from agent.models.fit import memory_bytes, total_layers
+from agent.models.hardware import ALL_LAYERS, backends, devices, gpus, offloaded_layers, ram_bytes
+from agent.models.header import Header, read_header
+from agent.models.store import EXTRACTIVE, Installed
+from agent.settings import Settings, read_settings
+
+MEASURED_PROMPT = 1024  # tokens, or so
+MEASURED_REPLY = 64
+SAMPLE = "The contract was signed on 1 March 2026. 会费每年一百二十元，由何佳收取。\n"
+
+
+def list_models(*, as_json: bool) -> None:
+    """The models of the catalogue and those that are installed beside them."""
+    from agent.models.pull import unfinished
+
+    settings = read_settings()
+    folder = settings.models_folder
+    found, best, used = store.installed(folder), best_here(), _used(folder)
+    rows = [_catalogued(one, found, best, used) for one in catalog()]
+    rows += [_own(one, used) for one in found if _entry(one) is None]
+    if as_json:
+        print_json({"models": rows, "default": used or EXTRACTIVE, "folder": str(folder)})
+        return
+    print_table([_shown(row) for row in rows], console())
+    for file, size in unfinished(folder):
+        print(f"begun: {file}, {size / 1e9:.1f} GB: pull it again and it goes on", file=sys.stderr)
+    if not found and best:
+        print(f"`agent model pull` gets {best.name}, the recommended one", file=sys.stderr)
+
+
+def _catalogued(one: Entry, found: Sequence[Installed], best: Entry | None, used: str) -> dict[str, Any]:
+    here = next((model for model in found if _entry(model) == one), None)
+    return {
+        "name": one.name,
+        "repository": one.repository,
+        "file": one.file,
+        "installed": here is not None,
+        "default": here is not None and str(here.path) == used,
+        "recommended": one == best,
+        "size_bytes": here.size_bytes if here else round(one.size_gb * 1e9),
+        "memory_bytes": round(one.memory_gb * 1e9),
+        "languages": list(one.languages),
+        "licence": one.licence,
+        "thinks": one.thinks,
+        "note": one.note,
+        "path": str(here.path) if here else "",
+    }
+
+
+def _own(one: Installed, used: str) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "repository": one.about.get("repository", ""),
+        "file": one.about.get("file", one.path.name),
+        "installed": True,
+        "default": str(one.path) == used,
+        "recommended": False,
+        "size_bytes": one.size_bytes,
+        "memory_bytes": 0,
+        "languages": [],
+        "licence": "",
+        "thinks": False,
+        "note": "",
+        "path": str(one.path),
+    }
+
+
+def _shown(row: dict[str, Any]) -> list[str]:
+    state = "default" if row["default"] else "installed" if row["installed"] else ""
+    marks = ", ".join(mark for mark in (state, "recommended" if row["recommended"] else "") if mark)
+    needs = f"needs {row['memory_bytes'] / 1e9:.0f} GB" if row["memory_bytes"] else ""
+    notes = [
+        ", ".join(row["languages"]),
+        "thinks first" if row["thinks"] else "",
+        row["note"],
+        row["licence"],
+    ]
+    about = "; ".join(part for part in notes if part) or row["path"]
+    return [marks or "-", row["name"], f"{row['size_bytes'] / 1e9:.1f} GB", needs, about]
+
+
+def pull_model(given: Sequence[str], *, as_json: bool) -> None:
+    """Download a model, the recommended one where none is named; it answers where none was chosen yet."""
+    from agent.models.pull import Wanted, pull, wanted
+
+    settings = read_settings()
+    if given:
+        want = wanted(given)
+    else:
+        best = best_here()
+        if best is None:
+            raise ModelError("no model of the catalogue fits this machine: give one, as OWNER/NAME FILE.gguf")
+        _tell(f"recommended for this machine: {best.name}")
+        want = Wanted(best.repository, best.file)
+    waiting = f"another pull of {want.file} is at work: waiting for it"
+    with _progress() as on_bytes:
+        model = pull(want, settings.models_folder, on_bytes, lambda: _tell(waiting))
+    if not model.about.get("checked"):
+        _tell("the hub names no SHA-256 for it: only its size and its header were looked at")
+    if not store.choice(settings.models_folder):
+        store.use(settings.models_folder, str(model.path))
+    if as_json:
+        print_json(_described(model.path, settings, model))
+    else:
+        print(f"{model.name}: {model.path}")
+    _tell(
+        "it answers from now on; `agent model use extractive` goes back to quotations"
+        if _used(settings.models_folder) == str(model.path)
+        else f"`agent model use {shlex.quote(model.name)}` makes it the default"
+    )
+    _tell_of_llama()
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Tells the size, then shows on a terminal how much of it is there."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    err = console(sys.stderr)
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("", start=False, visible=False)
+
+        def on_bytes(done: int, size: int) -> None:
+            if not bar.tasks[task].visible:
+                there = f", {done / 1e9:.1f} GB are there already" if done else ""
+                err.print(f"{size / 1e9:.1f} GB{there}")
+                bar.start_task(task)
+            bar.update(task, completed=done, total=size, visible=True)
+
+        yield on_bytes
+
+
+def _tell_of_llama() -> None:
+    if find_spec("llama_cpp") is None:
+        _tell("what runs it is missing: `pip install 'toulmin[gguf]'`, or `agent setup --gpu auto`")
+
+
+def use_model(name: str) -> None:
+    """Make a model the default."""
+    folder = read_settings().models_folder
+    if name != EXTRACTIVE:
+        read_header(store.find(folder, name))
+    kept = store.use(folder, name)
+    print("answers are quotations from now on" if kept == EXTRACTIVE else f"{kept} answers from now on")
+
+
+def remove_model(name: str, *, yes: bool) -> None:
+    """Delete a model, after asking."""
+    folder = read_settings().models_folder
+    path = store.find(folder, name)
+    size = path.stat().st_size / 1e9
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError(f"{path} ({size:.1f} GB) would be deleted: say --yes")
+        if input(f"delete {path} ({size:.1f} GB)? [y/N] ").strip().casefold() not in ("y", "yes"):
+            raise InputError("nothing was deleted")
+    removed = store.remove(folder, name)
+    print(f"{removed.name} is deleted: {size:.1f} GB are free again")
+
+
+def show_model(name: str, *, measure: bool, as_json: bool) -> None:
+    """What a model is, the default one where none is named, and how it runs here."""
+    settings = read_settings()
+    path = store.chosen(settings.models_folder, name or settings.model)
+    if path is None:
+        raise InputError(f"no chat model is used: answers are quotations; {store.HOW_TO_GET}")
+    model = store.model_at(settings.models_folder, path)
+    about = _described(path, settings, model)
+    if measure:
+        about |= measured(settings, path)
+    if as_json:
+        print_json(about)
+        return
+    rows = [
+        [key.replace("_", " "), _plain(key, value)] for key, value in about.items() if value not in ("", [])
+    ]
+    print_table([[key.removesuffix(" bytes"), value] for key, value in rows], console())
+
+
+def measured(settings: Settings, path: Path) -> dict[str, Any]:
+    """Tokens per second that the model reads and writes here; it is loaded for that."""
+    import time
+
+    from langchain_core.messages import HumanMessage
+
+    from agent.deps import build_chat_model
+
+    model: Any = build_chat_model(settings, str(path))
+    try:
+        share = model.window // 2
+        text = SAMPLE
+        while model.get_num_tokens(text) < min(MEASURED_PROMPT, share):
+            text += SAMPLE
+        messages = [HumanMessage(text)]
+        started = time.perf_counter()
+        first = model.invoke(messages, max_output_tokens=1)
+        read = time.perf_counter()
+        second = model.invoke(
+            messages, max_output_tokens=min(MEASURED_REPLY, share // 2)
+        )  # the prompt is kept
+        written = time.perf_counter()
+    finally:
+        model.close()
+    prompt, reply = first.usage_metadata["input_tokens"], second.usage_metadata["output_tokens"]
+    return {
+        "prompt_tokens_per_s": round(prompt / (read - started), 1),
+        "generated_tokens_per_s": round(reply / (written - read), 1),
+    }
+
+
+def _plain(key: str, value: Any) -> str:
+    if key.endswith("_bytes"):
+        return f"{value / 1e9:.1f} GB"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _described(path: Path, settings: Settings, model: Installed | None) -> dict[str, Any]:
+    """What its header says, and what of it this machine's GPUs take."""
+    header = read_header(path)
+    about = model.about if model else {}
+    return {
+        "name": model.name if model else path.name,
+        "path": str(path),
+        "size_bytes": path.stat().st_size,
+        "architecture": header.architecture,
+        "model": str(header.values.get("general.name", "")),
+        "licence": str(header.values.get("general.license", "")),
+        "repository": about.get("repository", ""),
+        "revision": about.get("revision", ""),
+        "sha256": about.get("sha256", ""),
+        "chat_template": "tokenizer.chat_template" in header.values,
+        "trained_context_tokens": header.context_tokens,
+        "context_tokens": settings.context_tokens,
+        "memory_bytes": memory_bytes(header, settings.context_tokens),
+        "backend": backends() or ["cpu"],
+        "devices": [one.name for one in devices()],
+        "layers": total_layers(header),
+        "layers_offloaded": planned_layers(settings, header),
+    }
+
+
+def planned_layers(settings: Settings, header: Header) -> int:
+    """Layers that a load would put on a GPU now."""
+    if not backends():
+        return 0
+    asked = offloaded_layers(settings.gpu_layers, header, settings.context_tokens)
+    return total_layers(header) if asked == ALL_LAYERS else min(asked, total_layers(header))
+
+
+def best_here() -> Entry | None:
+    """The entry of the catalogue that suits this machine."""
+    return recommended(ram_bytes(), [one.total_bytes for one in gpus()])
+
+
+def findings(settings: Settings) -> list[tuple[str, bool, str]]:
+    """What `agent doctor` says: the GPUs, and the chat model that answers."""
+    found = []
+    usable = devices()
+    for one in usable or gpus():
+        memory = f"{one.free_bytes / 1e9:.1f} of {one.total_bytes / 1e9:.1f} GB free"
+        unused = "" if usable else "; llama.cpp is built without it: `agent setup --gpu auto`"
+        found.append(("GPU", True, f"{one.name}, {memory}{unused}"))
+    return [*found, _model_finding(settings)]
+
+
+def _model_finding(settings: Settings) -> tuple[str, bool, str]:
+    name = "chat model"
+    try:
+        path = store.chosen(settings.models_folder, settings.model)
+        if path is None:
+            return name, True, f"none, answers are quotations: {store.HOW_TO_GET}"
+        header = read_header(path)
+    except ModelError as error:
+        return name, False, str(error)
+    if find_spec("llama_cpp") is None:
+        return name, False, f"{path.name}: what runs it is missing: pip install 'toulmin[gguf]'"
+    layers = f"{planned_layers(settings, header)} of {total_layers(header)} layers on the GPU"
+    context = settings.context_tokens
+    size = f"{path.stat().st_size / 1e9:.1f} GB"
+    return name, True, f"{path.name}: {header.architecture}, {size}, {layers}, context {context}"
+
+
+def _entry(model: Installed) -> Entry | None:
+    return entry_of(model.about.get("repository", ""), model.about.get("file", ""))
+
+
+def _used(folder: Path) -> str:
+    """The path of the default model; "" for none, or one that is gone."""
+    try:
+        return str(store.chosen(folder, "") or "")
+    except ModelError:
+        return ""
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
