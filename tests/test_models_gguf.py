@@ -68,7 +68,9 @@ def test_stream_adds_up_to_invoke(chat: ChatGGUF) -> None:
     for chunk in chunks[1:]:
         total += chunk
     assert total.content == whole.content
-    assert total.usage_metadata == whole.usage_metadata
+    for name in ("input_tokens", "output_tokens", "total_tokens"):
+        assert total.usage_metadata[name] == whole.usage_metadata[name]
+    assert total.usage_metadata["input_token_details"]["cache_read"] > 20
     assert total.response_metadata["finish_reason"] == "length"
 
 
@@ -148,10 +150,7 @@ def test_structured_reply_cut_short_is_an_error(chat: ChatGGUF) -> None:
         {"not": {"type": "string"}},
         {"type": "string", "pattern": "unanchored"},
         {"$ref": "#/$defs/Missing"},
-        {"enum": ['say "hi"']},
-        {"enum": ["two\nlines"]},
-        {"const": "back\\slash"},
-        {"enum": ["😀"]},
+        {"enum": ["half \ud83d"]},
     ],
 )
 def test_schema_without_a_grammar_is_an_error(chat: ChatGGUF, part: dict[str, Any]) -> None:
