@@ -14,7 +14,7 @@ import ctypes
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -51,7 +51,7 @@ class Info(TypedDict):
     """What a loaded model is."""
 
     architecture: str
-    description: str  # size and quantisation, as llama.cpp says it: "qwen3 4B Q4_K - Medium"
+    description: str  # as llama.cpp has it: "qwen3 4B Q4_K - Medium"
     quantisation: str
     file_bytes: int
     parameters: int
@@ -225,9 +225,7 @@ class Engine:
         """
         key = json.dumps(schema)
         if key not in self._grammars:
-            grammar = self._cpp.LlamaGrammar.from_string(
-                to_grammar(schema, self._convert), verbose=False
-            )
+            grammar = self._cpp.LlamaGrammar.from_string(to_grammar(schema, self._convert), verbose=False)
             self._try_grammar(grammar)
             if len(self._grammars) >= _GRAMMARS:
                 del self._grammars[next(iter(self._grammars))]
@@ -243,7 +241,7 @@ class Engine:
         grammar: Any,
         reuse: bool,
         check: Check = lambda: None,
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes]:
         """Yield the bytes of one token after another until the model ends its turn.
 
         The caller stops asking at the window's end. A piece may be part of a character,
@@ -276,7 +274,7 @@ class Engine:
         return {
             "architecture": llm.metadata.get("general.architecture", ""),
             "description": description,
-            "quantisation": _quantisation(description),
+            "quantisation": _quantisation(cpp, cpp.llama_model_ftype(llm.model)),
             "file_bytes": self._path.stat().st_size,
             "parameters": cpp.llama_model_n_params(llm.model),
             "layers": cpp.llama_model_n_layer(llm.model),
@@ -476,10 +474,14 @@ def _in_common(left: "np.ndarray[Any, Any]", right: Sequence[int]) -> int:
     return int(differ[0]) if len(differ) else length
 
 
-def _quantisation(description: str) -> str:
-    """The end of llama.cpp's description: "qwen3 4B Q4_K - Medium" is of Q4_K - Medium."""
-    found = re.search(r"\S+ \S+ (.+)", description)
-    return found[1] if found else description
+def _quantisation(llama: Any, kind: int) -> str:
+    """The name of a file type as llama.cpp numbers them: 15 is Q4_K_M."""
+    names = {
+        value: name.removeprefix("LLAMA_FTYPE_").removeprefix("MOSTLY_").removeprefix("ALL_")
+        for name, value in vars(llama).items()
+        if name.startswith("LLAMA_FTYPE_")
+    }
+    return str(names.get(kind & ~llama.LLAMA_FTYPE_GUESSED, "unknown"))
 
 
 def _reason(error: Exception) -> str:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import LanguageModelInput
-from langchain_core.language_models.chat_models import BaseChatModel, LangSmithParams, generate_from_stream
+from langchain_core.language_models import LangSmithParams, LanguageModelInput
+from langchain_core.language_models.chat_models import BaseChatModel, generate_from_stream
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
@@ -156,9 +156,7 @@ class ChatGGUF(BaseChatModel):
         shape = as_schema(schema)
         options = {name: kwargs[name] for name in kwargs if name not in ("method", "strict")}
         traced = {"kwargs": {"method": "grammar"}, "schema": schema}
-        model = self.bind(
-            grammar_schema=json_schema(shape), ls_structured_output_format=traced, **options
-        )
+        model = self.bind(grammar_schema=json_schema(shape), ls_structured_output_format=traced, **options)
         return structured_runnable(model, shape, include_raw=include_raw)
 
     def close(self) -> None:
@@ -279,7 +277,13 @@ class _Options:
     @classmethod
     def of(cls, kwargs: dict[str, Any], model: ChatGGUF) -> "_Options":
         """What a call was given, and the model's own where it was given nothing."""
-        known = {"grammar_schema", "max_output_tokens", "think", "timeout_s", "stream"}  # the last by LangChain
+        known = {
+            "grammar_schema",
+            "max_output_tokens",
+            "think",
+            "timeout_s",
+            "stream",
+        }  # the last by LangChain
         if unknown := sorted(set(kwargs) - known):
             raise ModelError(f"ChatGGUF has no option {', '.join(unknown)}.")
         return cls(

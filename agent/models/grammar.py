@@ -81,7 +81,7 @@ def _node(schema: Any, literals: list[str]) -> dict[str, Any]:
         return _node({"anyOf": [_of_type(schema, kind, one) for one in kind]}, literals)
     if not form and kind not in _TYPES:
         raise _refused(f"a part of it has the type {kind!r}")
-    allowed = {form, *_FORMS[form]} if form else {"type", *_TYPES[kind]}
+    allowed = {form, *_FORMS[form]} if form else {"type", *_TYPES[str(kind)]}
     if beyond := sorted(set(schema) - allowed - _SAID):
         raise _refused(f"{beyond[0]!r} cannot be enforced beside {form or kind!r}")
     out = {name: schema[name] for name in allowed if name in schema}
@@ -196,4 +196,3 @@ def _escaped(text: str) -> str:
 
 def _refused(reason: str) -> ModelError:
     return ModelError(f"No grammar for this schema: {reason}.")
-
