@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -317,12 +317,17 @@ class Engine:
             kept = 0
         llm.n_tokens = kept
         self.reused += kept
-        with self._stoppable(check):
-            for at in range(kept, len(prompt), llm.n_batch):
-                check()
-                batch = prompt[at : at + llm.n_batch]
-                llm.eval(batch)
-                self.evaluated += len(batch)
+        try:
+            with self._stoppable(check):
+                for at in range(kept, len(prompt), llm.n_batch):
+                    check()
+                    batch = prompt[at : at + llm.n_batch]
+                    llm.eval(batch)
+                    self.evaluated += len(batch)
+        except BaseException:
+            if llm._is_recurrent or llm._is_hybrid:  # half a batch cannot be taken back
+                llm.reset()
+            raise
 
     @contextmanager
     def _stoppable(self, check: Check) -> Iterator[None]:
@@ -331,19 +336,25 @@ class Engine:
         A signal's handler runs there too, so that Ctrl-C need not wait for the batch.
         """
         raised: list[BaseException] = []
-        last = time.monotonic()
 
-        def abort(_data: Any) -> bool:
-            nonlocal last
-            try:
-                if not raised and time.monotonic() - last > _CHECK_EVERY_S:
-                    check()
-                    last = time.monotonic()
-            except BaseException as error:  # must not cross native code; raised again below
-                raised.append(error)
-            return bool(raised)
+        def answers() -> Iterator[bool]:
+            # A generator, as a handler's exception comes up where the code resumes: here
+            # that is within the `try`, at the start of a function it would be lost.
+            last = time.monotonic()
+            while True:
+                try:
+                    yield bool(raised)
+                    if not raised and time.monotonic() - last > _CHECK_EVERY_S:
+                        check()
+                        last = time.monotonic()
+                except GeneratorExit:
+                    return
+                except BaseException as error:  # must not cross native code; raised again below
+                    raised.append(error)
 
-        callback = self._cpp.ggml_abort_callback(abort)
+        asked = answers()
+        next(asked)
+        callback = self._cpp.ggml_abort_callback(partial(next, asked))
         self._cpp.llama_set_abort_callback(self._llm.ctx, callback, None)
         try:
             yield
