@@ -66,7 +66,11 @@ def test_thinking_is_switched_by_the_template_or_closed_for_it() -> None:
     assert opens_thinking(rendered(DEEPSEEK, *TALK)) and not opens_thinking(rendered(CHATML, *TALK))
     assert rendered(LLAMA3, *TALK, think=False) == rendered(LLAMA3, *TALK, think=True)
     other = "{{ messages[0].content }} {{ 'on' if thinking else 'off' }}"
-    assert [rendered(other, "u:x", think=think) for think in (True, False, None)] == ["x on", "x off", "x off"]
+    assert [rendered(other, "u:x", think=think) for think in (True, False, None)] == [
+        "x on",
+        "x off",
+        "x off",
+    ]
 
 
 @pytest.mark.parametrize("source", [GEMMA, MISTRAL], ids=["gemma", "mistral"])

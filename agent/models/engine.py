@@ -38,7 +38,7 @@ _CHECK_EVERY_S = 0.05  # how often the caller is asked while a prompt is compute
 _GRAMMARS = 64  # kept converted; a run uses some ten schemas
 _MEASURED_PROMPT, _MEASURED_REPLY = 256, 32  # tokens
 _NO_MEMORY = re.compile(
-    r"out of ?(device )?memory|(unable|failed) to alloc|alloc\w* (of .* )?failed|insufficient memory", re.I
+    r"out ?of ?(device ?)?memory|(unable|failed) to alloc|alloc\w* (of .* )?failed|insufficient memory", re.I
 )
 # The tokenizer reads these out of plain text even where they are no control tokens.
 _TAG = re.compile(r"<\|.*\|>|</?(think|tool_call|tool_response)>")

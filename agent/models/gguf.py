@@ -31,7 +31,7 @@ from pydantic import Field, PrivateAttr
 
 from agent.errors import ContextOverflow, ModelError
 from agent.models.engine import Engine, Info, Speed, gpu_backend
-from agent.models.structured import as_schema, json_schema, structured_runnable
+from agent.models.structured import as_schema, is_traceable, json_schema, structured_runnable
 from agent.models.text_stream import StopFilter, ThinkFilter
 
 __all__ = ["ChatGGUF", "gpu_backend"]
@@ -155,8 +155,9 @@ class ChatGGUF(BaseChatModel):
         """
         shape = as_schema(schema)
         options = {name: kwargs[name] for name in kwargs if name not in ("method", "strict")}
-        traced = {"kwargs": {"method": "grammar"}, "schema": schema}
-        model = self.bind(grammar_schema=json_schema(shape), ls_structured_output_format=traced, **options)
+        if is_traceable(schema):
+            options["ls_structured_output_format"] = {"kwargs": {"method": "grammar"}, "schema": schema}
+        model = self.bind(grammar_schema=json_schema(shape), **options)
         return structured_runnable(model, shape, include_raw=include_raw)
 
     def close(self) -> None:

@@ -47,6 +47,15 @@ def json_schema(schema: Schema) -> dict[str, Any]:
     return dict(schema.schema())  # type: ignore[attr-defined]
 
 
+def is_traceable(schema: Any) -> bool:
+    """Whether LangChain can show a schema to its tracers; it stumbles over some, such as a list of types."""
+    try:
+        convert_to_json_schema(schema)
+    except Exception:
+        return False
+    return True
+
+
 def parse_structured(text: str, schema: Schema) -> Any:
     """Parse a reply that should be JSON.
 
