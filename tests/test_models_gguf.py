@@ -230,7 +230,7 @@ def test_every_template_from_end_to_end(chatty: dict[str, ChatGGUF], name: str) 
     assert "".join(str(chunk.content) for chunk in model.stream(TALK)) == said.content
     assert not any(tag in str(said.content) for tag in ("<|", "<think>"))
     assert model.with_structured_output(Verdict).invoke(TALK).label
-    assert [str(one.content) for one in model.batch([TALK, "?"])][0] == said.content
+    assert model.batch([TALK, "?"])[0].content == said.content
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -264,7 +264,7 @@ def test_ordinary_text_is_tokenised_with_the_prompt_as_a_whole(
 def test_reasoning_is_moved_out_of_the_content(chatty: dict[str, ChatGGUF]) -> None:
     both = [chatty["deepseek"].invoke(text) for text in "abcdefgh"]
     assert any(one.additional_kwargs and one.content for one in both), "some came to an answer"
-    assert not any("think>" in str(one.content) for one in both)
+    assert not any(str(one.content).startswith(TAGS) for one in both)
 
 
 @pytest.mark.parametrize("kind", ["control", "own"])

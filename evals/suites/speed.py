@@ -4,6 +4,7 @@
 `SentenceTransformer.encode` with the same weights and texts, interleaved (that part alone needs torch).
 `--part retrieval`: the kinds of index against exact search, at 10,000 and 100,000 vectors, or as many as
 `--part retrieval:N` says (`evals.suites.sizes`; a million take some ten minutes and 8 GB of disk).
+`--part gguf[:FILE]`: what a chat model costs beyond the model itself (`evals.suites.gguf`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from agent.deps import build_embedder, prepare
 from agent.settings import read_settings
 from evals.data import add_corpus, corpora, read_rows
 from evals.report import Result
-from evals.suites import sizes
+from evals.suites import gguf, sizes
 
 REPEATS = 7
 EMBED_REPEATS = 3
@@ -36,6 +37,8 @@ SIZES = [10_000, 100_000]
 
 def run(arguments: argparse.Namespace) -> Result:
     part, _, size = (arguments.part or "").partition(":")
+    if part == "gguf":
+        return gguf.run(arguments, size)
     if part == "retrieval":
         counts = [int(size)] if size else SIZES
         measured = {f"{count} vectors": sizes.measure(arguments.data, count) for count in counts}
