@@ -1,12 +1,12 @@
-"""What a chat model in a GGUF file costs beyond the model itself: `python -m evals speed --part gguf[:FILE]`.
+"""What a chat model in a GGUF file costs beyond itself: `python -m evals speed --part gguf[:FILE]`.
 
-Over random models (`evals.random_gguf`), as none of this depends on what a model knows. `prompt`: prompt tokens
-computed for questions of three rounds, by the real graph over real passages, against each distinct line of the
-prompts once. `graph`: milliseconds a round that are spent neither in the model nor in a node. `layer`: a reply
-through `ChatGGUF` against the same tokens through `llama_cpp.Llama`, in turns. `speed`: tokens per second.
+Over random models (`evals.random_gguf`), as none of this depends on what a model knows: prompt tokens that the
+real graph has computed for questions of three rounds over real passages, against each distinct line of the
+prompts once; milliseconds a round that are spent neither in the model nor in a node; a reply through `ChatGGUF`
+against the same tokens through `llama_cpp.Llama`, in turns; tokens per second.
 
-The first two use a tiny model, the others one of about half a billion parameters in Q8_0, or as many millions as
-`--limit` says. It is written to FILE, and used again where that is there already.
+The first two use a tiny model, the others one of about half a billion parameters in Q8_0, or as many millions
+as `--limit` says. It is written to FILE, and used again where that is there already.
 
 What the model writes is replaced by a script that never satisfies the critic. It says nothing about quality.
 """
@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage
@@ -95,7 +96,9 @@ class Scripted(ChatGGUF):
             )
             return {"queries": [" ".join(words[self._calls * 3 :: 97][:3])]}
         # Common words of a passage: nothing there that the checks could hold on to, so the judge is asked.
-        words = [word for word in shown.split("<passage")[1].split() if word.isalpha() and word.islower()]
+        words = [
+            word for word in shown.split("<passage number")[1].split() if word.isalpha() and word.islower()
+        ]
         return {"sentences": [{"text": f"It is {' '.join(words[self._calls :][:9])}.", "passages": [1]}]}
 
 
@@ -147,19 +150,19 @@ def _measured(
     chat._prompts.clear()
     engine = chat._load()
     engine._llm.reset()
-    computed, calls, chat._seconds = engine.evaluated, chat._calls, 0.0
+    computed, chat._calls, chat._seconds = engine.evaluated, 0, 0.0
     spans.clear()
     began = time.perf_counter()
     answer = agent.ask(question)
-    whole = time.perf_counter() - began
+    ended = time.perf_counter()
     lines = {line for prompt in chat._prompts for line in prompt.split("\n")}
     unavoidable = sum(engine.count(line + "\n") for line in lines)
     return {
         "ratio": (engine.evaluated - computed) / unavoidable,
-        "calls": chat._calls - calls,
+        "calls": chat._calls,
         "rounds": answer.rounds + 1,
-        "round_ms": 1000 * (whole - covered(spans)) / (answer.rounds + 1),
-        "own_ms": 1000 * (whole - chat._seconds) / (answer.rounds + 1),
+        "round_ms": 1000 * (ended - began - covered(spans)) / (answer.rounds + 1),
+        "own_ms": 1000 * (ended - began - chat._seconds) / (answer.rounds + 1),
     }
 
 
@@ -170,19 +173,20 @@ def timed_nodes() -> Iterator[list[tuple[float, float]]]:
 
     def timed(node: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(node)
-        def run(*given: Any) -> Any:
+        def run(*given: Any, **named: Any) -> Any:
             began = time.perf_counter()
             try:
-                return node(*given)
+                return node(*given, **named)
             finally:
                 spans.append((began, time.perf_counter()))
 
         return run
 
-    names = [
-        name for name, one in vars(graphs).items() if getattr(nodes, name, None) is one and callable(one)
-    ]
-    before = {name: getattr(graphs, name) for name in names if name in graphs.build_graph.__code__.co_names}
+    before = {
+        name: one
+        for name, one in vars(graphs).items()
+        if isinstance(one, FunctionType) and one.__module__ == nodes.__name__
+    }
     for name, node in before.items():
         setattr(graphs, name, timed(node))
     try:
