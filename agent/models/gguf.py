@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput
-from langchain_core.language_models.chat_models import BaseChatModel, generate_from_stream
+from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
@@ -25,7 +25,7 @@ from langchain_core.messages import (
     HumanMessage,
     SystemMessage,
 )
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import Field, PrivateAttr
 
@@ -177,7 +177,17 @@ class ChatGGUF(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+        # Adding chunks up, as LangChain would, takes longer with each of them.
+        chunks = list(self._stream(messages, stop, run_manager, **kwargs))
+        thoughts = [chunk.message.additional_kwargs.get("reasoning_content", "") for chunk in chunks]
+        last = cast(AIMessageChunk, chunks[-1].message)
+        message = AIMessage(
+            content="".join(chunk.text for chunk in chunks),
+            additional_kwargs={"reasoning_content": "".join(thoughts)} if any(thoughts) else {},
+            usage_metadata=last.usage_metadata,
+        )
+        generation = ChatGeneration(message=message, generation_info=chunks[-1].generation_info)
+        return ChatResult(generations=[generation])
 
     def _stream(
         self,

@@ -1,9 +1,9 @@
 """What a chat model in a GGUF file costs beyond itself: `python -m evals speed --part gguf[:FILE]`.
 
-Over random models (`evals.random_gguf`), as none of this depends on what a model knows: prompt tokens that the
-real graph has computed for questions of three rounds over real passages, against each distinct line of the
-prompts once; milliseconds a round that are spent neither in the model nor in a node; a reply through `ChatGGUF`
-against the same tokens through `llama_cpp.Llama`, in turns; tokens per second.
+Over random models (`evals.random_gguf`), as none of this depends on what a model knows: prompt tokens that
+the real graph has computed for questions of three rounds over real passages, against each distinct line of
+the prompts once; milliseconds a round that are spent neither in the model nor in a node; a reply through
+`ChatGGUF` against the same tokens through `llama_cpp.Llama`, in turns; tokens per second.
 
 The first two use a tiny model, the others one of about half a billion parameters in Q8_0, or as many millions
 as `--limit` says. It is written to FILE, and used again where that is there already.
@@ -50,8 +50,14 @@ VOCABULARY = 32_000
 PROMPT_CHARS, REPLY_TOKENS, PAIRS = 1000, 24, 5
 MAX_PROMPT_RATIO = 1.3
 MAX_ROUND_MS = {"in memory": 10.0, "with checkpoints": 60.0}
-TEMPLATE = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
+TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "<|im_start|>assistant\n"
+)
 CONTROL = ("<|im_start|>", "<|im_end|>")
+
+Times = tuple[float, float]
+"""By the clock, and of the processor."""
 
 
 def run(arguments: argparse.Namespace, file: str = "") -> Result:
@@ -113,14 +119,15 @@ def graph(data: Path, folder: Path) -> dict[str, Any]:
         width=8,
         heads=1,
     )
-    chat = Scripted(model_path=str(folder / "tiny.gguf"), context_tokens=CONTEXT, batch_tokens=2048)
+    chat = Scripted(
+        model_path=str(folder / "tiny.gguf"), context_tokens=CONTEXT, batch_tokens=2048, threads=1
+    )
     base = replace(read_settings(), max_rounds=ROUNDS - 1, timeout_s=600.0, max_tokens=0)
     (folder / "cache").symlink_to(prepare(base)[0].parent.parent)
     questions = [row["question"] for row in read_rows(data / "multihop_en.jsonl")][:QUESTIONS]
     kinds = {"in memory": False, "with checkpoints": True}
     ratios: list[float] = []
-    overheads: dict[str, float] = {}
-    owns: dict[str, float] = {}
+    times: dict[str, dict[str, float]] = {}
     for kind, remember in kinds.items():
         settings = replace(base, home=folder, remember=remember)
         with timed_nodes() as spans, Agent(settings, chat_model=chat) as agent:
@@ -128,8 +135,8 @@ def graph(data: Path, folder: Path) -> dict[str, Any]:
                 add_corpus(agent.library, read_rows(data / "multihop_corpus_en.jsonl"))
             agent.ask(questions[0])
             runs = [_measured(agent, chat, spans, question) for question in questions]
-        overheads[kind] = statistics.median([one["round_ms"] for one in runs])
-        owns[kind] = statistics.median([one["own_ms"] for one in runs])
+        names = ("by the clock", "of the processor", "all but the model")
+        times[kind] = {name: statistics.median([one[name] for one in runs]) for name in names}
         ratios += [one["ratio"] for one in runs]
     chat.close()
     return {
@@ -138,47 +145,53 @@ def graph(data: Path, folder: Path) -> dict[str, Any]:
         "at most": MAX_PROMPT_RATIO,
         "calls a question": statistics.fmean(one["calls"] for one in runs),
         "rounds": statistics.fmean(one["rounds"] for one in runs),
-        "graph ms a round": overheads,
-        "all but the model, ms a round": owns,
+        "graph ms a round": times,
         "graph ms a round, at most": MAX_ROUND_MS,
     }
 
 
 def _measured(
-    agent: Agent, chat: Scripted, spans: list[tuple[float, float]], question: str
+    agent: Agent, chat: Scripted, spans: list[tuple[Times, Times]], question: str
 ) -> dict[str, float]:
     chat._prompts.clear()
     engine = chat._load()
     engine._llm.reset()
     computed, chat._calls, chat._seconds = engine.evaluated, 0, 0.0
     spans.clear()
-    began = time.perf_counter()
+    began = clocks()
     answer = agent.ask(question)
-    ended = time.perf_counter()
+    ended = clocks()
     lines = {line for prompt in chat._prompts for line in prompt.split("\n")}
     unavoidable = sum(engine.count(line + "\n") for line in lines)
+    ms = 1000 / (answer.rounds + 1)
     return {
         "ratio": (engine.evaluated - computed) / unavoidable,
         "calls": chat._calls,
         "rounds": answer.rounds + 1,
-        "round_ms": 1000 * (ended - began - covered(spans)) / (answer.rounds + 1),
-        "own_ms": 1000 * (ended - began - chat._seconds) / (answer.rounds + 1),
+        "by the clock": ms * (ended[0] - began[0] - covered(spans, 0)),
+        "of the processor": ms * (ended[1] - began[1] - covered(spans, 1)),
+        "all but the model": ms * (ended[0] - began[0] - chat._seconds),
     }
 
 
+def clocks() -> Times:
+    """Seconds by the clock, and of the processor: other programs may be at work beside this one."""
+    return time.perf_counter(), time.process_time()
+
+
 @contextmanager
-def timed_nodes() -> Iterator[list[tuple[float, float]]]:
+def timed_nodes() -> Iterator[list[tuple[Times, Times]]]:
     """When each node of a graph that is built meanwhile began and ended."""
-    spans: list[tuple[float, float]] = []
+    spans: list[tuple[Times, Times]] = []
 
     def timed(node: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(node)
         def run(*given: Any, **named: Any) -> Any:
-            began = time.perf_counter()
+            began = clocks()
             try:
                 return node(*given, **named)
             finally:
-                spans.append((began, time.perf_counter()))
+                spans.append((began, clocks()))
 
         return run
 
@@ -196,10 +209,10 @@ def timed_nodes() -> Iterator[list[tuple[float, float]]]:
             setattr(graphs, name, node)
 
 
-def covered(spans: list[tuple[float, float]]) -> float:
+def covered(spans: list[tuple[Times, Times]], clock: int) -> float:
     """Seconds within at least one span: some nodes run side by side."""
     total, until = 0.0, 0.0
-    for began, ended in sorted(spans):
+    for began, ended in sorted((begin[clock], end[clock]) for begin, end in spans):
         total += max(ended, until) - max(began, until)
         until = max(ended, until)
     return total
@@ -218,22 +231,24 @@ def model(data: Path, file: Path, millions: int) -> dict[str, Any]:
             file, layers=blocks, width=WIDTH, heads=WIDTH // 64, context=4096,
             chat_template=TEMPLATE, control=CONTROL, words=words, quantised=True,
         )  # fmt: skip
-    chat = ChatGGUF(model_path=str(file), context_tokens=4096, reuse_prefix=False)
-    told = chat.info()
-    ratios = layer(chat, texts)
+    alone = ChatGGUF(model_path=str(file), context_tokens=4096, reuse_prefix=False, threads=1)
+    told, ratios = alone.info(), layer(alone, texts)
+    alone.close()
+    chat = ChatGGUF(model_path=str(file), context_tokens=4096)
     speed = chat.measure()
     chat.close()
     return {
         "model": {
             name: told[name] for name in ("parameters", "quantisation", "vocabulary", "layers", "backend")
         },
-        "time of our layer / llama_cpp.Llama": mean_ci(ratios),
+        "our layer / llama_cpp.Llama, by the clock": list(mean_ci([clock for clock, _ in ratios])),
+        "our layer / llama_cpp.Llama, of the processor": list(mean_ci([own for _, own in ratios])),
         "tokens per second": dict(speed),
     }
 
 
-def layer(chat: ChatGGUF, texts: list[str]) -> list[float]:
-    """Seconds of whole replies through both, the same tokens in and out, as ratios of neighbours."""
+def layer(chat: ChatGGUF, texts: list[str]) -> list[Times]:
+    """Whole replies through both, the same tokens in and out, as ratios of neighbours."""
     engine = chat._load()
     ratios = []
     for at in range(PAIRS + 1):
@@ -255,11 +270,12 @@ def layer(chat: ChatGGUF, texts: list[str]) -> list[float]:
             return written
 
         pair = (ours, theirs) if at % 2 else (theirs, ours)
-        seconds = {}
+        took: dict[Callable[[], int], Times] = {}
         for reply in pair:
-            began = time.perf_counter()
-            tokens = reply()
-            seconds[reply] = (time.perf_counter() - began) / max(tokens, 1)
+            began = clocks()
+            tokens = max(reply(), 1)
+            wall, own = clocks()
+            took[reply] = (wall - began[0]) / tokens, (own - began[1]) / tokens
         if at:  # the first pair warms up
-            ratios.append(seconds[ours] / seconds[theirs])
+            ratios.append((took[ours][0] / took[theirs][0], took[ours][1] / took[theirs][1]))
     return ratios
