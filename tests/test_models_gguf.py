@@ -177,7 +177,10 @@ def test_context_overflow_says_how_much(chat: ChatGGUF) -> None:
     with pytest.raises(ContextOverflow) as caught:
         chat.invoke("x" * 600)
     assert caught.value.window == chat.window == 512
-    assert caught.value.requested == chat.get_num_tokens_from_messages([HumanMessage("x" * 600)])
+    assert caught.value.requested == 1 + chat.get_num_tokens_from_messages([HumanMessage("x" * 600)])
+    with pytest.raises(ContextOverflow) as caught:
+        chat.with_structured_output(Verdict, max_output_tokens=100).invoke("x" * 400)
+    assert caught.value.requested == 100 + chat.get_num_tokens_from_messages([HumanMessage("x" * 400)])
 
 
 @pytest.mark.parametrize("context", [300, 512, 0])
@@ -396,7 +399,7 @@ def test_a_signal_stops_the_reading_of_a_prompt(slow: ChatGGUF) -> None:
 @pytest.mark.parametrize("schema", [None, {"type": "array", "items": {"type": "integer"}, "minItems": 900}])
 def test_a_deadline_ends_reading_writing_and_waiting(slow: ChatGGUF, schema: dict[str, Any] | None) -> None:
     options: dict[str, Any] = {"timeout_s": 0.1, "max_output_tokens": 4000, "grammar_schema": schema}
-    for text in ("Hello", "z" * 4000):
+    for text in ("Hello", "z" * 3500):
         with pytest.raises(ModelError, match="not done after"):
             slow.invoke(text, **options)
     held = slow.stream("Hello")

@@ -36,6 +36,7 @@ from agent.models.text_stream import StopFilter, ThinkFilter
 
 __all__ = ["ChatGGUF", "gpu_backend"]
 
+_LEAST_ROOM = 256  # tokens kept free for a constrained reply, or as many as it may have
 _PULSE_S = 0.1  # how often a call that writes nothing looks whether it is still wanted
 
 
@@ -205,8 +206,10 @@ class ChatGGUF(BaseChatModel):
             think = False if grammar else options.think
             prompt = engine.prompt([_plain(message) for message in messages], think=think)
             size = len(prompt.tokens)
-            if size >= engine.window:
-                raise ContextOverflow(size, engine.window)
+            # Half a constrained reply is none, so there must be room for one.
+            room = min(options.limit, _LEAST_ROOM, engine.window // 4) if grammar else 1
+            if size + room > engine.window:
+                raise ContextOverflow(size + room, engine.window)
             reused = engine.reused
             reply = _Reply(
                 min(options.limit, engine.window - size),
