@@ -7,6 +7,7 @@ pydantic classes are validated.
 """
 
 import json
+from functools import lru_cache
 from typing import Any, cast
 
 from langchain_core.language_models import LanguageModelInput
@@ -40,8 +41,11 @@ def as_schema(schema: object) -> Schema:
 
 def json_schema(schema: Schema) -> dict[str, Any]:
     """The JSON schema of ``schema``; a dict is returned as it is."""
-    if isinstance(schema, dict):
-        return schema
+    return schema if isinstance(schema, dict) else _class_schema(schema)
+
+
+@lru_cache(maxsize=64)  # pydantic makes it anew each time, which takes milliseconds
+def _class_schema(schema: type) -> dict[str, Any]:
     if issubclass(schema, BaseModel):
         return schema.model_json_schema()
     return dict(schema.schema())  # type: ignore[attr-defined]
