@@ -188,7 +188,7 @@ def build_deps(
         from agent.reasoners.chat import ChatReasoner
 
         reasoner = ChatReasoner(chat_model, extractive)
-        judge = ChatReasoner(judge_model, extractive) if judge_model else reasoner
+        judge = ChatReasoner(judge_model, extractive, alone=True) if judge_model else reasoner
     return Deps(
         settings,
         library,

@@ -35,7 +35,7 @@ class ContextOverflow(ModelError):
     """The prompt does not fit into the model's context window.
 
     Attributes:
-        requested: tokens in the rendered prompt.
+        requested: tokens in the rendered prompt, and those that its reply must have.
         window: tokens the context holds, prompt and reply together.
     """
 

@@ -36,6 +36,7 @@ from agent.reasoners import Reasoner
 from agent.reasoners.features import Asked
 from agent.reasoners.language import language_of
 from agent.relevance import by_relevance, most_relevant, name_rarities
+from agent.remarks import hearing
 from agent.routes import searchable, stop_of
 from agent.state import Claim, Draft, Evidence, Plan, Search, State, merge_evidence, supported_of
 from agent.whole import aim, cut_short, parts_of, quoted, without_label
@@ -176,9 +177,11 @@ def draft(state: State, runtime: Run) -> Changed:
     def write(writer: Reasoner, path: int) -> list[Claim]:
         return writer.draft(state["standalone"], planned, turned(shown, path), given, failed)
 
-    paths, notes = run_paths(1 if sweeping else deps.settings.paths, deps.writers, deps.fallback, write)
+    with hearing() as told:
+        paths, notes = run_paths(1 if sweeping else deps.settings.paths, deps.writers, deps.fallback, write)
     written: Draft = {"claims": paths[0], "sufficiency": 0.0, "missing": [], "round": state["round"]}
     numbers = [item["number"] for item in shown]
+    notes = [*notes, *unknown_to(state, told)]
     changed: Changed = {"draft": written, "others": paths[1:], "shown": numbers, "notes": notes}
     if state["plan"]["sweep"] and not paths[0]:  # nothing was written and nothing is quoted: it is searched
         changed["plan"] = searched(state["plan"])
@@ -193,7 +196,9 @@ def critique(state: State, runtime: Run) -> Changed:
         return {"draft": answered, "best": answered, "passed": True}
     asked = deps.asked(state["standalone"])
     written = (state["draft"]["claims"], *state.get("others", []))
-    checked = [_judged(claims, asked, evidence, state) for claims in _checked(written, evidence, asked, deps)]
+    with hearing() as told:
+        checked_claims = _checked(written, evidence, asked, deps)
+    checked = [_judged(claims, asked, evidence, state) for claims in checked_claims]
     judged = checked[0]
     if len(checked) > 1:  # mended claims are worth what they say, not what the draft before them did
         judged = _judged(best_of(checked)["claims"], asked, evidence, state)
@@ -204,7 +209,12 @@ def critique(state: State, runtime: Run) -> Changed:
     first = searchable(state) and not state["round"] and not widens(state)
     if passed and first:  # where much of the question is left open, a round is worth it
         passed = open_share(asked, judged["missing"]) <= OPEN_SHARE
-    return {"draft": judged, "best": best, "passed": passed}
+    return {"draft": judged, "best": best, "passed": passed, "notes": unknown_to(state, told)}
+
+
+def unknown_to(state: State, told: Sequence[str]) -> list[str]:
+    """The remarks that an earlier round has not noted."""
+    return [text for text in told if text not in state.get("notes", [])]
 
 
 def _checked(
@@ -237,7 +247,9 @@ def reformulate(state: State, runtime: Run) -> Changed:
     found = state.get("evidence", [])
     given = (state["standalone"], state["plan"], by_relevance(found), state["draft"], state["tried"])
     try:
-        queries = deps.reasoner.reformulate(*given)
+        with hearing() as told:
+            queries = deps.reasoner.reformulate(*given, shown=shown_evidence(state))
+        notes = unknown_to(state, told)
     except ModelError as error:
         queries, notes = deps.fallback.reformulate(*given), [f"reformulate: {error}"]
     fresh = [query for query in queries if query["text"] not in state["tried"]]

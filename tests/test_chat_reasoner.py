@@ -495,7 +495,7 @@ def test_prompts_only_grow_at_their_end(home: Path, question: str, bad: str) -> 
     evidence = first[: first.rindex("</passage>")]
     assert evidence.startswith('<passage number="1"') and question not in evidence
     assert second.startswith(evidence) and reworded.startswith(evidence)
-    assert judged.startswith(first[: first.index("</passage>")])
+    assert judged.startswith(evidence)
     numbers = [int(part.split('"')[0]) for part in second.split('<passage number="')[1:]]
     assert numbers == list(range(1, len(numbers) + 1))
 
@@ -553,3 +553,20 @@ def test_a_fault_in_any_layer_never_comes_out_as_verified(
     monkeypatch.setitem(CHECKS, layer, check)
     answer = asking(question, drafted(said))
     assert (answer.outcome, answer.claims) == ("unverified", ())
+
+
+def test_evidence_that_does_not_fit_is_noted_in_the_run(asking: Asking) -> None:
+    answer = asking(CONTRACT, ContextOverflow(900, 512), drafted(SIGNED))
+    assert answer.outcome == "verified"
+    [note] = answer.notes
+    assert re.fullmatch(r"draft: \d+ of \d+ passages did not fit into 512 tokens", note)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_judge_of_its_own_is_shown_what_is_cited_alone(hashed: Library, alone: bool) -> None:
+    chat = ScriptedChat(replies=[{"S1": "supported"}])
+    reasoner = ChatReasoner(chat, Extractive(hashed), alone=alone)
+    evidence = [passage(n, f"Passage {n} 第{n}段。") for n in range(1, 4)]
+    reasoner.judge("Who?", [new_claim("Ada.", [2])], evidence)
+    shown = str(chat.history[0][-1].text)
+    assert shown.count("<passage ") == (1 if alone else 3) and "S1: Ada. [2]" in shown

@@ -8,14 +8,16 @@ the file; the first question does.
 
 import codecs
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import LanguageModelInput
-from langchain_core.language_models.chat_models import BaseChatModel, generate_from_stream
+from langchain_core.language_models import LangSmithParams, LanguageModelInput
+from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
@@ -23,16 +25,19 @@ from langchain_core.messages import (
     HumanMessage,
     SystemMessage,
 )
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import Field, PrivateAttr
 
 from agent.errors import ContextOverflow, ModelError
-from agent.models.engine import Engine, Message, gpu_backend
-from agent.models.structured import as_schema, json_schema, structured_runnable
-from agent.models.text_stream import OPEN_TAG, StopFilter, ThinkFilter
+from agent.models.engine import Engine, Info, Speed, gpu_backend
+from agent.models.structured import as_schema, is_traceable, json_schema, structured_runnable
+from agent.models.text_stream import StopFilter, ThinkFilter
 
 __all__ = ["ChatGGUF", "gpu_backend"]
+
+_LEAST_ROOM = 256  # tokens kept free for a constrained reply, or as many as it may have
+_PULSE_S = 0.1  # how often a call that writes nothing looks whether it is still wanted
 
 
 class ChatGGUF(BaseChatModel):
@@ -45,9 +50,19 @@ class ChatGGUF(BaseChatModel):
     Reasoning in leading ``<think>`` tags is moved from the content to
     ``additional_kwargs["reasoning_content"]``. ``response_metadata["finish_reason"]`` is
     "stop" (the model ended, or a stop sequence came) or "length" (cut short).
+    ``usage_metadata["input_token_details"]["cache_read"]`` counts the prompt tokens that
+    did not have to be computed again.
 
-    Two options may also be given per call or with ``bind``: ``max_output_tokens``, and
-    ``grammar_schema``, a JSON schema the reply must follow.
+    Messages are text, whatever they spell: ``<|im_end|>`` in a question ends nothing.
+
+    Options that may also be given per call or with ``bind``: ``max_output_tokens``,
+    ``think``, ``timeout_s``, and ``grammar_schema``, a JSON schema the reply must follow
+    (the model then does not reason first).
+
+    While it works, handlers of ``on_llm_new_token`` are called for every token, and with
+    an empty one now and then while the prompt is computed; what they raise stops it. (What
+    is no Exception, or what a handler with ``raise_error`` raises: others are only logged,
+    by LangChain.) `stream` has no such handlers before its first token.
 
     Every error is a ModelError; a prompt that is too long is a ContextOverflow.
     """
@@ -66,6 +81,15 @@ class ChatGGUF(BaseChatModel):
     """0 takes the likeliest token each time."""
     max_output_tokens: int = Field(default=1024, ge=1)
     """The reply is cut after this many tokens, or where the context ends."""
+    think: bool | None = None
+    """Whether the model reasons before it answers, where its template has a switch for that
+    or opens the tag; None leaves it to the template. Never before constrained replies."""
+    timeout_s: float | None = Field(default=None, gt=0)
+    """Seconds that a call may take, waiting for its turn included; None for any."""
+    batch_tokens: int = Field(default=512, ge=1)
+    """Prompt tokens computed at once: more is faster on a GPU, and takes more of its memory."""
+    flash_attention: bool | None = None
+    """None uses it where layers may go to a GPU."""
     reuse_prefix: bool = True
     """Do not compute again what a prompt has in common with the one before. False makes
     a reply independent of what was asked before, to the last bit, and is slower."""
@@ -88,15 +112,30 @@ class ChatGGUF(BaseChatModel):
         """Tokens the context really holds. Loads the model."""
         return self._load().window
 
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        params["ls_model_name"] = str(kwargs.get("model") or Path(self.model_path).name)
+        params["ls_max_tokens"] = kwargs.get("max_output_tokens") or self.max_output_tokens
+        return params
+
+    def info(self) -> Info:
+        """What the model is and how it was loaded. Loads it."""
+        return self._load().info()
+
+    def measure(self) -> Speed:
+        """Prompt and generation tokens per second, of a short prompt and reply. Loads the model."""
+        with self._generating:
+            return self._load().measure()
+
     def get_num_tokens(self, text: str) -> int:
         """Tokens of a text by itself, by the model's own vocabulary. Loads the model."""
-        return len(self._load().tokenize(text))
+        return self._load().count(text)
 
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
     ) -> int:
         """Tokens of the whole prompt for these messages. Loads the model."""
-        return self.get_num_tokens(self._load().render([_plain(m) for m in messages]))
+        return len(self._load().prompt([_plain(m) for m in messages], think=self.think).tokens)
 
     def with_structured_output(
         self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
@@ -104,12 +143,12 @@ class ChatGGUF(BaseChatModel):
         """A runnable whose result follows ``schema``, held to it by a grammar.
 
         Args:
-            schema: a pydantic class (the result is an instance) or a JSON schema (plain
-                data). Enums, constants and field names must be free of quotes,
-                backslashes, control characters and characters above U+FFFF.
+            schema: a pydantic class (the result is an instance), a TypedDict or a JSON
+                schema (plain data). Flat ones serve small models best. What no grammar can
+                enforce (see agent.models.grammar) is refused, not passed over.
             include_raw: return a dict of ``raw``, ``parsed`` and ``parsing_error``.
             kwargs: options for the call, as for ``bind``. ``method`` and ``strict`` are
-                taken for compatibility and change nothing.
+                taken for compatibility and change nothing: the grammar is always strict.
 
         Raises:
             ModelError: here for a schema of another kind; in use when there is no grammar
@@ -117,6 +156,8 @@ class ChatGGUF(BaseChatModel):
         """
         shape = as_schema(schema)
         options = {name: kwargs[name] for name in kwargs if name not in ("method", "strict")}
+        if is_traceable(schema):
+            options["ls_structured_output_format"] = {"kwargs": {"method": "grammar"}, "schema": schema}
         model = self.bind(grammar_schema=json_schema(shape), **options)
         return structured_runnable(model, shape, include_raw=include_raw)
 
@@ -137,7 +178,17 @@ class ChatGGUF(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+        # Adding chunks up, as LangChain would, takes longer with each of them.
+        chunks = list(self._stream(messages, stop, run_manager, **kwargs))
+        thoughts = [chunk.message.additional_kwargs.get("reasoning_content", "") for chunk in chunks]
+        last = cast(AIMessageChunk, chunks[-1].message)
+        message = AIMessage(
+            content="".join(chunk.text for chunk in chunks),
+            additional_kwargs={"reasoning_content": "".join(thoughts)} if any(thoughts) else {},
+            usage_metadata=last.usage_metadata,
+        )
+        generation = ChatGeneration(message=message, generation_info=chunks[-1].generation_info)
+        return ChatResult(generations=[generation])
 
     def _stream(
         self,
@@ -146,34 +197,40 @@ class ChatGGUF(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        options = _Options.of(kwargs)
-        with self._generating:
+        options = _Options.of(kwargs, self)
+        pulse = _Pulse(options.timeout_s, run_manager)
+        with self._turn(pulse):
             engine = self._load()
-            prompt = engine.render([_plain(message) for message in messages])
-            tokens = engine.tokenize(prompt)
-            if len(tokens) >= engine.window:
-                raise ContextOverflow(len(tokens), engine.window)
-            limit = min(options.limit or self.max_output_tokens, engine.window - len(tokens))
             grammar = engine.grammar(options.schema) if options.schema else None
+            # A grammar leaves no room for reasoning.
+            think = False if grammar else options.think
+            prompt = engine.prompt([_plain(message) for message in messages], think=think)
+            size = len(prompt.tokens)
+            # Half a constrained reply is none, so there must be room for one.
+            room = min(options.limit, _LEAST_ROOM, engine.window // 4) if grammar else 1
+            if size + room > engine.window:
+                raise ContextOverflow(size + room, engine.window)
+            reused = engine.reused
             reply = _Reply(
-                limit,
+                min(options.limit, engine.window - size),
                 StopFilter(stop or []),
-                # A grammar leaves no room for reasoning, even if the template opens the tag.
-                ThinkFilter(inside=prompt.rstrip().endswith(OPEN_TAG), off=grammar is not None),
+                ThinkFilter(inside=prompt.thinking, off=grammar is not None),
             )
             pieces = engine.generate(
-                tokens,
+                prompt.tokens,
                 temperature=self.temperature,
                 seed=self.seed,
                 grammar=grammar,
                 reuse=self.reuse_prefix,
+                check=pulse.check,
             )
-            for is_reasoning, text in reply.read(pieces):
-                chunk = _chunk(text, is_reasoning)
-                if run_manager is not None:
-                    run_manager.on_llm_new_token(str(chunk.message.content), chunk=chunk)
-                yield chunk
-        yield _last_chunk(Path(self.model_path).name, len(tokens), reply)
+            with closing(pieces):
+                for is_reasoning, text in reply.read(pieces):
+                    chunk = _chunk(text, is_reasoning)
+                    pulse.tell(chunk)
+                    yield chunk
+            reused = engine.reused - reused
+        yield _last_chunk(Path(self.model_path).name, size, reused, reply)
 
     def _load(self) -> Engine:
         with self._loading:
@@ -183,8 +240,43 @@ class ChatGGUF(BaseChatModel):
                     context_tokens=self.context_tokens,
                     gpu_layers=self.gpu_layers,
                     threads=self.threads,
+                    batch_tokens=self.batch_tokens,
+                    flash_attention=self.flash_attention,
                 )
             return self._engine
+
+    @contextmanager
+    def _turn(self, pulse: "_Pulse") -> Iterator[None]:
+        """Wait until no other generation is in progress."""
+        while not self._generating.acquire(timeout=_PULSE_S):
+            pulse.check()
+        try:
+            yield
+        finally:
+            self._generating.release()
+
+
+class _Pulse:
+    """Tells the handlers of a call what is written, and lets them and its deadline stop it."""
+
+    def __init__(self, timeout_s: float | None, handlers: CallbackManagerForLLMRun | None) -> None:
+        self._timeout_s, self._handlers = timeout_s, handlers
+        self._began = self._told = time.monotonic()
+
+    def check(self) -> None:
+        """Raises ModelError after the deadline, and what a handler raises."""
+        now = time.monotonic()
+        if self._timeout_s is not None and now - self._began > self._timeout_s:
+            raise ModelError(
+                f"The model was not done after {self._timeout_s:g} s: raise timeout_s or ask for less."
+            )
+        if now - self._told > _PULSE_S:
+            self.tell(_chunk("", False))
+
+    def tell(self, chunk: ChatGenerationChunk) -> None:
+        self._told = time.monotonic()
+        if self._handlers is not None:
+            self._handlers.on_llm_new_token(str(chunk.message.content), chunk=chunk)
 
 
 @dataclass
@@ -192,14 +284,28 @@ class _Options:
     """What may be set for a single call."""
 
     schema: dict[str, Any] | None
-    limit: int | None
+    limit: int
+    think: bool | None
+    timeout_s: float | None
 
     @classmethod
-    def of(cls, kwargs: dict[str, Any]) -> "_Options":
-        known = {"grammar_schema", "max_output_tokens", "stream"}  # the last by LangChain
+    def of(cls, kwargs: dict[str, Any], model: ChatGGUF) -> "_Options":
+        """What a call was given, and the model's own where it was given nothing."""
+        known = {
+            "grammar_schema",
+            "max_output_tokens",
+            "think",
+            "timeout_s",
+            "stream",
+        }  # the last by LangChain
         if unknown := sorted(set(kwargs) - known):
             raise ModelError(f"ChatGGUF has no option {', '.join(unknown)}.")
-        return cls(kwargs.get("grammar_schema"), kwargs.get("max_output_tokens"))
+        return cls(
+            kwargs.get("grammar_schema"),
+            kwargs.get("max_output_tokens") or model.max_output_tokens,
+            kwargs.get("think", model.think),
+            kwargs.get("timeout_s", model.timeout_s),
+        )
 
 
 class _Reply:
@@ -227,7 +333,7 @@ class _Reply:
         yield from self._think.finish()
 
 
-def _plain(message: BaseMessage) -> Message:
+def _plain(message: BaseMessage) -> dict[str, str]:
     """A message as chat templates know it.
 
     Raises:
@@ -250,7 +356,7 @@ def _chunk(text: str, is_reasoning: bool) -> ChatGenerationChunk:
     return ChatGenerationChunk(message=message)
 
 
-def _last_chunk(name: str, prompt_tokens: int, reply: _Reply) -> ChatGenerationChunk:
+def _last_chunk(name: str, prompt_tokens: int, reused: int, reply: _Reply) -> ChatGenerationChunk:
     message = AIMessageChunk(
         content="",
         chunk_position="last",
@@ -258,6 +364,7 @@ def _last_chunk(name: str, prompt_tokens: int, reply: _Reply) -> ChatGenerationC
             "input_tokens": prompt_tokens,
             "output_tokens": reply.tokens,
             "total_tokens": prompt_tokens + reply.tokens,
+            "input_token_details": {"cache_read": reused},
         },
     )
     info = {"finish_reason": reply.finish_reason, "model_name": name}

@@ -7,35 +7,57 @@ pydantic classes are validated.
 """
 
 import json
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.utils.function_calling import convert_to_json_schema
+from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel, ValidationError
+from typing_extensions import is_typeddict  # typing's own knows only its own TypedDict
 
 from agent.errors import ModelError
 
-Schema = dict[str, Any] | type[BaseModel]
-"""A JSON schema, or a pydantic class."""
+Schema = dict[str, Any] | type
+"""A JSON schema, or a pydantic class (of version 1 too, as LangChain takes both)."""
 
 _SHOWN = 80  # characters of a bad reply quoted in an error
 
 
 def as_schema(schema: object) -> Schema:
-    """Accept a JSON schema or a pydantic class.
+    """Accept a JSON schema, a pydantic class, or a TypedDict (as its JSON schema).
 
     Raises:
-        ModelError: it is neither.
+        ModelError: it is none of them.
     """
-    if isinstance(schema, dict) or (isinstance(schema, type) and issubclass(schema, BaseModel)):
+    if is_typeddict(schema):
+        return convert_to_json_schema(cast(type, schema))
+    if isinstance(schema, dict) or (isinstance(schema, type) and is_basemodel_subclass(schema)):
         return schema
-    raise ModelError(f"Not a JSON schema or a pydantic class: {schema!r}")
+    raise ModelError(f"Not a JSON schema, a pydantic class or a TypedDict: {schema!r}")
 
 
 def json_schema(schema: Schema) -> dict[str, Any]:
     """The JSON schema of ``schema``; a dict is returned as it is."""
-    return schema if isinstance(schema, dict) else schema.model_json_schema()
+    return schema if isinstance(schema, dict) else _class_schema(schema)
+
+
+@lru_cache(maxsize=64)  # pydantic makes it anew each time, which takes milliseconds
+def _class_schema(schema: type) -> dict[str, Any]:
+    if issubclass(schema, BaseModel):
+        return schema.model_json_schema()
+    return dict(schema.schema())  # type: ignore[attr-defined]
+
+
+def is_traceable(schema: Any) -> bool:
+    """Whether LangChain can show a schema to its tracers; it stumbles over some, such as a list of types."""
+    try:
+        convert_to_json_schema(schema)
+    except Exception:
+        return False
+    return True
 
 
 def parse_structured(text: str, schema: Schema) -> Any:
@@ -54,9 +76,11 @@ def parse_structured(text: str, schema: Schema) -> Any:
     if isinstance(schema, dict):
         return data
     try:
-        return schema.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
+        if issubclass(schema, BaseModel):
+            return schema.model_validate(data)
+        return schema.parse_obj(data)  # type: ignore[attr-defined]
+    except ValueError as error:  # of either version
+        first = cast(ValidationError, error).errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "reply"
         raise ModelError(
             f"The model's reply is not a valid {schema.__name__}: {place}: {first['msg']}"

@@ -46,10 +46,17 @@ class Reasoner(Protocol):
         ...
 
     def reformulate(
-        self, question: str, plan: Plan, evidence: Sequence[Evidence], draft: Draft, tried: Sequence[str]
+        self,
+        question: str,
+        plan: Plan,
+        evidence: Sequence[Evidence],
+        draft: Draft,
+        tried: Sequence[str],
+        *,
+        shown: Sequence[Evidence] = (),
     ) -> list[Query]:
         """New queries, none of them tried before; empty when there is nothing left to try.
 
-        `evidence`: all that was found, most promising first.
+        `evidence`: all that was found, most promising first; `shown`: what the draft was given, in its order.
         """
         ...

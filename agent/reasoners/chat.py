@@ -22,6 +22,7 @@ from agent.moves import new_query
 from agent.prompts import render
 from agent.reasoners.extractive import Extractive, new_claim
 from agent.reasoners.language import is_follow_up, language_of
+from agent.remarks import remark
 from agent.state import Claim, Draft, Evidence, Lang, Plan, Query, Turn, Verdict
 
 MAX_SENTENCES = 4
@@ -72,9 +73,12 @@ class Queries(BaseModel):
 class ChatReasoner:
     """The `Reasoner` that reads and writes with a chat model."""
 
-    def __init__(self, chat_model: BaseChatModel, fallback: Extractive) -> None:
+    def __init__(self, chat_model: BaseChatModel, fallback: Extractive, *, alone: bool = False) -> None:
+        """`alone`: it judges what others have written. It is shown what is cited alone; a writer that judges
+        its own draft has read all of the evidence already."""
         self.name = str(chat_model._identifying_params.get("model_path") or type(chat_model).__name__)
         self._model = chat_model
+        self._alone = alone
         self._fallback = fallback
 
     def condense(self, question: str, turns: Sequence[Turn]) -> str:
@@ -160,9 +164,11 @@ class ChatReasoner:
     ) -> list[tuple[Verdict, str]]:
         """One call for all claims. Raises `ModelError`, which the critic turns into `unverified`."""
         lang = language_of(question)
-        cited = {number for claim in claims for number in claim["evidence"]}
-        shown = [item for item in evidence if item["number"] in cited] or list(evidence[:MIN_EVIDENCE])
-        listed = "\n".join(f"S{n}: {quoted(claim['text'])}" for n, claim in enumerate(claims, start=1))
+        shown = list(evidence)
+        if self._alone:
+            cited = {number for claim in claims for number in claim["evidence"]}
+            shown = [item for item in evidence if item["number"] in cited] or shown[:MIN_EVIDENCE]
+        listed = "\n".join(_cited(n, claim) for n, claim in enumerate(claims, start=1))
         result: dict[str, str] = self._ask_with_evidence(
             "judge", lang, shown, _verdict_schema(len(claims)), question=quoted(question), claims=listed
         )
@@ -174,14 +180,21 @@ class ChatReasoner:
         return verdicts
 
     def reformulate(
-        self, question: str, plan: Plan, evidence: Sequence[Evidence], draft: Draft, tried: Sequence[str]
+        self,
+        question: str,
+        plan: Plan,
+        evidence: Sequence[Evidence],
+        draft: Draft,
+        tried: Sequence[str],
+        *,
+        shown: Sequence[Evidence] = (),
     ) -> list[Query]:
-        """The model's queries, then those of the moves."""
+        """The model's queries, then those of the moves. It is shown what the draft was, and has read that."""
         own = self._fallback.reformulate(question, plan, evidence, draft, tried)
         result: Queries = self._ask_with_evidence(
             "reformulate",
             plan["lang"],
-            evidence[:4],
+            shown or evidence[:4],
             Queries,
             question=quoted(question),
             missing=quoted(", ".join(draft["missing"][:8]) or "-"),
@@ -199,11 +212,16 @@ class ChatReasoner:
         shown = list(evidence)
         while True:
             try:
-                return self._ask(lang, render(name, lang, evidence=fenced(shown), **values), schema)
-            except ContextOverflow:
+                result = self._ask(lang, render(name, lang, evidence=fenced(shown), **values), schema)
+            except ContextOverflow as error:
                 if len(shown) <= MIN_EVIDENCE:
                     raise
+                window = error.window
                 shown = shown[: max(MIN_EVIDENCE, len(shown) * 2 // 3)]
+                continue
+            if left := len(evidence) - len(shown):
+                remark(f"{name}: {left} of {len(evidence)} passages did not fit into {window} tokens")
+            return result
 
     def _ask(self, lang: Lang, prompt: str, schema: Any) -> Any:
         """The model's reply in the wanted form; whatever goes wrong is a `ModelError`."""
@@ -239,6 +257,12 @@ def fenced(evidence: Sequence[Evidence]) -> str:
 def _claim(sentence: Sentence) -> Claim:
     """Lines and marks are left for the critic, which cuts a list into claims."""
     return new_claim(sentence.text.strip(), sentence.passages)
+
+
+def _cited(number: int, claim: Claim) -> str:
+    """A statement for the judge, with the numbers of the passages it rests on."""
+    marks = "".join(f"[{one}]" for one in claim["evidence"])
+    return f"S{number}: {quoted(claim['text'])} {marks}".rstrip()
 
 
 def _listed(claims: Sequence[Claim]) -> str:

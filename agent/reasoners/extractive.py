@@ -123,7 +123,14 @@ class Extractive:
         )
 
     def reformulate(
-        self, question: str, plan: Plan, evidence: Sequence[Evidence], draft: Draft, tried: Sequence[str]
+        self,
+        question: str,
+        plan: Plan,
+        evidence: Sequence[Evidence],
+        draft: Draft,
+        tried: Sequence[str],
+        *,
+        shown: Sequence[Evidence] = (),
     ) -> list[Query]:
         asked = self.asked(question)
         failure = Failure(

@@ -6,6 +6,7 @@
 `--part retrieval:N` says (`evals.suites.sizes`; a million take some ten minutes and 8 GB of disk).
 `--part ingest`: adding folders of documents (`evals.suites.ingest`); `ingest:speed`, `ingest:memory` alone.
 `--part hybrid:N`: whole searches among N passages, by default 100,000 (`evals.suites.searches`).
+`--part gguf[:FILE]`: what a chat model costs beyond the model itself (`evals.suites.gguf`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from agent.deps import build_embedder, prepare
 from agent.settings import read_settings
 from evals.data import add_corpus, corpora, read_rows
 from evals.report import Result
-from evals.suites import ingest, searches, sizes
+from evals.suites import gguf, ingest, searches, sizes
 
 REPEATS = 7
 EMBED_REPEATS = 3
@@ -38,6 +39,8 @@ SIZES = [10_000, 100_000]
 
 def run(arguments: argparse.Namespace) -> Result:
     part, _, size = (arguments.part or "").partition(":")
+    if part == "gguf":
+        return gguf.run(arguments, size)
     if part == "retrieval":
         counts = [int(size)] if size else SIZES
         measured = {f"{count} vectors": sizes.measure(arguments.data, count) for count in counts}
