@@ -20,10 +20,6 @@ from agent.models.header import Header, read_header
 from agent.models.store import EXTRACTIVE, Installed
 from agent.settings import Settings, read_settings
 
-MEASURED_PROMPT = 1024  # tokens, or so
-MEASURED_REPLY = 64
-SAMPLE = "The contract was signed on 1 March 2026. 会费每年一百二十元，由何佳收取。\n"
-
 
 def list_models(*, as_json: bool) -> None:
     """The models of the catalogue and those that are installed beside them."""
@@ -195,33 +191,21 @@ def show_model(name: str, *, measure: bool, as_json: bool) -> None:
 
 
 def measured(settings: Settings, path: Path) -> dict[str, Any]:
-    """Tokens per second that the model reads and writes here; it is loaded for that."""
-    import time
-
-    from langchain_core.messages import HumanMessage
-
+    """How a model was loaded here, and the tokens per second that it reads and writes."""
     from agent.deps import build_chat_model
 
     model: Any = build_chat_model(settings, str(path))
     try:
-        share = model.window // 2
-        text = SAMPLE
-        while model.get_num_tokens(text) < min(MEASURED_PROMPT, share):
-            text += SAMPLE
-        messages = [HumanMessage(text)]
-        started = time.perf_counter()
-        first = model.invoke(messages, max_output_tokens=1)
-        read = time.perf_counter()
-        second = model.invoke(
-            messages, max_output_tokens=min(MEASURED_REPLY, share // 2)
-        )  # the prompt is kept
-        written = time.perf_counter()
+        info, speed = model.info(), model.measure()
     finally:
         model.close()
-    prompt, reply = first.usage_metadata["input_tokens"], second.usage_metadata["output_tokens"]
     return {
-        "prompt_tokens_per_s": round(prompt / (read - started), 1),
-        "generated_tokens_per_s": round(reply / (written - read), 1),
+        "quantisation": info["quantisation"],
+        "parameters": info["parameters"],
+        "context_tokens": info["context_tokens"],
+        "layers_offloaded": info["layers_on_gpu"],
+        "prompt_tokens_per_s": round(speed["prompt"], 1),
+        "generated_tokens_per_s": round(speed["generation"], 1),
     }
 
 
