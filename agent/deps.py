@@ -156,14 +156,17 @@ def build_chat_model(settings: Settings, name: str) -> BaseChatModel | None:
 
 
 def moves_of(settings: Settings) -> tuple[str, ...]:
-    """The moves that the settings name, all by default. Raises `SettingsError` for an unknown one."""
-    from agent.moves import MOVES
+    """The moves that the settings name. Raises `SettingsError` for an unknown one."""
+    from agent.moves import DEFAULT_MOVES, MOVES
+
+    if settings.moves.strip() == "all":
+        return tuple(MOVES)
 
     named = tuple(name.strip() for name in settings.moves.split(",") if name.strip())
     unknown = [name for name in named if name not in MOVES]
     if unknown:
         raise SettingsError(f"moves: there is no {unknown[0]!r}; choose among {', '.join(MOVES)}")
-    return named or tuple(MOVES)
+    return named or DEFAULT_MOVES
 
 
 def build_deps(

@@ -199,7 +199,8 @@ def gloss(failure: Failure) -> list[Query]:
     return [new_query(" ".join(dict.fromkeys(found)), "gloss")] if found else []
 
 
-# In the order in which they are asked.
+# In the order in which they are asked. By default those that gained something: evals/LOG.md, 2026-11-22.
+DEFAULT_MOVES = ("spelling", "bridge", "feedback")
 MOVES: dict[str, Move] = {
     "spelling": spelling,
     "near": near_words,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent.asides import Aside, filter_of, find_asides
 from agent.deps import idf
-from agent.moves import MOVES, Failure, propose
+from agent.moves import DEFAULT_MOVES, Failure, propose
 from agent.reasoners.features import (
     Asked,
     Candidate,
@@ -51,7 +51,7 @@ class Extractive:
     def __init__(
         self,
         library: Library,
-        moves: Sequence[str] = tuple(MOVES),
+        moves: Sequence[str] = DEFAULT_MOVES,
         today: Callable[[], date] = date.today,
     ) -> None:
         self.library = library

@@ -88,8 +88,8 @@ def multihop(arguments: argparse.Namespace, base: Settings) -> tuple[dict[str, A
 
 
 def moves(arguments: argparse.Namespace, base: Settings) -> tuple[dict[str, Any], list[Row]]:
-    """The default number of rounds with all moves, without each, and with each alone."""
-    variants: dict[str, dict[str, Any]] = {"all": {}}
+    """The default number of rounds with the default moves, with all, without each, and with each alone."""
+    variants: dict[str, dict[str, Any]] = {"default": {}, "all": {"moves": "all"}}
     for move in MOVES:
         variants[f"without {move}"] = {"moves": ",".join(name for name in MOVES if name != move)}
         variants[f"only {move}"] = {"moves": move}
