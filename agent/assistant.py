@@ -26,6 +26,7 @@ from agent.errors import InputError
 from agent.events import Event
 from agent.filters import checked
 from agent.lean import defer_unused
+from agent.models.store import rungs
 from agent.privacy import switch_off_telemetry
 from agent.settings import Settings, read_settings
 from agent.temporary import docs_folder
@@ -308,9 +309,11 @@ class Agent:
         """The runtime context, over the library or over `docs` alone."""
         with self._opening:
             if self._chat_model is None:
-                self._chat_model = build_chat_model(self.settings, self.settings.model)
+                [rung, *_] = rungs(self.settings.models_folder, self.settings.model)
+                self._chat_model = build_chat_model(self.settings, rung)
             if self._judge_model is None and self.settings.judge_model:
-                self._judge_model = build_chat_model(self.settings, self.settings.judge_model)
+                [rung, *_] = rungs(self.settings.models_folder, self.settings.judge_model)
+                self._judge_model = build_chat_model(self.settings, rung)
         if not docs:
             self._warm_up()
             yield self._built(self.library, self.library if self.remembers else None)

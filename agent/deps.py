@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from agent.budget import Meter, Spent
 from agent.errors import SettingsError
+from agent.models.names import is_server, server_of
+from agent.models.store import EXTRACTIVE
 from agent.settings import Settings
 from agent.state import Evidence, Found
 
@@ -127,21 +129,30 @@ def prepare(
     return prepare_encoder(name, settings.cache_folder, download=download, repair=repair)
 
 
-def build_chat_model(settings: Settings, name: str) -> BaseChatModel | None:
-    """The chat model of that name or path, or None for the extractive reasoner; without a name the default.
+def build_chat_model(settings: Settings, rung: str) -> BaseChatModel | None:
+    """The chat model of one of `agent.models.store.rungs`, or None for the extractive reasoner.
 
-    Raises `ModelError` for one that is not there, damaged or of a kind that llama.cpp does not know.
+    Raises `ModelError` for one that is not there, damaged or of a kind that llama.cpp does not know, and for
+    a server that private text may not be sent to.
     """
-    from agent.models.store import chosen
-
-    path = chosen(settings.models_folder, name)
-    if path is None:
+    if rung == EXTRACTIVE:
         return None
+    if is_server(rung):
+        from agent.models.server import ChatServer
+
+        name, url = server_of(rung)
+        return ChatServer(
+            model=name,
+            base_url=url,
+            allow_remote=settings.allow_remote,
+            max_output_tokens=settings.max_output_tokens,
+        )
     from agent.models.engine import check_file
     from agent.models.gguf import ChatGGUF
     from agent.models.hardware import is_known, offloaded_layers
     from agent.models.header import read_header
 
+    path = Path(rung)
     check_file(path)
     header = read_header(path)
     model = ChatGGUF(
