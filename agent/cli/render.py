@@ -210,7 +210,8 @@ def trace_lines(event: Event) -> Iterable[str]:
         case "sweep":
             yield f"{head}  {event['parts']} parts of whole documents, {event['quoted']} quotations"
         case "draft":
-            yield f"{head}  {len(event['claims'])} sentences, not verified yet"
+            writer = shown_name(event["model"])
+            yield f"{head}  {len(event['claims'])} sentences by {writer}, not verified yet"
         case "critique":
             passed = "passed" if event["passed"] else "not passed"
             yield f"{head}  {passed}, answers with probability {event['sufficiency']:.2f}"

@@ -81,8 +81,8 @@ def find(folder: Path, name: str) -> Path:
 def rungs(folder: Path, name: str) -> tuple[str, ...]:
     """The ladder to answer with, first rung first: that of the name, else of the default.
 
-    Each rung is the path of a file, the name of a model on a server, or "extractive", which stands alone where
-    there is no model. Raises `ModelError` where a file is not there.
+    Each rung is the path of a file, the name of a model on a server, or "extractive", which stands alone
+    where there is no model. Raises `ModelError` where a file is not there.
     """
     return tuple(dict.fromkeys(_rung(folder, one) for one in ladder(name or default(folder)))) or (
         EXTRACTIVE,
