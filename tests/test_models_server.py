@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_tests.unit_tests import ChatModelUnitTests
 from pydantic import BaseModel
 
 from agent import Agent, Settings
@@ -366,3 +368,33 @@ def test_names_in_the_store(tmp_path: Path) -> None:
     comma = tmp_path / "a,b.gguf"
     comma.write_bytes(b"GGUF")
     assert store.rungs(tmp_path, str(comma)) == (str(comma),)
+
+
+# --- LangChain's own standard suite ---------------------------------------------------------------------
+
+
+class TestUnit(ChatModelUnitTests):
+    @pytest.fixture
+    def benchmark(self) -> Callable[[Callable[[], None]], None]:
+        """In place of the plugin's, which is off: once will do."""
+        return lambda work: work()
+
+    @pytest.fixture
+    def snapshot(self) -> None:
+        """Of a plugin that is off; the suite skips what would need it."""
+
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatServer
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {"model": "qwen3", "base_url": HERE}
+
+    @property
+    def has_tool_calling(self) -> bool:
+        return False
+
+    @property
+    def has_structured_output(self) -> bool:
+        return True

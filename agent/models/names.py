@@ -55,7 +55,7 @@ def check_allowed(url: str, *, allow_remote: bool) -> None:
     """Raises `ModelError` for a server elsewhere, unless private text may leave this machine."""
     if not (allow_remote or is_here(url)):
         raise ModelError(
-            f"{url} is not this machine: your question and passages of your files would be sent there; "
+            f"{url} is not this machine: questions and passages of your files would be sent there; "
             "--allow-remote or AGENT_ALLOW_REMOTE=1 allows it"
         )
 
