@@ -180,20 +180,24 @@ def draft(state: State, runtime: Run) -> Changed:
     cited = {number for claim in kept for number in claim["evidence"]}
     found = meant_evidence(state)
     shown = shown_evidence(state) if sweeping else most_relevant(found, deps.settings.max_evidence, cited)
+    rung = state.get("rung", 0)
+    own = deps.at(rung)
+    if kept and own is not deps.fallback and state["best"].get("model") == deps.fallback.name:
+        kept = []  # quotations are chosen anew each time: what they leave open is no reason to say them
     given = state["quoted"] if sweeping else kept
 
     def write(writer: Reasoner, path: int) -> list[Claim]:
         return writer.draft(state["standalone"], planned, turned(shown, path), given, failed)
 
-    rung, number = state.get("rung", 0), 1 if sweeping else deps.settings.paths
     with hearing() as told:
+        number = 1 if sweeping else deps.settings.paths
         paths, notes = run_paths(number, deps.writers(rung), deps.fallback, write)
     written: Draft = {
         "claims": paths[0],
         "sufficiency": 0.0,
         "missing": [],
         "round": state["round"],
-        "model": deps.at(rung).name,
+        "model": own.name,
     }
     numbers = [item["number"] for item in shown]
     notes = [*notes, *unknown_to(state, told)]

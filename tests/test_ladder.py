@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,26 @@ HARD = [
     ("Why does a bare claim not settle a question?", "explanation"),
     ("为什么要收会费？", "explanation"),
 ]
+# A question that quotations leave open, a sentence that answers it, and the words of its source.
+OPEN = [
+    (
+        "How much must the tenant pay each month?",
+        "The tenant must pay $3,400 each month.",
+        "monthly rent is $3,400",
+    ),
+    ("下次会议讨论什么？", "下次会议讨论第三章。", "下一次读第三章"),
+]
+
+
+def citing(sentence: str, words: str) -> Any:
+    """A draft that cites whichever passage of the prompt holds the words."""
+
+    def say(messages: list[Any]) -> dict[str, Any]:
+        shown = str(messages[-1].text)
+        passages = re.findall(r'<passage number="(\d+)".*?>\n(.*?)\n</passage>', shown, re.DOTALL)
+        return drafted(sentence, passages=[int(number) for number, text in passages if words in text])
+
+    return say
 
 
 def scripted(name: str, *replies: Any) -> ScriptedChat:
@@ -41,6 +62,7 @@ def climb(home: Path, question: str, *models: ScriptedChat | None, **more: Any) 
         *events, answer = agent.run(question)
     assert isinstance(answer, Answer)
     assert all(model is None or model.remaining == 0 for model in models), "a reply was not asked for"
+    assert not any("no reply left" in note for note in answer.notes)
     return answer, [event["model"] for event in events if event["event"] == "draft"]  # type: ignore[typeddict-item, index]
 
 
@@ -154,6 +176,20 @@ def test_verified_sentences_are_kept_on_the_way_up(home: Path, question: str, go
     small = scripted("small", drafted(good, WRONG[question]), FRESH)
     answer, drafts = climb(home, question, small, scripted("large", drafted()))
     assert (answer.outcome, answer.text, drafts) == ("verified", good, ["small", "large"])
+
+
+@pytest.mark.parametrize(("question", "sentence", "words"), OPEN)
+def test_quotations_that_leave_it_open_are_no_part_of_what_is_written(
+    home: Path, question: str, sentence: str, words: str
+) -> None:
+    alone, _ = climb(home, question, None)
+    small = scripted("small", citing(sentence, words), {"S1": "supported"})
+    with Agent(Settings(home=home, remember=False, max_rounds=1), chat_models=[None, small]) as agent:
+        *events, answer = agent.run(question)
+    drafts = [event["claims"] for event in events if event["event"] == "draft"]  # type: ignore[typeddict-item, index]
+    assert len(drafts) == 2 and drafts[0] and drafts[1] == [sentence] and small.remaining == 0
+    assert isinstance(answer, Answer)
+    assert (answer.text, answer.model) == (alone.text, "extractive"), "the better draft is not lost"
 
 
 @pytest.mark.parametrize(("question", "good"), GOOD)
