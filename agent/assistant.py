@@ -26,6 +26,7 @@ from agent.errors import InputError
 from agent.events import Event
 from agent.filters import checked
 from agent.lean import defer_unused
+from agent.models.store import rungs
 from agent.privacy import switch_off_telemetry
 from agent.settings import Settings, read_settings
 from agent.temporary import docs_folder
@@ -58,7 +59,8 @@ class Memory:
 class Agent:
     """Answers questions from one library of files. Use it in a `with`, or `close` it.
 
-    `chat_model`: any LangChain `BaseChatModel`, in place of the one that the settings name. `today`: the
+    `chat_model`: any LangChain `BaseChatModel`, in place of the one that the settings name. `chat_models`: a
+    ladder of them, each for what the one before it fails at; None in it stands for quotations. `today`: the
     clock that "next Sunday" is counted from.
     """
 
@@ -67,13 +69,16 @@ class Agent:
         settings: Settings | None = None,
         *,
         chat_model: BaseChatModel | None = None,
+        chat_models: Sequence[BaseChatModel | None] = (),
         judge_model: BaseChatModel | None = None,
         today: Callable[[], date] = date.today,
     ) -> None:
         switch_off_telemetry()
         defer_unused()
         self.settings = settings or read_settings()
-        self._chat_model = chat_model
+        if chat_model and chat_models:
+            raise InputError("give chat_model or chat_models, not both")
+        self._chat_models = list(chat_models) or [chat_model]
         self._judge_model = judge_model
         self._today = today
         self._library: Library | None = None
@@ -95,7 +100,7 @@ class Agent:
         if self._library:
             self._library.close()
             self._library = None
-        for model in (self._chat_model, self._judge_model):
+        for model in (*self._chat_models, self._judge_model):
             close = getattr(model, "close", None)
             if close:
                 close()
@@ -295,7 +300,7 @@ class Agent:
         given = checked(where, self._today())
         start = old_start(self.library.store, resume) if resume else new_start(question, thread, given)
         with self._deps(docs) as deps:
-            driver = Driver(self.graph, start, deps, brake, self._chat_model)
+            driver = Driver(self.graph, start, deps, brake, next(filter(None, self._chat_models), None))
             self._brakes.append(brake)
             try:
                 with closing(driver.run()) as items:
@@ -307,10 +312,12 @@ class Agent:
     def _deps(self, docs: Sequence[str | Path]) -> Iterator[Deps]:
         """The runtime context, over the library or over `docs` alone."""
         with self._opening:
-            if self._chat_model is None:
-                self._chat_model = build_chat_model(self.settings, self.settings.model)
+            if not any(self._chat_models):
+                names = rungs(self.settings.models_folder, self.settings.model)
+                self._chat_models = [build_chat_model(self.settings, name) for name in names]
             if self._judge_model is None and self.settings.judge_model:
-                self._judge_model = build_chat_model(self.settings, self.settings.judge_model)
+                [rung, *_] = rungs(self.settings.models_folder, self.settings.judge_model)
+                self._judge_model = build_chat_model(self.settings, rung)
         if not docs:
             self._warm_up()
             yield self._built(self.library, self.library if self.remembers else None)
@@ -325,7 +332,7 @@ class Agent:
             yield self._built(library, None)
 
     def _built(self, library: Library, memory: Library | None) -> Deps:
-        return build_deps(self.settings, library, memory, self._chat_model, self._judge_model, self._today)
+        return build_deps(self.settings, library, memory, self._chat_models, self._judge_model, self._today)
 
     def _warm_up(self) -> None:
         """Load the embedder beside the import of the graph: each takes a good part of a cold start."""

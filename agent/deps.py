@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from agent.budget import Meter, Spent
 from agent.errors import SettingsError
+from agent.models.names import is_server, server_of
+from agent.models.store import EXTRACTIVE
 from agent.settings import Settings
 from agent.state import Evidence, Found
 
@@ -38,13 +40,12 @@ class Deps:
     """Where documents are searched."""
     memory: Library | None
     """Where turns, episodes and runs are kept; None leaves no trace."""
-    reasoner: Reasoner
+    rungs: tuple[Reasoner, ...]
+    """The ladder: each drafts where the one before it failed. The first one reads the question for all."""
     fallback: Reasoner
-    """Stands in where the reasoner's chat model fails; the extractive one, which cannot."""
-    judge: Reasoner
-    """Judges what the checks leave undecided; another model than the writer's where one is named."""
-    writers: tuple[Reasoner, ...]
-    """Who drafts: one in turn for each path."""
+    """Stands in where a rung's chat model fails; the extractive one, which cannot."""
+    referee: Reasoner | None
+    """Judges what chat models write, in their place, where one is named."""
     thresholds: Thresholds
     asked: Callable[[str], Asked]
     """Reads a question, once in a run."""
@@ -52,6 +53,23 @@ class Deps:
     today: Callable[[], date] = date.today
     spent: Callable[[], Spent] = field(default_factory=Meter)
     """What the run has used so far."""
+
+    @property
+    def reasoner(self) -> Reasoner:
+        return self.rungs[0]
+
+    def at(self, rung: int) -> Reasoner:
+        """The reasoner of a rung; the last one's for a rung of a longer ladder, of a run that is resumed."""
+        return self.rungs[min(rung, len(self.rungs) - 1)]
+
+    def judge(self, rung: int) -> Reasoner:
+        """Who judges what the checks leave undecided of a rung's draft."""
+        return self.writers(rung)[-1]
+
+    def writers(self, rung: int) -> tuple[Reasoner, ...]:
+        """Who drafts on a rung: one in turn for each path."""
+        writer = self.at(rung)
+        return (writer, self.referee) if self.referee and writer is not self.fallback else (writer,)
 
     def found(self, items: list[Evidence]) -> Found:
         """Evidence as a node returns it, with how much of it the run may hold."""
@@ -127,21 +145,30 @@ def prepare(
     return prepare_encoder(name, settings.cache_folder, download=download, repair=repair)
 
 
-def build_chat_model(settings: Settings, name: str) -> BaseChatModel | None:
-    """The chat model of that name or path, or None for the extractive reasoner; without a name the default.
+def build_chat_model(settings: Settings, rung: str) -> BaseChatModel | None:
+    """The chat model of one of `agent.models.store.rungs`, or None for the extractive reasoner.
 
-    Raises `ModelError` for one that is not there, damaged or of a kind that llama.cpp does not know.
+    Raises `ModelError` for one that is not there, damaged or of a kind that llama.cpp does not know, and for
+    a server that private text may not be sent to.
     """
-    from agent.models.store import chosen
-
-    path = chosen(settings.models_folder, name)
-    if path is None:
+    if rung == EXTRACTIVE:
         return None
+    if is_server(rung):
+        from agent.models.server import ChatServer
+
+        name, url = server_of(rung)
+        return ChatServer(
+            model=name,
+            base_url=url,
+            allow_remote=settings.allow_remote,
+            max_output_tokens=settings.max_output_tokens,
+        )
     from agent.models.engine import check_file
     from agent.models.gguf import ChatGGUF
     from agent.models.hardware import is_known, offloaded_layers
     from agent.models.header import read_header
 
+    path = Path(rung)
     check_file(path)
     header = read_header(path)
     model = ChatGGUF(
@@ -173,33 +200,33 @@ def build_deps(
     settings: Settings,
     library: Library,
     memory: Library | None,
-    chat_model: BaseChatModel | None,
+    chat_models: BaseChatModel | Sequence[BaseChatModel | None] | None,
     judge_model: BaseChatModel | None = None,
     today: Callable[[], date] = date.today,
 ) -> Deps:
-    """The runtime context: the chat reasoner over a chat model, or the extractive one without.
+    """The runtime context: a rung for each chat model; None is the extractive reasoner.
 
-    A `judge_model` judges in place of the writer, and drafts every other path.
+    A `judge_model` judges in place of the chat models, and drafts every other path.
     """
     from agent.critic.sufficiency import thresholds
     from agent.reasoners.extractive import Extractive
 
     extractive = Extractive(library, moves_of(settings), today)
-    reasoner: Reasoner = extractive
-    judge: Reasoner = extractive
-    if chat_model is not None:
+    models = chat_models if isinstance(chat_models, Sequence) else [chat_models]
+    rungs: list[Reasoner] = [extractive] * len(models)
+    referee: Reasoner | None = None
+    if any(models):
         from agent.reasoners.chat import ChatReasoner
 
-        reasoner = ChatReasoner(chat_model, extractive)
-        judge = ChatReasoner(judge_model, extractive, alone=True) if judge_model else reasoner
+        rungs = [ChatReasoner(model, extractive) if model else extractive for model in models]
+        referee = ChatReasoner(judge_model, extractive, alone=True) if judge_model else None
     return Deps(
         settings,
         library,
         memory,
-        reasoner,
+        tuple(rungs),
         extractive,
-        judge,
-        (reasoner, judge) if judge_model else (reasoner,),
+        referee,
         thresholds(settings.strictness),
         extractive.asked,
         today=today,

@@ -243,13 +243,16 @@ class Driver:
     def _keep(self) -> None:
         """Note how far the run has come. A busy library must not cost an answer."""
         with suppress(StoreError):
-            runs.record_unfinished(
-                self._store, self._state, self._deps.reasoner.name, self._events, self._meter()
-            )
+            runs.record_unfinished(self._store, self._state, self._model(), self._events, self._meter())
+
+    def _model(self) -> str:
+        """Who wrote the best draft; until there is one, who would write."""
+        writer = self._state["best"].get("model", "") if "best" in self._state else ""
+        return writer or self._deps.at(self._state.get("rung", 0)).name
 
     def _answer(self) -> Answer:
         deps, budget = self._deps, budget_of(self._state, self._deps.settings, self._meter())
-        answer = answer_of(self._state, deps.library, deps.reasoner.name, budget)
+        answer = answer_of(self._state, deps.library, self._model(), budget)
         if deps.memory is None:
             return answer
         try:

@@ -74,6 +74,7 @@ class Drafted(TypedDict):
 
     event: Literal["draft"]
     seconds: float
+    model: str  # the rung of the ladder that wrote it
     claims: list[str]
 
 
@@ -205,6 +206,7 @@ def _draft(changed: dict[str, Any], seconds: float) -> Drafted:
     return {
         "event": "draft",
         "seconds": seconds,
+        "model": changed["draft"]["model"],
         "claims": [claim["text"] for claim in changed["draft"]["claims"]],
     }
 

@@ -4,7 +4,8 @@
                                  ^                        |
                                  '----- reformulate <-----'
 
-A tool over the question alone skips `retrieve`; a whole-document question goes plan > sweep > draft.
+A tool over the question alone skips `retrieve`; a whole-document question goes plan > sweep > draft. With
+nothing new to search, a higher rung of the ladder drafts at once: reformulate > draft.
 
 Nodes are in `nodes.py`, forks in `routes.py`, the state in `state.py`. No logic here.
 """
@@ -48,7 +49,7 @@ def build_graph() -> CompiledStateGraph[State, Deps, State, State]:
     graph.add_edge("act", "draft")
     graph.add_conditional_edges("draft", after_draft, ["retrieve", "critique"])
     graph.add_conditional_edges("critique", after_critique, ["settle", "reformulate"])
-    graph.add_conditional_edges("reformulate", after_reformulate, ["retrieve", "settle"])
+    graph.add_conditional_edges("reformulate", after_reformulate, ["retrieve", "draft", "settle"])
     graph.add_edge("settle", "remember")
     graph.add_edge("remember", END)
     return graph.compile(name="toulmin")

@@ -37,7 +37,7 @@ from agent.reasoners.features import Asked
 from agent.reasoners.language import language_of
 from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.remarks import hearing
-from agent.routes import searchable, stop_of
+from agent.routes import first_rung, next_rung, searchable, stagnated, stop_of
 from agent.state import Claim, Draft, Evidence, Plan, Search, State, merge_evidence, supported_of
 from agent.whole import aim, cut_short, parts_of, quoted, without_label
 from retrieval.store import StoreError
@@ -68,6 +68,7 @@ def recall(state: State, runtime: Run) -> Changed:
         "notes": notes,
         "round": 0,
         "seen": 0,
+        "rung": 0,
         "tool_failure": "",
     }
 
@@ -104,7 +105,14 @@ def plan(state: State, runtime: Run) -> Changed:
             notes = [*notes, note("unknown", planned["lang"], unknown)]
     asked = question if planned["need"] == "sweep" else bare
     queries = [question_query(text) for text in planned["queries"]]
-    return {"plan": planned, "standalone": asked, "queries": queries, "unclear": unclear, "notes": notes}
+    return {
+        "plan": planned,
+        "standalone": asked,
+        "queries": queries,
+        "unclear": unclear,
+        "rung": first_rung(planned, len(deps.rungs)),
+        "notes": notes,
+    }
 
 
 def retrieve(search: Search, runtime: Run) -> Changed:
@@ -145,7 +153,7 @@ def sweep(state: State, runtime: Run) -> Changed:
     found = deps.found(parts_of(planned["sweep"], deps.library, deps.settings.max_passages - len(before)))
     evidence = merge_evidence(before, found)[len(before) :]
     claims = quoted(planned["sweep"], planned["lang"], evidence)
-    if not claims and deps.reasoner.name == deps.fallback.name:
+    if not claims and deps.at(state["rung"]) is deps.fallback:
         return {"plan": searched(planned), "quoted": []}
     whole, notes = True, []
     if cut_short(planned["sweep"], claims, evidence):
@@ -172,14 +180,25 @@ def draft(state: State, runtime: Run) -> Changed:
     cited = {number for claim in kept for number in claim["evidence"]}
     found = meant_evidence(state)
     shown = shown_evidence(state) if sweeping else most_relevant(found, deps.settings.max_evidence, cited)
+    rung = state.get("rung", 0)
+    own = deps.at(rung)
+    if kept and own is not deps.fallback and state["best"].get("model") == deps.fallback.name:
+        kept = []  # quotations are chosen anew each time: what they leave open is no reason to say them
     given = state["quoted"] if sweeping else kept
 
     def write(writer: Reasoner, path: int) -> list[Claim]:
         return writer.draft(state["standalone"], planned, turned(shown, path), given, failed)
 
     with hearing() as told:
-        paths, notes = run_paths(1 if sweeping else deps.settings.paths, deps.writers, deps.fallback, write)
-    written: Draft = {"claims": paths[0], "sufficiency": 0.0, "missing": [], "round": state["round"]}
+        number = 1 if sweeping else deps.settings.paths
+        paths, notes = run_paths(number, deps.writers(rung), deps.fallback, write)
+    written: Draft = {
+        "claims": paths[0],
+        "sufficiency": 0.0,
+        "missing": [],
+        "round": state["round"],
+        "model": own.name,
+    }
     numbers = [item["number"] for item in shown]
     notes = [*notes, *unknown_to(state, told)]
     changed: Changed = {"draft": written, "others": paths[1:], "shown": numbers, "notes": notes}
@@ -197,7 +216,7 @@ def critique(state: State, runtime: Run) -> Changed:
     asked = deps.asked(state["standalone"])
     written = (state["draft"]["claims"], *state.get("others", []))
     with hearing() as told:
-        checked_claims = _checked(written, evidence, asked, deps)
+        checked_claims = _checked(written, evidence, asked, deps, state.get("rung", 0))
     checked = [_judged(claims, asked, evidence, state) for claims in checked_claims]
     judged = checked[0]
     if len(checked) > 1:  # mended claims are worth what they say, not what the draft before them did
@@ -218,12 +237,13 @@ def unknown_to(state: State, told: Sequence[str]) -> list[str]:
 
 
 def _checked(
-    drafts: Sequence[list[Claim]], evidence: list[Evidence], asked: Asked, deps: Deps
+    drafts: Sequence[list[Claim]], evidence: list[Evidence], asked: Asked, deps: Deps, rung: int
 ) -> list[list[Claim]]:
     """The claims of each draft with their verdicts."""
     sources, timeout_s = sources_of(evidence, deps.library.store), deps.settings.critic_timeout_s
+    judge = deps.judge(rung)
     return [
-        critique_claims(asked.text, claims, evidence, sources, deps.judge, deps.entailer, timeout_s)
+        critique_claims(asked.text, claims, evidence, sources, judge, deps.entailer, timeout_s)
         for claims in drafts
     ]
 
@@ -238,35 +258,34 @@ def _judged(claims: list[Claim], asked: Asked, evidence: list[Evidence], state: 
         enough, missing = swept_enough(claims, state.get("whole", False)), []
     else:
         enough = sufficiency(asked, supported, evidence)
-    return {"claims": claims, "sufficiency": enough, "missing": missing, "round": state["round"]}
+    return {**state["draft"], "claims": claims, "sufficiency": enough, "missing": missing}
 
 
 def reformulate(state: State, runtime: Run) -> Changed:
-    """New queries for what is still open, none of them tried before."""
+    """New queries for what is still open, none of them tried before; the next rung of the ladder drafts."""
     deps, notes = runtime.context, []
-    found = state.get("evidence", [])
+    found, old = state.get("evidence", []), state.get("rung", 0)
+    rung = next_rung(old, len(deps.rungs))
+    changed: Changed = {"round": state["round"] + 1, "seen": len(found), "rung": rung, "climbed": rung > old}
+    if stagnated(state) or not searchable(state):
+        return {**changed, "queries": [], "notes": []}
     given = (state["standalone"], state["plan"], by_relevance(found), state["draft"], state["tried"])
     try:
         with hearing() as told:
-            queries = deps.reasoner.reformulate(*given, shown=shown_evidence(state))
+            queries = deps.at(old).reformulate(*given, shown=shown_evidence(state))
         notes = unknown_to(state, told)
     except ModelError as error:
         queries, notes = deps.fallback.reformulate(*given), [f"reformulate: {error}"]
     fresh = [query for query in queries if query["text"] not in state["tried"]]
     if state["round"] == 0 and widens(state):  # what is named does not answer: all may
         fresh = [*(question_query(text) for text in state["plan"]["queries"]), *fresh]
-    return {
-        "queries": fresh,
-        "round": state["round"] + 1,
-        "seen": len(found),
-        "notes": notes,
-    }
+    return {**changed, "queries": fresh, "notes": notes}
 
 
 def settle(state: State, runtime: Run) -> Changed:
     """Keep what is verified of the best draft, say what it amounts to, and which budget ended the loop."""
     deps = runtime.context
-    stopped = stop_of(state, deps.settings, deps.spent())
+    stopped = stop_of(state, deps.settings, deps.spent(), len(deps.rungs))
     answered = settled(state, deps.thresholds)
     notes: list[str] = []
     if answered["outcome"] == "verified" and answered["claims"] and state["plan"]["need"] != "sweep":

@@ -13,7 +13,9 @@ from langgraph.types import Send
 from agent.budget import Spent
 from agent.deps import Deps
 from agent.settings import Settings
-from agent.state import Search, State, Stop
+from agent.state import Plan, Search, State, Stop
+
+HARD = ("explanation", "summary")  # answers that are written rather than quoted
 
 
 def after_plan(state: State) -> Literal["draft", "act", "sweep"] | list[Send]:
@@ -42,16 +44,35 @@ def after_draft(state: State) -> Literal["critique"] | list[Send]:
 
 
 def after_critique(state: State, runtime: Runtime[Deps]) -> Literal["settle", "reformulate"]:
-    """Settle when it passed, when searching cannot help, or when a budget is spent."""
-    if state["passed"] or not searchable(state):
-        return "settle"
+    """Settle when it passed, when nothing can help, or when a budget is spent."""
     deps = runtime.context
-    return "settle" if stop_of(state, deps.settings, deps.spent()) else "reformulate"
+    if state["passed"] or not improvable(state, len(deps.rungs)):
+        return "settle"
+    stop = stop_of(state, deps.settings, deps.spent(), len(deps.rungs))
+    return "settle" if stop else "reformulate"
 
 
-def after_reformulate(state: State) -> Literal["settle"] | list[Send]:
-    """Search again with the new queries; without any there is nothing left to try."""
-    return searches(state) if state["queries"] else "settle"
+def after_reformulate(state: State) -> Literal["draft", "settle"] | list[Send]:
+    """Search again with the new queries; without any, a higher rung drafts from what there is, if any."""
+    if state["queries"]:
+        return searches(state)
+    return "draft" if state.get("climbed") else "settle"
+
+
+def first_rung(plan: Plan, rungs: int) -> int:
+    """The rung that a run begins on: the second, where there is one, for what the first seldom does well.
+
+    That is an explanation, a summary, and a question that takes several searches.
+    """
+    hard = plan["sweep"] is not None and plan["sweep"]["kind"] == "summary"
+    if plan["need"] == "search":
+        hard = plan["answer_type"] in HARD or len(plan["queries"]) > 1
+    return next_rung(0, rungs) if hard else 0
+
+
+def next_rung(rung: int, rungs: int) -> int:
+    """The rung after a draft that did not pass: one higher, up to the last."""
+    return rung + 1 if rung + 1 < rungs else rung
 
 
 def stagnated(state: State) -> bool:
@@ -64,22 +85,34 @@ def searchable(state: State) -> bool:
     return state["plan"]["need"] in ("search", "search_then_tool")
 
 
-def stop_of(state: State, settings: Settings, spent: Spent) -> Stop:
+def improvable(state: State, rungs: int) -> bool:
+    """Whether another round can help at all: by searching, or by a higher rung that reads whole documents."""
+    return searchable(state) or (bool(state["plan"]["sweep"]) and _is_left(state, rungs))
+
+
+def stop_of(state: State, settings: Settings, spent: Spent, rungs: int = 1) -> Stop:
     """Why no further round may begin; "" when one may, or when none is needed.
 
-    What cannot change any more comes first, so that a later look gives the same reason.
+    What cannot change any more comes first, so that a later look gives the same reason. `rungs`: of the
+    ladder; where a higher one is left, it drafts from what was found when nothing new is.
     """
-    if state["passed"] or not searchable(state):
+    if state["passed"] or not improvable(state, rungs):
         return ""
     if len(state["evidence"]) >= settings.max_passages:
         return "passages"
-    if stagnated(state):
+    if stagnated(state) and not _is_left(state, rungs):
         return "stagnated"
     if state["round"] >= settings.max_rounds:
         return "rounds"
     if 0 < settings.max_tokens <= spent["tokens"]:
         return "tokens"
     return "seconds" if spent["seconds"] >= settings.timeout_s else ""
+
+
+def _is_left(state: State, rungs: int) -> bool:
+    """Whether a higher rung is left."""
+    rung = state.get("rung", 0)
+    return next_rung(rung, rungs) > rung
 
 
 def searches(state: State) -> list[Send]:

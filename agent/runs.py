@@ -12,6 +12,7 @@ from agent.answer import Answer
 from agent.budget import Spent
 from agent.events import first_and_more
 from agent.filters import said
+from agent.models.names import shown_name
 from agent.state import State
 from retrieval.store import UNFINISHED, Store
 
@@ -121,7 +122,8 @@ def _sweep(event: dict[str, Any], payload: dict[str, Any]) -> Node:
 
 
 def _draft(event: dict[str, Any], payload: dict[str, Any]) -> Node:
-    return (f"{len(event['claims'])} claims", [(text[:SHOWN_CHARS], []) for text in event["claims"]])
+    by = f" by {shown_name(event['model'])}" if event.get("model") else ""
+    return (f"{len(event['claims'])} claims{by}", [(text[:SHOWN_CHARS], []) for text in event["claims"]])
 
 
 def _critique(event: dict[str, Any], payload: dict[str, Any]) -> Node:

@@ -23,8 +23,11 @@ class Settings:
     home: Path | None = None
     """Folder that holds everything the program keeps; None for the platform's own folders."""
     model: str = ""
-    """Chat model: a name of `agent model list`, a path to a GGUF file, "extractive" for none, or empty for
-    the default: the one that `agent model use` chose, else the newest that is installed, else none."""
+    """Chat model: a name of `agent model list`, a path to a GGUF file, "openai:NAME@URL" for one on a server,
+    "extractive" for none, or empty for the default: the one that `agent model use` chose, else the newest
+    that is installed, else none. Several with commas are a ladder, first rung first."""
+    allow_remote: bool = False
+    """Whether a chat model's server may be another machine: questions and passages are then sent there."""
     embedder: str = ""
     """Sentence-transformers model, by name or folder; empty for the one that the library has."""
     rerank_model: str = ""

@@ -139,6 +139,7 @@ class Draft(TypedDict):
     sufficiency: float  # probability that it answers the question, [0, 1]
     missing: list[str]  # words of the question that nothing cited covers
     round: int
+    model: NotRequired[str]  # the rung that wrote it, by its name
 
 
 class Turn(TypedDict):
@@ -214,6 +215,8 @@ class State(TypedDict, total=False):
     best: Draft  # critique: the best draft so far
     passed: bool  # critique
     round: int  # reformulate: 0 for the first pass
+    rung: int  # plan, reformulate: which of the ladder drafts, from 0
+    climbed: bool  # reformulate: whether it raised the rung
     seen: int  # reformulate: how much evidence there was before this round's search
     conflicts: list[Conflict]  # settle: where the files disagree with a claim of the answer
     disagreements: list[str]  # settle: the same as sentences for the user

@@ -51,6 +51,7 @@ graph TD;
 	plan -.-> retrieve;
 	plan -.-> sweep;
 	recall --> plan;
+	reformulate -.-> draft;
 	reformulate -.-> retrieve;
 	reformulate -.-> settle;
 	retrieve -.-> act;

@@ -27,6 +27,7 @@ def test_defaults() -> None:
         ("AGENT_MODEL", "模型.gguf", "model", "模型.gguf"),
         ("AGENT_EMBEDDER", "intfloat/multilingual-e5-small", "embedder", "intfloat/multilingual-e5-small"),
         ("AGENT_RERANK_MODEL", "~/重排", "rerank_model", "~/重排"),
+        ("AGENT_ALLOW_REMOTE", "1", "allow_remote", True),
         ("AGENT_JUDGE_MODEL", "评审.gguf", "judge_model", "评审.gguf"),
         ("AGENT_PATHS", "3", "paths", 3),
         ("AGENT_STRICTNESS", "strict", "strictness", "strict"),

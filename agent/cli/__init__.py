@@ -119,13 +119,23 @@ def _settings(
     model: Annotated[
         str | None,
         typer.Option(
-            help="The chat model: a name of `agent model list`, a GGUF file, or 'extractive' for none.",
-            metavar="NAME|FILE.gguf",
+            help="The chat model: a name of `agent model list`, a GGUF file, openai:NAME@URL on a "
+            "server, or 'extractive' for none; several with commas, each where the one before it fails.",
+            metavar="NAME|FILE.gguf|openai:NAME@URL",
         ),
     ] = None,
+    allow_remote: Annotated[
+        bool,
+        typer.Option(
+            "--allow-remote", help="Let a server that is not this machine have the text it is asked about."
+        ),
+    ] = False,
     judge_model: Annotated[
         str | None,
-        typer.Option(help="Another chat model that judges what the first writes.", metavar="NAME|FILE.gguf"),
+        typer.Option(
+            help="Another chat model that judges what the first writes.",
+            metavar="NAME|FILE.gguf|openai:NAME@URL",
+        ),
     ] = None,
     paths: Annotated[int | None, typer.Option(help="Drafts of each answer, cross-checked, 1 to 8.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Give only the surest answers.")] = False,
@@ -146,6 +156,7 @@ def _settings(
         raise typer.BadParameter("--strict and --lenient exclude each other: give one of them")
     return {
         "model": model,
+        "allow_remote": allow_remote or None,
         "judge_model": judge_model,
         "paths": paths,
         "strictness": "strict" if strict else "lenient" if lenient else None,
@@ -386,7 +397,12 @@ def model_pull(
 
 @model_app.command("use")
 def model_use(
-    name: Annotated[str, typer.Argument(help="A name, a GGUF file, or 'extractive' for none.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A name, a GGUF file, openai:NAME@URL, 'extractive' for none, or several with commas."
+        ),
+    ],
 ) -> None:
     """Answer with this model from now on. Example: agent model use qwen3-4b"""
     from agent.cli.models import use_model

@@ -17,6 +17,7 @@ from agent.models.catalog import Entry, catalog, entry_of, recommended
 from agent.models.fit import memory_bytes, total_layers
 from agent.models.hardware import ALL_LAYERS, backends, devices, gpus, offloaded_layers, ram_bytes
 from agent.models.header import Header, read_header
+from agent.models.names import check_allowed, is_server, server_of
 from agent.models.store import EXTRACTIVE, Installed
 from agent.settings import Settings, read_settings
 
@@ -31,7 +32,7 @@ def list_models(*, as_json: bool) -> None:
     rows = [_catalogued(one, found, best, used) for one in catalog()]
     rows += [_own(one, used) for one in found if _entry(one) is None]
     if as_json:
-        print_json({"models": rows, "default": used or EXTRACTIVE, "folder": str(folder)})
+        print_json({"models": rows, "default": ",".join(used), "folder": str(folder)})
         return
     print_table([_shown(row) for row in rows], console())
     for file, size in unfinished(folder):
@@ -40,14 +41,16 @@ def list_models(*, as_json: bool) -> None:
         print(f"`agent model pull` gets {best.name}, the recommended one", file=sys.stderr)
 
 
-def _catalogued(one: Entry, found: Sequence[Installed], best: Entry | None, used: str) -> dict[str, Any]:
+def _catalogued(
+    one: Entry, found: Sequence[Installed], best: Entry | None, used: Sequence[str]
+) -> dict[str, Any]:
     here = next((model for model in found if _entry(model) == one), None)
     return {
         "name": one.name,
         "repository": one.repository,
         "file": one.file,
         "installed": here is not None,
-        "default": here is not None and str(here.path) == used,
+        "default": here is not None and str(here.path) in used,
         "recommended": one == best,
         "size_bytes": here.size_bytes if here else round(one.size_gb * 1e9),
         "memory_bytes": round(one.memory_gb * 1e9),
@@ -59,13 +62,13 @@ def _catalogued(one: Entry, found: Sequence[Installed], best: Entry | None, used
     }
 
 
-def _own(one: Installed, used: str) -> dict[str, Any]:
+def _own(one: Installed, used: Sequence[str]) -> dict[str, Any]:
     return {
         "name": one.name,
         "repository": one.about.get("repository", ""),
         "file": one.about.get("file", one.path.name),
         "installed": True,
-        "default": str(one.path) == used,
+        "default": str(one.path) in used,
         "recommended": False,
         "size_bytes": one.size_bytes,
         "memory_bytes": 0,
@@ -117,7 +120,7 @@ def pull_model(given: Sequence[str], *, as_json: bool) -> None:
         print(f"{model.name}: {model.path}")
     _tell(
         "it answers from now on; `agent model use extractive` goes back to quotations"
-        if _used(settings.models_folder) == str(model.path)
+        if str(model.path) in _used(settings.models_folder)
         else f"`agent model use {shlex.quote(model.name)}` makes it the default"
     )
     _tell_of_llama()
@@ -150,9 +153,13 @@ def _tell_of_llama() -> None:
 
 def use_model(name: str) -> None:
     """Make a model the default."""
-    folder = read_settings().models_folder
-    if name != EXTRACTIVE:
-        read_header(store.find(folder, name))
+    settings = read_settings()
+    folder = settings.models_folder
+    for rung in store.rungs(folder, name):
+        if is_server(rung):
+            check_allowed(server_of(rung)[1], allow_remote=settings.allow_remote)
+        elif rung != EXTRACTIVE:
+            read_header(Path(rung))
     kept = store.use(folder, name)
     print("answers are quotations from now on" if kept == EXTRACTIVE else f"{kept} answers from now on")
 
@@ -174,9 +181,14 @@ def remove_model(name: str, *, yes: bool) -> None:
 def show_model(name: str, *, measure: bool, as_json: bool) -> None:
     """What a model is, the default one where none is named, and how it runs here."""
     settings = read_settings()
-    path = store.chosen(settings.models_folder, name or settings.model)
-    if path is None:
+    rungs = [one for one in store.rungs(settings.models_folder, name or settings.model) if one != EXTRACTIVE]
+    if not rungs:
         raise InputError(f"no chat model is used: answers are quotations; {store.HOW_TO_GET}")
+    if len(rungs) > 1:
+        raise InputError(f"name one of the ladder: {', '.join(rungs)}")
+    if is_server(rungs[0]):
+        raise InputError(f"{rungs[0]} is on a server, which tells nothing of it: `agent doctor` looks at it")
+    path = Path(rungs[0])
     model = store.model_at(settings.models_folder, path)
     about = _described(path, settings, model)
     if measure:
@@ -263,15 +275,23 @@ def findings(settings: Settings) -> list[tuple[str, bool, str]]:
         memory = f"{one.free_bytes / 1e9:.1f} of {one.total_bytes / 1e9:.1f} GB free"
         unused = "" if usable else "; llama.cpp is built without it: `agent setup --gpu auto`"
         found.append(("GPU", True, f"{one.name}, {memory}{unused}"))
-    return [*found, _model_finding(settings)]
+    try:
+        rungs = store.rungs(settings.models_folder, settings.model)
+    except ModelError as error:
+        return [*found, ("chat model", False, str(error))]
+    if rungs == (EXTRACTIVE,):
+        return [*found, ("chat model", True, f"none, answers are quotations: {store.HOW_TO_GET}")]
+    return [*found, *(_model_finding(settings, rung) for rung in rungs if rung != EXTRACTIVE)]
 
 
-def _model_finding(settings: Settings) -> tuple[str, bool, str]:
+def _model_finding(settings: Settings, rung: str) -> tuple[str, bool, str]:
     name = "chat model"
     try:
-        path = store.chosen(settings.models_folder, settings.model)
-        if path is None:
-            return name, True, f"none, answers are quotations: {store.HOW_TO_GET}"
+        if is_server(rung):
+            model, url = server_of(rung)
+            check_allowed(url, allow_remote=settings.allow_remote)
+            return name, True, f"{model}, on the server {url}, which is asked with the first question"
+        path = Path(rung)
         header = read_header(path)
     except ModelError as error:
         return name, False, str(error)
@@ -287,12 +307,12 @@ def _entry(model: Installed) -> Entry | None:
     return entry_of(model.about.get("repository", ""), model.about.get("file", ""))
 
 
-def _used(folder: Path) -> str:
-    """The path of the default model; "" for none, or one that is gone."""
+def _used(folder: Path) -> tuple[str, ...]:
+    """The rungs of the default; quotations alone for none, or one that is gone."""
     try:
-        return str(store.chosen(folder, "") or "")
+        return store.rungs(folder, "")
     except ModelError:
-        return ""
+        return (EXTRACTIVE,)
 
 
 def _tell(line: str) -> None:

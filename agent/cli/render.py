@@ -19,6 +19,7 @@ from rich.text import Text
 
 from agent.events import first_and_more
 from agent.filters import said
+from agent.models.names import shown_name
 from retrieval.addresses import is_page
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def status_line(answer: Answer) -> str:
         f" · {words['stopped'][answer.stopped]}" if answer.stopped else ""
     )
     run = f" · agent why {answer.run_id}" if answer.run_id else ""
-    return f"{answer.outcome} · {answer.seconds:.2f} s · {rounds} · {Path(answer.model).name}{run}"
+    return f"{answer.outcome} · {answer.seconds:.2f} s · {rounds} · {shown_name(answer.model)}{run}"
 
 
 def _print_citation(number: int, citation: Citation, words: dict[str, Any], out: Console) -> None:
@@ -209,7 +210,8 @@ def trace_lines(event: Event) -> Iterable[str]:
         case "sweep":
             yield f"{head}  {event['parts']} parts of whole documents, {event['quoted']} quotations"
         case "draft":
-            yield f"{head}  {len(event['claims'])} sentences, not verified yet"
+            writer = shown_name(event["model"])
+            yield f"{head}  {len(event['claims'])} sentences by {writer}, not verified yet"
         case "critique":
             passed = "passed" if event["passed"] else "not passed"
             yield f"{head}  {passed}, answers with probability {event['sufficiency']:.2f}"

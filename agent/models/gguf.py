@@ -22,8 +22,6 @@ from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
     BaseMessage,
-    HumanMessage,
-    SystemMessage,
 )
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
@@ -31,6 +29,8 @@ from pydantic import Field, PrivateAttr
 
 from agent.errors import ContextOverflow, ModelError
 from agent.models.engine import Engine, Info, Speed, gpu_backend
+from agent.models.messages import chunk as new_chunk
+from agent.models.messages import plain
 from agent.models.structured import as_schema, is_traceable, json_schema, structured_runnable
 from agent.models.text_stream import StopFilter, ThinkFilter
 
@@ -135,7 +135,7 @@ class ChatGGUF(BaseChatModel):
         self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
     ) -> int:
         """Tokens of the whole prompt for these messages. Loads the model."""
-        return len(self._load().prompt([_plain(m) for m in messages], think=self.think).tokens)
+        return len(self._load().prompt([plain(m) for m in messages], think=self.think).tokens)
 
     def with_structured_output(
         self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
@@ -204,7 +204,7 @@ class ChatGGUF(BaseChatModel):
             grammar = engine.grammar(options.schema) if options.schema else None
             # A grammar leaves no room for reasoning.
             think = False if grammar else options.think
-            prompt = engine.prompt([_plain(message) for message in messages], think=think)
+            prompt = engine.prompt([plain(message) for message in messages], think=think)
             size = len(prompt.tokens)
             # Half a constrained reply is none, so there must be room for one.
             room = min(options.limit, _LEAST_ROOM, engine.window // 4) if grammar else 1
@@ -226,7 +226,7 @@ class ChatGGUF(BaseChatModel):
             )
             with closing(pieces):
                 for is_reasoning, text in reply.read(pieces):
-                    chunk = _chunk(text, is_reasoning)
+                    chunk = new_chunk(text, is_reasoning)
                     pulse.tell(chunk)
                     yield chunk
             reused = engine.reused - reused
@@ -271,7 +271,7 @@ class _Pulse:
                 f"The model was not done after {self._timeout_s:g} s: raise timeout_s or ask for less."
             )
         if now - self._told > _PULSE_S:
-            self.tell(_chunk("", False))
+            self.tell(new_chunk("", False))
 
     def tell(self, chunk: ChatGenerationChunk) -> None:
         self._told = time.monotonic()
@@ -331,29 +331,6 @@ class _Reply:
             self.finish_reason = "stop"
         yield from self._think.feed(self._stop.finish())
         yield from self._think.finish()
-
-
-def _plain(message: BaseMessage) -> dict[str, str]:
-    """A message as chat templates know it.
-
-    Raises:
-        ModelError: the message is of a kind, or holds content, a text model cannot take.
-    """
-    roles = ((SystemMessage, "system"), (HumanMessage, "user"), (AIMessage, "assistant"))
-    role = next((name for kind, name in roles if isinstance(message, kind)), None)
-    if role is None:
-        raise ModelError(f"A local model takes no {message.type} message.")
-    if any(block["type"] not in ("text", "reasoning") for block in message.content_blocks):
-        raise ModelError("A local model takes text only: remove images and tool calls.")
-    return {"role": role, "content": str(message.text)}
-
-
-def _chunk(text: str, is_reasoning: bool) -> ChatGenerationChunk:
-    if is_reasoning:
-        message = AIMessageChunk(content="", additional_kwargs={"reasoning_content": text})
-    else:
-        message = AIMessageChunk(content=text)
-    return ChatGenerationChunk(message=message)
 
 
 def _last_chunk(name: str, prompt_tokens: int, reused: int, reply: _Reply) -> ChatGenerationChunk:

@@ -15,6 +15,7 @@ from typing import Any
 
 from agent.errors import ModelError
 from agent.models.catalog import entry, entry_of
+from agent.models.names import SERVER, is_server, server_of
 
 EXTRACTIVE = "extractive"
 HOW_TO_GET = "`agent model pull` gets one"
@@ -77,13 +78,38 @@ def find(folder: Path, name: str) -> Path:
     raise ModelError(f"no model is called {name!r}: `agent model list` names them, or --model extractive")
 
 
-def chosen(folder: Path, name: str) -> Path | None:
-    """The file of the model to answer with: that of the name, else of the default; None for quotations.
+def rungs(folder: Path, name: str) -> tuple[str, ...]:
+    """The ladder to answer with, first rung first: that of the name, else of the default.
 
-    Raises `ModelError` where it is not there.
+    Each rung is the path of a file, the name of a model on a server, or "extractive", which stands alone
+    where there is no model. Raises `ModelError` where a file is not there.
     """
-    name = name or default(folder)
-    return None if name in ("", EXTRACTIVE) else find(folder, name)
+    return tuple(dict.fromkeys(_rung(folder, one) for one in ladder(name or default(folder)))) or (
+        EXTRACTIVE,
+    )
+
+
+def ladder(name: str) -> list[str]:
+    """The names in a list with commas; a file whose own name holds one is itself."""
+    if "," in name and Path(name).expanduser().is_file():
+        return [name]
+    return [part.strip() for part in name.split(",") if part.strip()]
+
+
+def _rung(folder: Path, name: str) -> str:
+    if is_server(name):
+        model, url = server_of(name)
+        return f"{SERVER}{model}@{url}"
+    return EXTRACTIVE if name == EXTRACTIVE else str(find(folder, name))
+
+
+def chosen(folder: Path, name: str) -> Path | None:
+    """The file of the first rung that is one; None where all are servers, or for quotations.
+
+    Raises `ModelError` where a file is not there.
+    """
+    files = [one for one in rungs(folder, name) if one != EXTRACTIVE and not is_server(one)]
+    return Path(files[0]) if files else None
 
 
 def default(folder: Path) -> str:
@@ -95,24 +121,29 @@ def default(folder: Path) -> str:
 
 
 def choice(folder: Path) -> str:
-    """The path of what `use` was told last, or "extractive"; "" where it was told nothing."""
-    kept = str(_json(folder / CHOICE_FILE).get("default") or "")
-    return str(folder / kept) if kept not in ("", EXTRACTIVE) else kept
+    """What `use` was told last, with paths in place of names; "" where it was told nothing."""
+    kept = _json(folder / CHOICE_FILE).get("default") or ""
+    names = kept if isinstance(kept, list) else [str(kept)]
+    return ",".join(
+        one if one in ("", EXTRACTIVE) or is_server(one) else str(folder / one) for one in map(str, names)
+    )
 
 
 def use(folder: Path, name: str) -> str:
-    """Make a model the default, or "extractive" for none; what it is called.
+    """Make a model or a ladder the default, or "extractive" for none; what it is called.
 
     Raises `ModelError` where there is no such model.
     """
-    if name == EXTRACTIVE:
-        _write(folder / CHOICE_FILE, {"default": EXTRACTIVE})
-        return EXTRACTIVE
-    path = find(folder, name)
-    ours = model_at(folder, path)
-    kept = ours.path.relative_to(folder) if ours else path.resolve()  # the folder may be moved
-    _write(folder / CHOICE_FILE, {"default": str(kept)})
-    return ours.name if ours else str(path)
+    kept, called = [], []
+    for rung in rungs(folder, name):
+        ours = None if rung == EXTRACTIVE or is_server(rung) else model_at(folder, Path(rung))
+        if ours:
+            kept.append(str(ours.path.relative_to(folder)))  # the folder may be moved
+        else:
+            kept.append(rung if rung == EXTRACTIVE or is_server(rung) else str(Path(rung).resolve()))
+        called.append(ours.name if ours else rung)
+    _write(folder / CHOICE_FILE, {"default": kept[0] if len(kept) == 1 else kept})
+    return ",".join(called)
 
 
 def remove(folder: Path, name: str) -> Installed:
@@ -121,7 +152,7 @@ def remove(folder: Path, name: str) -> Installed:
     model = model_at(folder, path)
     if model is None:
         raise ModelError(f"{path} is not one of the installed models: delete the file yourself")
-    was_default = choice(folder) == str(model.path)
+    was_default = str(model.path) in ladder(choice(folder))
     path = model.path
     try:
         path.unlink()

@@ -76,7 +76,8 @@ class ChatReasoner:
     def __init__(self, chat_model: BaseChatModel, fallback: Extractive, *, alone: bool = False) -> None:
         """`alone`: it judges what others have written. It is shown what is cited alone; a writer that judges
         its own draft has read all of the evidence already."""
-        self.name = str(chat_model._identifying_params.get("model_path") or type(chat_model).__name__)
+        params = chat_model._identifying_params
+        self.name = str(chat_model.name or params.get("model_path") or type(chat_model).__name__)
         self._model = chat_model
         self._alone = alone
         self._fallback = fallback

@@ -19,7 +19,7 @@ import numpy as np
 
 from agent.assistant import Agent
 from agent.deps import prepare
-from agent.models.store import chosen
+from agent.models.store import rungs
 from agent.settings import Settings, read_settings
 from evals.data import Row, add_corpus, corpora, read_rows
 from evals.metrics import contains_all, mean_ci, selective_accuracy, token_f1
@@ -50,10 +50,10 @@ def empty_agent(base: Settings) -> Iterator[Agent]:
     A chat model answers only where the settings name one, also by a name of `agent model list`.
     """
     cache = prepare(base)[0].parent.parent
-    named = chosen(base.models_folder, base.model) if base.model else None
+    named = ",".join(rungs(base.models_folder, base.model)) if base.model else ""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "cache").symlink_to(cache)
-        with Agent(replace(base, home=Path(folder), model=str(named or base.model))) as assistant:
+        with Agent(replace(base, home=Path(folder), model=named)) as assistant:
             yield assistant
 
 
