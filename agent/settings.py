@@ -53,7 +53,7 @@ class Settings:
     max_evidence: int = 10
     """Passages that a draft is given and may cite, 1 to 100."""
     moves: str = ""
-    """Moves of reformulation, in order: names of `agent.moves.MOVES` with commas, "all", or empty for some."""
+    """Moves of reformulation, in order: names of `agent.moves.MOVES` with commas, "all", or empty."""
     context_tokens: int = 8192
     """Context window of a GGUF model, prompt and answer together."""
     gpu_layers: int = -1
