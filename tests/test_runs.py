@@ -69,7 +69,7 @@ def test_tree_shows_every_step(agent: Agent, question: str, steps: list[str], to
 
 
 @pytest.mark.parametrize(
-    ("question", "missing"), [("Who painted the Mona Lisa?", "Mona"), ("水星的沸点是多少？", "沸点")]
+    ("question", "missing"), [("Who painted the Mona Lisa?", "Mona"), ("读书会的沸点是多少？", "沸点")]
 )
 def test_tree_of_a_run_with_several_rounds(agent: Agent, question: str, missing: str) -> None:
     answer = agent.ask(question)
