@@ -15,6 +15,7 @@ import pytest
 
 from agent import Agent, Answer, Settings, nodes
 from agent.errors import InputError
+from retrieval.embed import OnnxEmbedder
 from retrieval.library import Library
 from retrieval.load import load
 from tests.conftest import SAMPLE, ask_in
@@ -380,3 +381,19 @@ def test_what_is_said_of_another_name_is_not_verified(
     answer = ask_in(hashed, question)
     assert answer.outcome != "verified"
     assert any(name in answer.missing for name in ("Zorbia", "赵明", "趙明"))
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Who designed the greenhouse?", "On 3 April we planted 24 seedlings. Rosa paid for the compost."),
+        ("谁设计了温室？", "四月三日我们种了24株番茄苗。罗莎付了堆肥的钱。"),
+    ],
+)
+def test_the_nearest_passage_of_a_small_library_is_no_answer(
+    minilm: OnnxEmbedder, tmp_path: Path, question: str, text: str
+) -> None:
+    (tmp_path / "garden.txt").write_text(text, encoding="utf-8")
+    with Library(tmp_path / "library", lambda: minilm) as library:
+        library.add([tmp_path / "garden.txt"])
+        assert ask_in(library, question).outcome == "abstained"

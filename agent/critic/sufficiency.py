@@ -29,7 +29,7 @@ from agent.reasoners.features import (
     uncovered,
 )
 from agent.state import Claim, Evidence
-from retrieval.tokens import words_of
+from retrieval.tokens import is_chinese, words_of
 
 IN_PART = 0.42  # `partial` at any strictness
 MOSTLY_OPEN = 0.6  # of the question: what nothing cited speaks of is not answered, whatever else is
@@ -77,7 +77,18 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
     if probability > IN_PART and _leaves_out(asked, claims, evidence):
         probability = IN_PART
     guessed = bool(asked.asides) and probability < GUESSED
-    return min(probability, NOTHING_HELD) if guessed or not _speaks_of(asked, best, evidence) else probability
+    beside = guessed or not _speaks_of(asked, best, evidence) or _holds_no_word(asked, claims, evidence)
+    return min(probability, NOTHING_HELD) if beside else probability
+
+
+def _holds_no_word(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
+    """Whether nothing cited has a word of the question: in a small library anything is the nearest passage.
+
+    Not where the two are in different languages, and only an embedder knows both.
+    """
+    said = _said(asked, claims, evidence)
+    alike = is_chinese(asked.text) == any(is_chinese(claim["text"]) for claim in claims)
+    return alike and bool(asked.terms) and said.isdisjoint(asked.terms)
 
 
 def _leaves_out(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
