@@ -188,7 +188,6 @@ def moves_of(settings: Settings) -> tuple[str, ...]:
 
     if settings.moves.strip() == "all":
         return tuple(MOVES)
-
     named = tuple(name.strip() for name in settings.moves.split(",") if name.strip())
     unknown = [name for name in named if name not in MOVES]
     if unknown:

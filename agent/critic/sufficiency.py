@@ -74,30 +74,29 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
     probability = answer_probability(asked, found, best)
     if is_whose(asked, claims, evidence):
         return max(probability, IN_PART)
-    if probability > IN_PART and _leaves_out(asked, claims, evidence):
+    said = _said(asked, claims, evidence)
+    if probability > IN_PART and _leaves_out(asked, said):
         probability = IN_PART
     guessed = bool(asked.asides) and probability < GUESSED
-    beside = guessed or not _speaks_of(asked, best, evidence) or _holds_no_word(asked, claims, evidence)
+    beside = guessed or not _speaks_of(asked, best, evidence) or _holds_no_word(asked, claims, said)
     return min(probability, NOTHING_HELD) if beside else probability
 
 
-def _holds_no_word(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
+def _holds_no_word(asked: Asked, claims: Sequence[Claim], said: frozenset[str]) -> bool:
     """Whether nothing cited has a word of the question: in a small library anything is the nearest passage.
 
     Not where the two are in different languages, and only an embedder knows both.
     """
-    said = _said(asked, claims, evidence)
     alike = is_chinese(asked.text) == any(is_chinese(claim["text"]) for claim in claims)
     return alike and bool(asked.terms) and said.isdisjoint(asked.terms)
 
 
-def _leaves_out(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
+def _leaves_out(asked: Asked, said: frozenset[str]) -> bool:
     """Whether nothing cited speaks of most of the question, or of many of the names in it."""
     names = set(asked.names)
     if asked.lang == "zh":  # where any Latin word is one
         own = (*_LATIN.findall(asked.text), *chinese_names(asked.text))
         names.update(tuple(stems(name)) for name in own)
-    said = _said(asked, claims, evidence)
     lacking = [name for name in names if not said.issuperset(name)]
     return len(lacking) > NAMES_MISSING * len(names) or open_share(asked, _unsaid(asked, said)) > MOSTLY_OPEN
 

@@ -7,6 +7,13 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from agent.errors import ModelError
 
+BYTES_PER_TOKEN = 4  # of UTF-8, roughly
+
+
+def estimated_tokens(text: str) -> int:
+    """Tokens of a text where no vocabulary is at hand: one for every four bytes of UTF-8, rounded up."""
+    return -(-len(text.encode(errors="replace")) // BYTES_PER_TOKEN)
+
 
 def plain(message: BaseMessage) -> dict[str, str]:
     """A message as chat templates know it.

@@ -28,7 +28,7 @@ from pydantic import Field, PrivateAttr
 
 from agent.errors import ContextOverflow, ModelError
 from agent.models.messages import chunk as new_chunk
-from agent.models.messages import plain
+from agent.models.messages import estimated_tokens, plain
 from agent.models.names import SERVER, check_allowed, is_here, server_of
 from agent.models.structured import as_schema, json_schema, structured_runnable
 from agent.models.text_stream import StopFilter, ThinkFilter
@@ -38,7 +38,6 @@ CONNECT_TIMEOUT_S = 10.0
 SILENCE_S = 300.0  # without a byte: a slow machine reads a long prompt first
 MAX_BYTES = 16_000_000  # of one reply, with all that its events say beside the text
 ERROR_CHARS = 200  # of what a server says of an error
-BYTES_PER_TOKEN = 4  # of UTF-8, where a server does not count
 # How a server is told of the schema: OpenAI's way, and llama-cpp-python's, which knows only the second.
 FORMS = ("json_schema", "json_object")
 
@@ -92,8 +91,8 @@ class ChatServer(BaseChatModel):
         return {name: getattr(self, name) for name in names}
 
     def get_num_tokens(self, text: str) -> int:
-        """An estimate: one for every four bytes of UTF-8, rounded up."""
-        return -(-len(text.encode(errors="replace")) // BYTES_PER_TOKEN)
+        """An estimate: `estimated_tokens`."""
+        return estimated_tokens(text)
 
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[Any] | None = None

@@ -20,6 +20,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import Field, PrivateAttr
 
+from agent.models.messages import estimated_tokens
 from agent.models.structured import as_schema, structured_runnable
 from agent.models.text_stream import StopFilter
 
@@ -66,8 +67,8 @@ class ScriptedChat(BaseChatModel):
         self._queue.extend(replies)
 
     def get_num_tokens(self, text: str) -> int:
-        """One for every four bytes of UTF-8, rounded up."""
-        return (len(text.encode()) + 3) // 4
+        """An estimate: `estimated_tokens`."""
+        return estimated_tokens(text)
 
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
