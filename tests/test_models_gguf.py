@@ -550,7 +550,7 @@ except Exception as error:
     print(error)
 """
     done = python(script)
-    line = "llama-cpp-python is not installed: pip install 'toulmin[gguf]'\n"
+    line = "llama-cpp-python is not installed: pip install 'llama-cpp-python>=0.3.36,<0.4'\n"
     assert (done.stdout, done.stderr) == (line * 2, "")
 
 

@@ -14,6 +14,7 @@ from agent.cli.render import console, print_json, print_table
 from agent.errors import InputError, ModelError
 from agent.models import store
 from agent.models.catalog import Entry, catalog, entry_of, recommended
+from agent.models.engine import HOW_TO_INSTALL
 from agent.models.fit import memory_bytes, total_layers
 from agent.models.hardware import ALL_LAYERS, backends, devices, gpus, offloaded_layers, ram_bytes
 from agent.models.header import Header, read_header
@@ -148,7 +149,7 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
 
 def _tell_of_llama() -> None:
     if find_spec("llama_cpp") is None:
-        _tell("what runs it is missing: `pip install 'toulmin[gguf]'`, or `agent setup --gpu auto`")
+        _tell(f"what runs it is missing: `{HOW_TO_INSTALL}`, or `agent setup --gpu auto`")
 
 
 def use_model(name: str) -> None:
@@ -296,7 +297,7 @@ def _model_finding(settings: Settings, rung: str) -> tuple[str, bool, str]:
     except ModelError as error:
         return name, False, str(error)
     if find_spec("llama_cpp") is None:
-        return name, False, f"{path.name}: what runs it is missing: pip install 'toulmin[gguf]'"
+        return name, False, f"{path.name}: what runs it is missing: {HOW_TO_INSTALL}"
     layers = f"{planned_layers(settings, header)} of {total_layers(header)} layers on the GPU"
     context = settings.context_tokens
     size = f"{path.stat().st_size / 1e9:.1f} GB"

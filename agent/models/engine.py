@@ -30,6 +30,8 @@ from agent.models.text_stream import CLOSE_TAG, OPEN_TAG
 if TYPE_CHECKING:
     from agent.models.templates import ChatTemplate, Message
 
+HOW_TO_INSTALL = "pip install 'llama-cpp-python>=0.3.36,<0.4'"  # the range of the extra `gguf`
+
 _MAGIC = b"GGUF"
 _LOG_ERROR = 4  # ggml's GGML_LOG_LEVEL_ERROR
 _log_errors: list[str] = []  # error lines of llama.cpp since the last load began
@@ -91,7 +93,7 @@ def import_llama() -> Any:
     try:
         import llama_cpp
     except ImportError as error:
-        raise ModelError("llama-cpp-python is not installed: pip install 'toulmin[gguf]'") from error
+        raise ModelError(f"llama-cpp-python is not installed: {HOW_TO_INSTALL}") from error
     except (OSError, RuntimeError) as error:
         raise ModelError(f"llama-cpp-python does not start here: {_one_line(error)}") from error
     _keep_log(llama_cpp)
