@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import PurePath
 
 from agent.state import Lang
+from retrieval.documents import Names
 from retrieval.tokens import CJK, STOP_WORDS, fold, is_chinese, lexical_tokens, stem
 
 Document = tuple[int, str, str]  # id, path, title
@@ -81,19 +82,18 @@ class Mention:
     """Whether it can be nothing but a document's name."""
 
 
-def mentions(question: str, documents: Sequence[Document]) -> list[Mention]:
+def mentions(question: str, names: Names) -> list[Mention]:
     """The documents that a question names for certain or likely, in its order.
 
     A stem of one word is likely where it is what something is in: "every date in lease".
     """
     by_name: dict[str, set[int]] = {}
     asked = _flat(question)
-    for id_, path, title in documents:
-        # Most documents are named by nothing in the question: their names are not even made.
-        if any(one in asked for one in _begins(path, title)):
-            for name in names_of(path, title):
-                if _flat(name) in asked:
-                    by_name.setdefault(name, set()).add(id_)
+    # Most documents are named by nothing in the question: their names are not even made.
+    for id_, path, title in dict.fromkeys(row for begin, row in _begins(names) if begin in asked):
+        for name in names_of(path, title):
+            if _flat(name) in asked:
+                by_name.setdefault(name, set()).add(id_)
     found: list[Mention] = []
     for name in sorted(by_name, key=len, reverse=True):
         for match in _pattern(name).finditer(question):
@@ -105,11 +105,15 @@ def mentions(question: str, documents: Sequence[Document]) -> list[Mention]:
     return sorted(found, key=lambda one: one.start)
 
 
-@lru_cache(65_536)  # the same documents at every question
-def _begins(path: str, title: str) -> tuple[str, ...]:
+@lru_cache(4)  # the same documents at every question
+def _begins(names: Names) -> list[tuple[str, Document]]:
     """What each name of a document begins with or is, flat: its stem up to the first dot, and its title."""
-    begins = re.split(r"[/\\]", path)[-1].split(".")[0], title
-    return tuple(_flat(one) for one in begins if one)
+    found = []
+    for row in names.rows:
+        _, path, title = row
+        begins = re.split(r"[/\\]", path)[-1].split(".")[0], title
+        found += [(_flat(one), row) for one in begins if one]
+    return found
 
 
 def _flat(text: str) -> str:

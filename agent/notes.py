@@ -50,7 +50,7 @@ def elsewhere(plan: Plan, claims: Sequence[Claim], evidence: Sequence[Evidence],
     if not cited or any(meets(item, where) for item in evidence if item["number"] in cited):
         return []
     named = where.get("documents", [])
-    names = [PurePath(path).name for id_, path, _ in store.document_names() if id_ in named]
+    names = [PurePath(path).name for id_, path, _ in store.document_names().rows if id_ in named]
     return [note("elsewhere", plan["lang"], ", ".join(names) or said(where))]
 
 

@@ -37,8 +37,19 @@ class Document:
     """False for a document added before its date, tags, senders and speakers were kept."""
 
 
+@dataclass(frozen=True, eq=False)
+class Names:
+    """Id, path and title of every document. Equal only to itself, so that it is quick to look up by."""
+
+    rows: tuple[tuple[int, str, str], ...]
+    changes: str = ""
+    """How often they had changed."""
+
+
 class Documents(Database):
     """The documents, by path and by id."""
+
+    _names: Names | None = None
 
     def put_document(
         self,
@@ -148,11 +159,16 @@ class Documents(Database):
         with self._write() as db:
             db.executemany("DELETE FROM failures WHERE path = ?", [(path,) for path in paths])
 
-    def document_names(self) -> list[tuple[int, str, str]]:
-        """Id, path and title of every document, without the counting that `documents` does."""
-        cursor = self._db.cursor()
-        cursor.row_factory = None  # plain tuples: every question reads all of them
-        return cursor.execute("SELECT id, path, title FROM documents ORDER BY id").fetchall()
+    def document_names(self) -> Names:
+        """What every document is called; the same object as before while that is the same."""
+        changes = self.get_meta("names") or ""
+        known = self._names
+        if known is None or known.changes != changes:
+            cursor = self._db.cursor()
+            cursor.row_factory = None  # plain tuples: there may be many
+            rows = cursor.execute("SELECT id, path, title FROM documents ORDER BY id")
+            known = self._names = Names(tuple(rows), changes)
+        return known
 
     def documents(self) -> list[Document]:
         """All documents by path, without their text."""

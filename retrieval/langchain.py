@@ -242,7 +242,9 @@ class ToulminVectorStore(VectorStore):
     def _passing(self, filter: Filter) -> list[int]:
         """The chunks whose documents pass a filter. It reads them all."""
         store = self.library.store
-        chunks = store.chunks(store.selected({"documents": [one for one, _, _ in store.document_names()]}))
+        chunks = store.chunks(
+            store.selected({"documents": [one for one, _, _ in store.document_names().rows]})
+        )
         documents = self._documents(chunks)
         return [
             chunk.id for chunk, document in zip(chunks, documents, strict=True) if _passes(document, filter)

@@ -236,7 +236,7 @@ class Library:
         forgotten = [path for path, _ in failures if gone(path)]
         if forgotten:
             self.store.drop_failures(forgotten)
-        missing = [path for _, path, _ in self.store.document_names() if gone(path)]
+        missing = [path for _, path, _ in self.store.document_names().rows if gone(path)]
         if prune:
             self.store.remove_documents(missing)
         told = report.pruned if prune else report.missing

@@ -127,5 +127,23 @@ CREATE TABLE item_vectors (
 ) WITHOUT ROWID;
 """
 
-VERSIONS = (_SCHEMA, _CHECKPOINTS, _METADATA, _KEPT, _FACES)  # what each version added to the one before
+_NAMES = """
+-- A count of the changes to the names of documents, which every question reads.
+INSERT INTO meta VALUES ('names', '0');
+CREATE TRIGGER documents_named AFTER INSERT ON documents
+BEGIN UPDATE meta SET value = value + 1 WHERE key = 'names'; END;
+CREATE TRIGGER documents_renamed AFTER UPDATE OF path, title ON documents
+BEGIN UPDATE meta SET value = value + 1 WHERE key = 'names'; END;
+CREATE TRIGGER documents_unnamed AFTER DELETE ON documents
+BEGIN UPDATE meta SET value = value + 1 WHERE key = 'names'; END;
+"""
+
+VERSIONS = (
+    _SCHEMA,
+    _CHECKPOINTS,
+    _METADATA,
+    _KEPT,
+    _FACES,
+    _NAMES,
+)  # what each version added to the one before
 SCHEMA_VERSION = len(VERSIONS)

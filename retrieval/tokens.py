@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -65,7 +65,9 @@ STOP_WORDS = ENGLISH_STOP_WORDS | CHINESE_STOP_WORDS
 
 def cjk_share(text: str) -> float:
     """Share of CJK characters among letters and digits, in [0, 1]; 0 for a text without either."""
-    letters = sum(char.isalnum() for char in text)
+    if text.isascii():
+        return 0.0
+    letters = sum(map(str.isalnum, text))
     return len(_CJK_CHAR.findall(text)) / letters if letters else 0.0
 
 
@@ -189,16 +191,15 @@ def _tokens(text: str) -> Iterator[str]:
             yield from _word(piece)
 
 
-def _word(piece: str) -> Iterator[str]:
+@lru_cache(16_384)  # few words are most of a text
+def _word(piece: str) -> tuple[str, ...]:
     """A word, without a possessive 's; an identifier whole and in its parts."""
-    piece = re.sub("'s$", "", piece.replace("’", "'"))
+    piece = piece.replace("’", "'").removesuffix("'s")
     whole = fold(piece)
-    yield whole
     if "_" not in piece and (piece.islower() or piece.istitle() or piece.isupper()):
-        return
+        return (whole,)
     parts = [fold(part) for part in _CAMEL.findall(piece)]
-    if len(parts) > 1:
-        yield from (part for part in parts if part != whole)
+    return (whole, *(part for part in parts if part != whole)) if len(parts) > 1 else (whole,)
 
 
 def is_common_word(text: str) -> bool:
@@ -252,6 +253,7 @@ def _chinese_facts(run: str) -> Iterator[str]:
     yield from (word for word in _chinese(run) if len(word) > 2 and telling & set(word))
 
 
+@lru_cache(16_384)
 def stem(word: str) -> str:
     """Porter2 stem of a folded English word; stop words, short words and those with digits stay whole."""
     if len(word) < 4 or word in ENGLISH_STOP_WORDS or not (word.isascii() and word.isalpha()):

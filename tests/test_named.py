@@ -9,20 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.named import Document, mentions, pointed_out, unknown_file, without
+from agent.named import mentions, pointed_out, unknown_file, without
+from retrieval.documents import Names
 from retrieval.embed import HashEmbedder
 from retrieval.library import Library
 from tests.conftest import ask_in, assert_cited
 
-DOCUMENTS: list[Document] = [
-    (1, "/n/lease.txt", "Lease agreement"),
-    (2, "/n/gpt-closed-door-notes.zh.md", ""),
-    (3, "/n/合同.txt", ""),
-    (4, "/n/会议纪要.md", "圆桌对话"),
-    (5, "/n/paris.md", "Paris"),
-    (6, "/n/talk_notes.md", ""),
-    (7, "/o/lease.txt", ""),
-]
+DOCUMENTS = Names(
+    (
+        (1, "/n/lease.txt", "Lease agreement"),
+        (2, "/n/gpt-closed-door-notes.zh.md", ""),
+        (3, "/n/合同.txt", ""),
+        (4, "/n/会议纪要.md", "圆桌对话"),
+        (5, "/n/paris.md", "Paris"),
+        (6, "/n/talk_notes.md", ""),
+        (7, "/o/lease.txt", ""),
+    )
+)
 
 
 def sure(question: str) -> list[int]:

@@ -373,12 +373,29 @@ def test_a_library_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
             "ALTER TABLE chunks DROP COLUMN embedded; ALTER TABLE failures DROP COLUMN kind;"
             + "".join(f"ALTER TABLE documents DROP COLUMN {n};" for n in ("date", "tags", "described"))
             + "".join(f"DROP TABLE {name};" for name in later)
+            + "".join(f"DROP TRIGGER {n};" for n in re.findall(r"CREATE TRIGGER (\w+)", "".join(VERSIONS)))
+            + "DELETE FROM meta WHERE key = 'names';"
             + "PRAGMA user_version = 1"
         )
     with closing(Store(file)) as store:
         assert found(store, "租金") == [CHINESE] and store.checkpoints(None) == []
     with closing(sqlite3.connect(file)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
+def test_names_are_read_anew_when_any_process_changes_them(tmp_path: Path) -> None:
+    file = tmp_path / "library.sqlite"
+    with closing(Store(file)) as store, closing(Store(file)) as other:
+        assert store.document_names().rows == ()
+        id_ = other.put_document("/a", "h", source(ENGLISH, "Lease"), whole(ENGLISH))
+        named = store.document_names()
+        assert named.rows == ((id_, "/a", "Lease"),) and store.document_names() is named
+        other.put_document("/a", "i", source(CHINESE, "租約"), whole(CHINESE))
+        assert [row[1:] for row in store.document_names().rows] == [("/a", "租約")]
+        other.move_document("/a", "/b", source(CHINESE, "租約"), 1, 1.0)
+        assert [row[1] for row in store.document_names().rows] == ["/b"]
+        other.remove_documents(["/b"])
+        assert store.document_names().rows == ()
 
 
 def test_a_library_of_older_tokens_is_tokenised_again(tmp_path: Path) -> None:

@@ -373,5 +373,8 @@ def _leads_with_items(text: str, quotes: Sequence[str]) -> bool:
 
 def _letters(text: str) -> str:
     """What is compared where a claim should be a quotation: letters, digits and signs, as shown and folded."""
-    kept = "".join(char for char in fold(plain(text)) if char.isalnum() or char in "%-+<>=°.")
+    kept = _NO_LETTER.sub("", fold(plain(text)))
     return kept.rstrip(".")  # where the sentence ends; a point within a number stays
+
+
+_NO_LETTER = re.compile(r"(?:_|[^\w%+<>=°.-])+")

@@ -90,7 +90,8 @@ def steps(kind: str, installer: Sequence[str], wheels: Path, found: str, index: 
     if index:
         source = [f"{'--index-url' if pinned else '--extra-index-url'}={index}", f"--only-binary={PACKAGE}"]
         return [Step((*begin, *again, *alone, *source, found))]
-    environment = {"CMAKE_ARGS": CMAKE_ARGS[kind], **_environment(kind)}
+    asked = f"{os.environ.get('CMAKE_ARGS', '')} {CMAKE_ARGS[kind]}".strip()  # the user's own before ours
+    environment = {"CMAKE_ARGS": asked, **_environment(kind)}
     if is_uv:  # has no `wheel`; it, too, builds before it takes anything away
         return [Step((*begin, *again, *alone, f"--no-binary={PACKAGE}", found), environment)]
     wheel = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -314,7 +315,8 @@ def _weights() -> dict[str, dict[str, list[float]]]:
 
 def rank_score(lang: Lang, features: Vector) -> float:
     """Higher is a better sentence for the question; comparable within one question."""
-    return sum(w * x for w, x in zip(_weights()[lang]["rank"], features, strict=True))
+    products: Iterable[float] = map(operator.mul, _weights()[lang]["rank"], features)
+    return sum(products)
 
 
 def answer_inputs(scores: Sequence[float], passages: Sequence[int], best: int) -> tuple[float, ...]:
