@@ -17,6 +17,7 @@ from agent.filters import CALLED
 from retrieval.filters import Filter, covers, matching_names
 from retrieval.store import Store
 from retrieval.tokens import CJK
+from tools.patterns import compiled
 from tools.periods import Period, find_periods, in_year
 
 NAME_TOKENS = 4  # of a name, at most
@@ -223,7 +224,7 @@ def _parts(text: str, group: str) -> Iterator[tuple[int, int]]:
 def _kinds(question: str, formats: set[str]) -> Iterator[Aside]:
     """The words that name a kind of document that the library has."""
     for pattern in (*_IN_EN, *_IN_ZH):
-        for match in re.finditer(pattern, question, re.IGNORECASE):
+        for match in compiled(f"(?i){pattern}").finditer(question):
             kind = match["kind"].lower()
             there = [one for one in _KINDS.get(kind) or _KINDS.get(kind + "s", ()) if one in formats]
             if there:

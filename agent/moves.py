@@ -43,6 +43,7 @@ VARIANTS = 4  # near words put in place of one
 _LATIN = re.compile(r"[a-z]{4,}")
 _LETTER = "A-Za-zÀ-ɏ"
 _WORD = re.compile(f"[{_LETTER}]+")
+_LETTER_OR_DIGIT = re.compile(f"[{_LETTER}0-9]")
 _CHINESE = re.compile(f"[{CJK}·]{{2,20}}")
 _PARTICLES = frozenset("的了是在和与及或也都而之其这那被把对于以为从到就将并且所则但由又着还曾已即该向")
 # Characters that are words of their own, so that what stands beside them tells nothing.
@@ -409,9 +410,12 @@ def _stands_in(name: str, text: str) -> bool:
     """Whether a text says a name: "Stanford" does not say "Ford"; Chinese has no word boundaries."""
     if is_chinese(name):
         return simplified(name) in simplified(text)
-    return (
-        re.search(rf"(?<![{_LETTER}0-9]){re.escape(name)}(?![{_LETTER}0-9])", text, re.IGNORECASE) is not None
-    )
+    name, text, start = name.lower(), text.lower(), -1
+    while (start := text.find(name, start + 1)) >= 0:  # a pattern for each name would have to be compiled
+        around = text[max(0, start - 1) : start] + text[start + len(name) :][:1]
+        if not _LETTER_OR_DIGIT.search(around):
+            return True
+    return False
 
 
 def _bracketed(question: str, text: str) -> Iterator[str]:

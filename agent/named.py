@@ -213,9 +213,10 @@ def matching(name: str, documents: Sequence[Document]) -> list[int]:
     return [id_ for id_, share in shares.items() if share > top - 1e-9]
 
 
-def names_of(path: str, title: str) -> set[str]:
+@lru_cache(4096)
+def names_of(path: str, title: str) -> frozenset[str]:
     """What a document may be called: path, file name, stem and title."""
-    return {name.strip() for name in _names(path, title) if name.strip()}
+    return frozenset(name.strip() for name in _names(path, title) if name.strip())
 
 
 def _names(path: str, title: str) -> Iterator[str]:

@@ -63,6 +63,9 @@ _ENGLISH_ASKING = re.compile(
 STOP_WORDS = ENGLISH_STOP_WORDS | CHINESE_STOP_WORDS
 
 
+_ACCENTS = re.compile("[\u0300-\u036f]+")
+
+
 def cjk_share(text: str) -> float:
     """Share of CJK characters among letters and digits, in [0, 1]; 0 for a text without either."""
     if text.isascii():
@@ -87,7 +90,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text
     decomposed = unicodedata.normalize("NFD", text)
-    stripped = "".join(char for char in decomposed if not "\u0300" <= char <= "\u036f")
+    stripped = _ACCENTS.sub("", decomposed)
     return simplified(unicodedata.normalize("NFC", stripped))
 
 

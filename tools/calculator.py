@@ -294,9 +294,9 @@ def _in_symbols(body: str) -> str:
     body = body.replace("×", "*").replace("÷", "/").replace("·", "*").replace("√", "sqrt")
     body = re.sub(r"(?<=[0-9)]) ?x ?(?=[0-9(])", "*", body)
     for pattern, symbol in _EN_OPERATORS:
-        body = re.sub(rf"\b{pattern}\b", f" {symbol} ", body)
+        body = compiled(rf"\b{pattern}\b").sub(f" {symbol} ", body)
     for pattern, symbol in _ZH_OPERATORS:
-        body = re.sub(pattern, f" {symbol} ", body)
+        body = compiled(pattern).sub(f" {symbol} ", body)
     body = body.replace(" %", "%").replace("的平方根", "")
     out, end = [], 0
     for number in find_numbers(body):

@@ -302,7 +302,10 @@ def plain(sentence: str) -> str:
 
 def unwrapped(text: str) -> str:
     """Chinese text without the line breaks within it, which may cut a word or a number in two."""
-    return re.sub(r"(?<=[\u3000-\u9fff，。])\s*\n\s*(?=[\u3000-\u9fff])", "", text)
+    return _WRAPPED.sub("", text) if "\n" in text else text
+
+
+_WRAPPED = re.compile(r"(?<=[\u3000-\u9fff，。])\s*\n\s*(?=[\u3000-\u9fff])")
 
 
 @cache
