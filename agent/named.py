@@ -89,11 +89,15 @@ def mentions(question: str, names: Names) -> list[Mention]:
     """
     by_name: dict[str, set[int]] = {}
     asked = _flat(question)
-    # Most documents are named by nothing in the question: their names are not even made.
-    for id_, path, title in dict.fromkeys(row for begin, row in _begins(names) if begin in asked):
-        for name in names_of(path, title):
-            if _flat(name) in asked:
-                by_name.setdefault(name, set()).add(id_)
+    stems, titles = _begins(names)
+    for begin, (id_, path, title) in stems:  # most are named by nothing in the question
+        if begin in asked:
+            for name in names_of(path, title):
+                if _flat(name) in asked:
+                    by_name.setdefault(name, set()).add(id_)
+    for flat, (id_, _, title) in titles:
+        if flat in asked:
+            by_name.setdefault(title.strip(), set()).add(id_)
     found: list[Mention] = []
     for name in sorted(by_name, key=len, reverse=True):
         for match in _pattern(name).finditer(question):
@@ -105,15 +109,15 @@ def mentions(question: str, names: Names) -> list[Mention]:
     return sorted(found, key=lambda one: one.start)
 
 
+Begins = list[tuple[str, Document]]
+
+
 @lru_cache(4)  # the same documents at every question
-def _begins(names: Names) -> list[tuple[str, Document]]:
-    """What each name of a document begins with or is, flat: its stem up to the first dot, and its title."""
-    found = []
-    for row in names.rows:
-        _, path, title = row
-        begins = re.split(r"[/\\]", path)[-1].split(".")[0], title
-        found += [(_flat(one), row) for one in begins if one]
-    return found
+def _begins(names: Names) -> tuple[Begins, Begins]:
+    """Flat, what a name of a document has to hold: its stem up to the first dot; and the titles there are."""
+    stems = [(_flat(re.split(r"[/\\]", row[1])[-1].split(".")[0]), row) for row in names.rows]
+    titles = [(_flat(row[2]), row) for row in names.rows]
+    return [one for one in stems if one[0]], [one for one in titles if one[0]]
 
 
 def _flat(text: str) -> str:

@@ -63,14 +63,14 @@ def check_numbers(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[i
     """Every number of the claim, with its unit, is in what it cites; 1,024 = 1024 and 百分之七 = 7 %."""
     text, support = strip_lead_in(claim["text"]), _support(claim, evidence)
     said, known = numbers_of(text), numbers_of(support)
-    passage = _passages(claim, evidence)
-    years = {d.year for d in dates_of(_support(claim, evidence, context=True))}
     unsure = ""
     for number in said:
         shown = text[number.start : number.end]
         near = [other for other in known if same_number(number, text, other, support)]
         if not near:
-            if not number.unit and number.value in years:
+            passage = _passages(claim, evidence)
+            dates = dates_of(_support(claim, evidence, context=True))
+            if not number.unit and any(number.value == date.year for date in dates):
                 continue
             counted = number.unit == "ordinal" or (_ONE.match(shown) and number.value <= 2)
             if (counted and not _is_near_copy(claim, evidence)) or (
@@ -96,17 +96,15 @@ def check_numbers(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[i
 def check_dates(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
     """Every date of the claim agrees with one in what it cites or its title, as far as both say."""
     text, support = strip_lead_in(claim["text"]), _support(claim, evidence, context=True)
-    said, known = dates_of(text), dates_of(support)
-    bare = {number.value for number in numbers_of(support) if not number.unit}
-    passage = dates_of(_passages(claim, evidence))
-    passage_years = {date.year for date in passage}
-    unsure = ""
+    said, unsure = dates_of(text), ""
     for date in said:
+        known = dates_of(support)
         if any(same_date(date, other) for other in known):
             continue
-        if date.month is None and date.year in bare:
+        if date.month is None and any(date.year == n.value for n in numbers_of(support) if not n.unit):
             continue
-        if date.year in passage_years and any(
+        passage = dates_of(_passages(claim, evidence))
+        if any(date.year == other.year for other in passage) and any(
             other.year is None and same_date(date, other, strict=False) for other in known
         ):
             unsure = f"the year of {date.iso} stands elsewhere in the passage"
@@ -115,9 +113,8 @@ def check_dates(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
             unsure = f"{date.iso} stands elsewhere in the passage"
             continue
         return "unsupported", f"the date {date.iso} is not in what it cites"
-    hours = [key for _, _, key in times_of(support)]
     for start, end, key in times_of(text):
-        if key not in hours:
+        if key not in [other for _, _, other in times_of(support)]:
             elsewhere = key in [other for _, _, other in times_of(_passages(claim, evidence))]
             if not elsewhere or _is_near_copy(claim, evidence):
                 return "unsupported", f"{text[start:end]!r} is not in what it cites"
@@ -231,11 +228,10 @@ def check_comparison(claim: Claim, evidence: Sequence[Evidence], sources: Mappin
 def check_links(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
     """Every address, file and numbered part that the claim names stands in the passage, its title or path."""
     said = links_of(claim["text"])
-    passage = _passages(claim, evidence)
-    known = [key for _, _, key in links_of(passage)]
-    folded = fold(passage)
     for start, end, key in said:
-        if key not in folded and not any(same_link(key, other) for other in known):
+        passage = _passages(claim, evidence)
+        known = [other for _, _, other in links_of(passage)]
+        if key not in fold(passage) and not any(same_link(key, other) for other in known):
             return "unsupported", f"{claim['text'][start:end]!r} is in no source"
     refused = _differing("links", claim, evidence)
     return refused or ("supported", "all links are there" if said else "no links")
