@@ -50,6 +50,7 @@ _PARTICLES = frozenset("的了是在和与及或也都而之其这那被把对�
 _OWN_WORDS = _PARTICLES | frozenset(
     "有等地得过自因让给比用每各某此个次种名位座条项年月日时天人者家上下中内外前后里不没无未很最更只再才能会可要想应须当使令做来去说看住问答叫称名几多少大小"
 )
+_NOT_CJK = re.compile(f"[^{CJK}]+")
 _BRACKET = re.compile("[（(]")
 _GLOSS = f"(?<![{_LETTER}])[{_LETTER}][{_LETTER}0-9 .&'’-]{{1,60}}"
 
@@ -114,6 +115,15 @@ def spelling(failure: Failure) -> list[Query]:
                 repaired = _replaced(repaired, term, known)
     repaired = _characters_mended(repaired, failure)
     return [new_query(repaired, "spelling")] if repaired != failure.asked.text else []
+
+
+def respelt(question: str, queries: Sequence[Query]) -> str:
+    """The question as it is to be read, where `spelling` mended Latin words of it; else "".
+
+    A Chinese character that is taken for a wrong one is often that of a name which no document has.
+    """
+    read = next((query["text"] for query in queries if query["move"] == "spelling"), "")
+    return read if read and _NOT_CJK.sub("", read) == _NOT_CJK.sub("", question) else ""
 
 
 def near_words(failure: Failure) -> list[Query]:
@@ -403,7 +413,14 @@ def _replaced(text: str, term: str, known: str) -> str:
         for match in re.finditer(re.escape(term), simplified(text)):
             text = text[: match.start()] + known + text[match.end() :]  # as long as the term
         return text
-    return _WORD.sub(lambda match: known if fold(match.group()) == term else match.group(), text)
+
+    def mended(match: re.Match[str]) -> str:
+        word = match.group()
+        if fold(word) != term:
+            return word
+        return known.upper() if word.isupper() else known.capitalize() if word[0].isupper() else known
+
+    return _WORD.sub(mended, text)
 
 
 def _stands_in(name: str, text: str) -> bool:

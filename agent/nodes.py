@@ -26,7 +26,7 @@ from agent.disagreement import disagreement
 from agent.errors import ModelError
 from agent.evidence import meant_evidence, of_passages, of_tool, shown_evidence, sources_of
 from agent.filters import by_message, nothing_passes, unnamed, widens
-from agent.moves import question_query
+from agent.moves import question_query, respelt
 from agent.named import mentions, unknown_file, without
 from agent.notes import elsewhere, narrowed_to, note
 from agent.operands import fill_operands
@@ -277,6 +277,9 @@ def reformulate(state: State, runtime: Run) -> Changed:
     except ModelError as error:
         queries, notes = deps.fallback.reformulate(*given), [f"reformulate: {error}"]
     fresh = [query for query in queries if query["text"] not in state["tried"]]
+    if read := respelt(state["standalone"], fresh):
+        changed["standalone"] = read
+        notes = [*notes, note("respelt", state["plan"]["lang"], read)]
     if state["round"] == 0 and widens(state):  # what is named does not answer: all may
         fresh = [*(question_query(text) for text in state["plan"]["queries"]), *fresh]
     return {**changed, "queries": fresh, "notes": notes}

@@ -28,6 +28,10 @@ NOTES: dict[str, dict[Lang, str]] = {
         "en": "there is no document called {}; all are searched",
         "zh": "没有名为 {} 的文档，因此检索了全部文档",
     },
+    "respelt": {
+        "en": "read as: {}",
+        "zh": "按此理解：{}",
+    },
     "elsewhere": {
         "en": "{} does not answer this; the answer is from other files",
         "zh": "{} 没有回答这个问题，答案来自其他文件",

@@ -95,6 +95,7 @@ def _says_name(item: Evidence, name: str, title: Sequence[str], body: Sequence[s
 
 
 def _share(asked: Asked, terms: Sequence[str], tokens: frozenset[str]) -> float:
+    terms = [term for term in terms if term in asked.idf]  # not those that were misspelt
     total = sum(asked.idf[term] for term in terms)
     return sum(asked.idf[term] for term in terms if term in tokens) / total if total else 0.0
 

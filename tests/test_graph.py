@@ -397,3 +397,23 @@ def test_the_nearest_passage_of_a_small_library_is_no_answer(
     with Library(tmp_path / "library", lambda: minilm) as library:
         library.add([tmp_path / "garden.txt"])
         assert ask_in(library, question).outcome == "abstained"
+
+
+@pytest.mark.parametrize(
+    ("question", "outcome", "quote", "note"),
+    [
+        (
+            "When was the contarct signed?",
+            "verified",
+            "signed on 1 March 2026",
+            "read as: When was the contract",
+        ),
+        ("Toulmni是什么时候去世的？", "partial", "Toulmin", "按此理解：Toulmin是什么时候"),
+    ],
+)
+def test_a_misspelt_question_is_answered_as_it_is_read(
+    reader: Agent, question: str, outcome: str, quote: str, note: str
+) -> None:
+    answer = reader.ask(question)
+    assert (answer.question, answer.outcome) == (question, outcome) and quote in answer.text
+    assert any(one.startswith(note) for one in answer.notes)

@@ -23,7 +23,9 @@ from agent.moves import (
     gloss,
     narrow,
     near_words,
+    new_query,
     propose,
+    respelt,
     spelling,
     widen,
 )
@@ -86,10 +88,10 @@ def texts(move: str, left: Failure) -> list[str]:
     ("question", "unknown", "known", "repaired"),
     [
         ("Who built the refarctor?", "refarctor", VOCABULARY, "Who built the refractor?"),
-        ("Who built the REFRACKTER?", "refrackter", VOCABULARY, "Who built the refractor?"),
+        ("Who built the REFRACKTER?", "refrackter", VOCABULARY, "Who built the REFRACTOR?"),
         ("Whose lems is it?", "lems", VOCABULARY, "Whose lens is it?"),
-        ("谁造了这台Refarctor望远镜？", "refarctor", VOCABULARY, "谁造了这台refractor望远镜？"),
-        ("Where is Façede street?", "facede", {"facade": 1}, "Where is facade street?"),
+        ("谁造了这台Refarctor望远镜？", "refarctor", VOCABULARY, "谁造了这台Refractor望远镜？"),
+        ("Where is Façede street?", "facede", {"facade": 1}, "Where is Facade street?"),
         ("马格利特画了什么？", "马格利", {"马格丽": 2, "马格": 9}, "马格丽特画了什么？"),
         ("《羅米歐與朱麗葉》是誰寫的？", "罗米欧", {"罗密欧": 2}, "《罗密欧與朱麗葉》是誰寫的？"),
     ],
@@ -99,6 +101,20 @@ def test_spelling_takes_the_nearest_known_word(
 ) -> None:
     pairs = {term: 0 for term in query_terms(question) if len(term) == 2 and term in unknown}
     assert texts("spelling", failure(question, counts={unknown: 0, **pairs}, known=known)) == [repaired]
+
+
+@pytest.mark.parametrize(
+    ("question", "mended", "read"),
+    [
+        ("Who built the refarctor?", "Who built the refractor?", True),
+        ("谁造了这台Refarctor望远镜？", "谁造了这台Refractor望远镜？", True),
+        ("李惠珍的首部作品是什么？", "李时珍的首部作品是什么？", False),
+    ],
+)
+def test_a_question_is_read_as_respelt_in_latin_words(question: str, mended: str, read: bool) -> None:
+    queries = [new_query(f"{question} tube", "feedback"), new_query(mended, "spelling")]
+    assert respelt(question, queries) == (mended if read else "")
+    assert respelt(question, queries[:1]) == ""
 
 
 def test_spelling_is_mended_though_it_was_asked_before() -> None:
