@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,10 @@ class Served:
     headers: list[dict[str, str]] = field(default_factory=list)
     counts: bool = True
     """Whether it tells of the tokens."""
+    models: list[str] = field(default_factory=list)
+    """What it says it has; it does not tell where that is empty."""
+    left: threading.Event = field(default_factory=threading.Event)
+    """Set when a silent reply was not waited for."""
 
 
 def give(status: int, body: Any, kind: str = "application/json", **headers: str) -> Reply:
@@ -66,6 +71,23 @@ def streamed(*events: str, wait_s: float = 0.0) -> Reply:
     return send
 
 
+def silent(served: Served, wait_s: float = 30.0, *, at_work: str = "") -> Reply:
+    """Says nothing for so long; with `at_work` it begins a stream and says that now and then."""
+
+    def send(handler: BaseHTTPRequestHandler) -> None:
+        if at_work:
+            streamed()(handler)  # type: ignore[operator]
+        until = time.monotonic() + wait_s
+        while time.monotonic() < until:
+            if select.select([handler.connection], [], [], 0.05)[0]:
+                served.left.set()  # nothing more is asked, so the connection is closed
+                return
+            if at_work:
+                handler.wfile.write(at_work.encode())
+
+    return send
+
+
 def said(text: str, *, counts: bool = True, finish: str = "stop") -> Reply:
     """A good stream, in pieces that cut words, with what servers put between."""
     pieces = [text[at : at + 3] for at in range(0, len(text), 3)]
@@ -88,6 +110,10 @@ def serving(*replies: Reply, counts: bool = True) -> Iterator[Served]:
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
             pass
+
+        def do_GET(self) -> None:
+            rows = [{"id": name} for name in served.models]
+            (give(200, {"data": rows}) if rows else failing(404, "no"))(self)  # type: ignore[operator]
 
         def do_POST(self) -> None:
             served.paths.append(self.path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +24,7 @@ from agent.errors import ContextOverflow, ModelError
 from agent.models import store
 from agent.models.names import is_here, server_of, shown_name
 from agent.models.server import ChatServer
-from tests.fake_server import Reply, Served, event, failing, give, serving, shown, streamed
+from tests.fake_server import Reply, Served, event, failing, give, serving, shown, silent, streamed
 from tests.processes import called
 from tests.sample import CONTRACT, FEE, GOOD, PAID, REWORDED, SIGNED, drafted
 
@@ -194,8 +196,9 @@ def test_a_server_that_passes_the_schema_over_fails_loudly(reply: str | dict[str
         chat(served).with_structured_output(Answered).invoke("?")
 
 
-def test_a_server_that_knows_only_the_older_form() -> None:
-    refused = give(422, {"detail": [{"loc": ["body", "response_format", "type"], "msg": "not permitted"}]})
+@pytest.mark.parametrize("status", [400, 422, 500])
+def test_a_server_that_knows_only_the_older_form(status: int) -> None:
+    refused = give(status, {"detail": [{"loc": ["body", "response_format", "type"], "msg": "not permitted"}]})
     with serving(refused, {"answer": "a"}, {"answer": "b"}) as served:
         model = chat(served).with_structured_output(Answered)
         assert [model.invoke("?").answer, model.invoke("?").answer] == ["a", "b"]
@@ -252,12 +255,67 @@ def test_a_prompt_that_is_too_long(reply: Reply, requested: int, window: int) ->
     assert (error.value.requested, error.value.window) == (requested, window)
 
 
+def test_a_server_that_begins_before_it_refuses_is_asked_why() -> None:
+    """It has sent its status already, so all that it can do is end the stream."""
+    long = failing(400, "maximum context length is 512", code="context_length_exceeded")
+    with serving(streamed(), long, streamed(), "good") as served:
+        with pytest.raises(ContextOverflow, match="512"):
+            chat(served).invoke("x")
+        with pytest.raises(ModelError, match="broke off before its end"):
+            chat(served).invoke("x")
+    assert (served.asked[1]["stream"], served.asked[1]["max_tokens"]) == (False, 1)
+
+
 def test_nothing_listens() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     with pytest.raises(ModelError, match=r"nothing answers at .*start the server"):
         ChatServer(model="m", base_url=url).invoke("?")
+
+
+# --- stopping -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at_work", ["", ": ping\n\n", event({"role": "assistant"})])
+def test_a_deadline_ends_a_call_before_its_first_token(at_work: str) -> None:
+    with serving() as served:
+        served.replies.append(silent(served, at_work=at_work))
+        began = time.monotonic()
+        with pytest.raises(ModelError, match="not done in time"):
+            chat(served, timeout_s=0.3).invoke("?")
+        assert time.monotonic() - began < 3 and served.left.wait(5), "the server is left at once"
+
+
+@pytest.mark.parametrize("at_work", ["", ": ping\n\n"])
+@pytest.mark.parametrize("question", [CONTRACT, FEE])
+def test_another_thread_ends_a_run_before_the_first_token(home: Path, question: str, at_work: str) -> None:
+    with serving() as served:
+        served.replies.append(silent(served, at_work=at_work))
+        with Agent(Settings(home=home, remember=False, model=name_of(served))) as agent:
+            threading.Thread(target=lambda: _once(lambda: served.asked) and agent.stop()).start()
+            began = time.monotonic()
+            answer = agent.ask(question)
+            assert time.monotonic() - began < 10
+        assert (answer.stopped, answer.outcome) == ("interrupted", "abstained") and served.left.wait(5)
+
+
+def test_another_thread_ends_the_judge(home: Path) -> None:
+    with serving() as judge, serving(drafted(REWORDED[CONTRACT])) as writer:
+        judge.replies.append(silent(judge))
+        settings = Settings(home=home, remember=False, model=name_of(writer), judge_model=name_of(judge))
+        with Agent(settings) as agent:
+            threading.Thread(target=lambda: _once(lambda: judge.asked) and agent.stop()).start()
+            assert agent.ask(CONTRACT).stopped == "interrupted"
+        assert judge.left.wait(5)
+
+
+def _once(is_so: Callable[[], object]) -> bool:
+    """Wait until it is so."""
+    until = time.monotonic() + 20
+    while not is_so() and time.monotonic() < until:
+        time.sleep(0.02)
+    return bool(is_so())
 
 
 @pytest.mark.parametrize("wait_s", [0.2, 1.0])
@@ -324,11 +382,25 @@ def test_the_default_may_be_on_a_server(reader: Path) -> None:
     with serving(drafted(PAID)) as served:
         assert f"{name_of(served)} answers" in called(reader, "model", "use", name_of(served)).stdout
         done = called(reader, "ask", FEE)
-    assert done.returncode == 0 and PAID in done.stdout and "· qwen3 ·" in done.stderr
-    found = json.loads(called(reader, "doctor", "--json").stdout)["findings"]
-    assert any(one["name"] == "chat model" and served.url in one["detail"] and one["ok"] for one in found)
+        assert done.returncode == 0 and PAID in done.stdout and "· qwen3 ·" in done.stderr
+        for models, said in (
+            ([], "does not tell"),
+            (["a", "qwen3"], "which has it"),
+            (["通义"], "which has 通义 and none of that name"),
+        ):
+            served.models = models
+            ok, line = looked_at(reader)
+            assert ok and served.url in line and said in line
+    ok, line = looked_at(reader)
+    assert not ok and "nothing answers" in line and "\n" not in line
     assert json.loads(called(reader, "model", "list", "--json").stdout)["default"] == name_of(served)
     assert "is on a server" in called(reader, "model", "show").stderr
+
+
+def looked_at(home: Path) -> tuple[bool, str]:
+    """What the doctor says of the chat model."""
+    found = json.loads(called(home, "doctor", "--json").stdout)["findings"]
+    return next((one["ok"], one["detail"]) for one in found if one["name"] == "chat model")
 
 
 def test_a_judge_on_a_server(home: Path) -> None:

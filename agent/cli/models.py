@@ -22,6 +22,8 @@ from agent.models.names import check_allowed, is_server, server_of
 from agent.models.store import EXTRACTIVE, Installed
 from agent.settings import Settings, read_settings
 
+NAMED = 5  # models of a server that a line names
+
 
 def list_models(*, as_json: bool) -> None:
     """The models of the catalogue and those that are installed beside them."""
@@ -291,7 +293,7 @@ def _model_finding(settings: Settings, rung: str) -> tuple[str, bool, str]:
         if is_server(rung):
             model, url = server_of(rung)
             check_allowed(url, allow_remote=settings.allow_remote)
-            return name, True, f"{model}, on the server {url}, which is asked with the first question"
+            return name, True, f"{model}, on the server {url}{_as_named(model, url)}"
         path = Path(rung)
         header = read_header(path)
     except ModelError as error:
@@ -302,6 +304,19 @@ def _model_finding(settings: Settings, rung: str) -> tuple[str, bool, str]:
     context = settings.context_tokens
     size = f"{path.stat().st_size / 1e9:.1f} GB"
     return name, True, f"{path.name}: {header.architecture}, {size}, {layers}, context {context}"
+
+
+def _as_named(model: str, url: str) -> str:
+    """Whether the server knows it by that name. Raises `ModelError` where nothing answers."""
+    from agent.models.server import models_of
+
+    named = models_of(url)
+    if not named:
+        return ", which does not tell what models it has"
+    if model in named:
+        return ", which has it"
+    shown = ", ".join(named[:NAMED]) + (", ..." if len(named) > NAMED else "")
+    return f", which has {shown} and none of that name: it may refuse it, or answer with its own"
 
 
 def _entry(model: Installed) -> Entry | None:

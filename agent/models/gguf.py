@@ -8,7 +8,6 @@ the file; the first question does.
 
 import codecs
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -31,13 +30,13 @@ from agent.errors import ContextOverflow, ModelError
 from agent.models.engine import Engine, Info, Speed, gpu_backend
 from agent.models.messages import chunk as new_chunk
 from agent.models.messages import plain
+from agent.models.pulse import PULSE_S, Pulse
 from agent.models.structured import as_schema, is_traceable, json_schema, structured_runnable
 from agent.models.text_stream import StopFilter, ThinkFilter
 
 __all__ = ["ChatGGUF", "gpu_backend"]
 
 _LEAST_ROOM = 256  # tokens kept free for a constrained reply, or as many as it may have
-_PULSE_S = 0.1  # how often a call that writes nothing looks whether it is still wanted
 
 
 class ChatGGUF(BaseChatModel):
@@ -198,7 +197,8 @@ class ChatGGUF(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         options = _Options.of(kwargs, self)
-        pulse = _Pulse(options.timeout_s, run_manager)
+        late = f"The model was not done after {options.timeout_s} s: raise timeout_s or ask for less."
+        pulse = Pulse(options.timeout_s, run_manager, late)
         with self._turn(pulse):
             engine = self._load()
             grammar = engine.grammar(options.schema) if options.schema else None
@@ -246,37 +246,14 @@ class ChatGGUF(BaseChatModel):
             return self._engine
 
     @contextmanager
-    def _turn(self, pulse: "_Pulse") -> Iterator[None]:
+    def _turn(self, pulse: Pulse) -> Iterator[None]:
         """Wait until no other generation is in progress."""
-        while not self._generating.acquire(timeout=_PULSE_S):
+        while not self._generating.acquire(timeout=PULSE_S):
             pulse.check()
         try:
             yield
         finally:
             self._generating.release()
-
-
-class _Pulse:
-    """Tells the handlers of a call what is written, and lets them and its deadline stop it."""
-
-    def __init__(self, timeout_s: float | None, handlers: CallbackManagerForLLMRun | None) -> None:
-        self._timeout_s, self._handlers = timeout_s, handlers
-        self._began = self._told = time.monotonic()
-
-    def check(self) -> None:
-        """Raises ModelError after the deadline, and what a handler raises."""
-        now = time.monotonic()
-        if self._timeout_s is not None and now - self._began > self._timeout_s:
-            raise ModelError(
-                f"The model was not done after {self._timeout_s:g} s: raise timeout_s or ask for less."
-            )
-        if now - self._told > _PULSE_S:
-            self.tell(new_chunk("", False))
-
-    def tell(self, chunk: ChatGenerationChunk) -> None:
-        self._told = time.monotonic()
-        if self._handlers is not None:
-            self._handlers.on_llm_new_token(str(chunk.message.content), chunk=chunk)
 
 
 @dataclass

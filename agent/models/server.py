@@ -1,9 +1,9 @@
 """A LangChain chat model over an OpenAI-compatible server, as vLLM, llama-server and Ollama are.
 
-It speaks `POST /chat/completions` and nothing else: no tools, no images, no list of models, no telemetry. A
-server that is not this machine is refused unless it is allowed; redirects are not followed, and for this
-machine no proxy of the environment is used. An API key comes from the environment alone (AGENT_API_KEY, else
-OPENAI_API_KEY), and is neither kept, shown nor recorded.
+A chat is `POST /chat/completions` and nothing else: no tools, no images, no telemetry; `models_of` alone asks
+for the list of models. A server that is not this machine is refused unless it is allowed; redirects are not
+followed, and for this machine no proxy of the environment is used. An API key comes from the environment
+alone (AGENT_API_KEY, else OPENAI_API_KEY), and is neither kept, shown nor recorded.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -30,8 +30,10 @@ from agent.errors import ContextOverflow, ModelError
 from agent.models.messages import chunk as new_chunk
 from agent.models.messages import estimated_tokens, plain
 from agent.models.names import SERVER, check_allowed, is_here, server_of
+from agent.models.pulse import Pulse
 from agent.models.structured import as_schema, json_schema, structured_runnable
 from agent.models.text_stream import StopFilter, ThinkFilter
+from agent.models.waiting import Patience, StoppableTransport
 
 KEYS = ("AGENT_API_KEY", "OPENAI_API_KEY")
 CONNECT_TIMEOUT_S = 10.0
@@ -45,10 +47,11 @@ FORMS = ("json_schema", "json_object")
 class ChatServer(BaseChatModel):
     """Answers with a chat model of a server.
 
-    Replies are always streamed, so that a run can be stopped between two tokens; while the server reads a
-    prompt nothing stops it but `timeout_s` and a signal in the same thread. Reasoning, in leading `<think>`
-    tags or apart, is in `additional_kwargs["reasoning_content"]`. Tokens that a server does not count are
-    estimated, at four bytes each.
+    Replies are always streamed, so that a run can be stopped between two tokens. While the server reads a
+    prompt, handlers of `on_llm_new_token` are called now and then with an empty one, and what they raise ends
+    the call; `stream` has no such handlers before its first token. Reasoning, in leading `<think>` tags or
+    apart, is in `additional_kwargs["reasoning_content"]`. Tokens that a server does not count are estimated,
+    at four bytes each.
 
     Options that may also be given per call or with `bind`: `max_output_tokens`, `timeout_s`, and
     `response_schema`, a JSON schema that the server is asked to hold the reply to.
@@ -158,14 +161,18 @@ class ChatServer(BaseChatModel):
         if stop:
             body["stop"] = stop
         timeout_s = kwargs.get("timeout_s", self.timeout_s)
-        until = time.monotonic() + timeout_s if timeout_s else float("inf")
-        reply = _Reply(self.base_url, until, StopFilter(stop or []), ThinkFilter())
-        with self._answer(body, kwargs.get("response_schema"), timeout_s) as response:
-            for is_reasoning, text in reply.read(response):
-                piece = new_chunk(text, is_reasoning)
-                if run_manager is not None:
-                    run_manager.on_llm_new_token(str(piece.message.content), chunk=piece)
-                yield piece
+        pulse = Pulse(timeout_s, run_manager, _too_slow(self.base_url))
+        reply = _Reply(self.base_url, pulse, StopFilter(stop or []), ThinkFilter())
+        schema = kwargs.get("response_schema")
+        try:
+            with self._answer(body, schema, pulse) as response:
+                for is_reasoning, text in reply.read(response):
+                    piece = new_chunk(text, is_reasoning)
+                    pulse.tell(piece)
+                    yield piece
+        except _Silence:
+            self._say_why(body, schema, pulse)
+            raise
         asked = reply.usage.get("prompt_tokens") or self.get_num_tokens_from_messages(messages)
         said = reply.usage.get("completion_tokens") or self.get_num_tokens("".join(reply.said))
         message = AIMessageChunk(
@@ -178,16 +185,21 @@ class ChatServer(BaseChatModel):
 
     @contextmanager
     def _answer(
-        self, body: dict[str, Any], schema: dict[str, Any] | None, timeout_s: float | None
+        self, body: dict[str, Any], schema: dict[str, Any] | None, pulse: Pulse
     ) -> Iterator[httpx.Response]:
         """The response, once it is known to be a reply. What the connection raises is a ModelError."""
-        timeout = httpx.Timeout(min(timeout_s or SILENCE_S, SILENCE_S), connect=CONNECT_TIMEOUT_S)
-        try:
-            response = self._sent(body, schema, timeout)
+        with self._translated():
+            response = self._sent(body, schema, pulse)
             try:
                 yield response
             finally:
                 response.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """What the connection raises is a ModelError."""
+        try:
+            yield
         except httpx.ConnectError as error:
             raise ModelError(
                 f"nothing answers at {self.base_url}: start the server, or --model extractive; {_line(error)}"
@@ -197,21 +209,22 @@ class ChatServer(BaseChatModel):
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ModelError(f"{self.base_url} broke off: {type(error).__name__}: {_line(error)}") from error
 
-    def _sent(
-        self, body: dict[str, Any], schema: dict[str, Any] | None, timeout: httpx.Timeout
-    ) -> httpx.Response:
+    def _say_why(self, body: dict[str, Any], schema: dict[str, Any] | None, pulse: Pulse) -> None:
+        """Raises the refusal of a question that is asked again for one token at once, if it is refused.
+
+        llama-cpp-python's server begins a stream before it looks at the prompt, and then can tell no error.
+        """
+        once = {**body, "stream": False, "max_tokens": 1}
+        del once["stream_options"]
+        with self._answer(once, schema, pulse):
+            pass
+
+    def _sent(self, body: dict[str, Any], schema: dict[str, Any] | None, pulse: Pulse) -> httpx.Response:
         """The response to the question; with a schema in the first form that the server knows."""
         while True:
             if schema is not None:
                 body["response_format"] = _response_format(FORMS[self._form], schema)
-            request = self._client().build_request(
-                "POST",
-                f"{self.base_url}/chat/completions",
-                json=body,
-                headers=_authorization(self.base_url),
-                timeout=timeout,
-            )
-            response = self._client().send(request, stream=True)
+            response = self._request("POST", "chat/completions", body, pulse)
             if response.status_code == 200:
                 return response
             try:
@@ -223,13 +236,23 @@ class ChatServer(BaseChatModel):
                 continue
             raise self._refusal(response, told, body)
 
+    def _request(self, method: str, path: str, body: dict[str, Any] | None, pulse: Pulse) -> httpx.Response:
+        client = self._client()
+        request = client.build_request(
+            method,
+            f"{self.base_url}/{path}",
+            json=body,
+            headers=_authorization(self.base_url),
+            timeout=httpx.Timeout(CONNECT_TIMEOUT_S, read=Patience(SILENCE_S, pulse.check)),
+        )
+        return client.send(request, stream=True)
+
     def _client(self) -> httpx.Client:
         if self._http is None:
             headers = {"Accept": "text/event-stream, application/json", "Accept-Encoding": "identity"}
             try:
-                self._http = httpx.Client(
-                    headers=headers, trust_env=not is_here(self.base_url), follow_redirects=False
-                )
+                transport = StoppableTransport(proxy=_proxy(self.base_url))
+                self._http = httpx.Client(headers=headers, transport=transport, follow_redirects=False)
             except (ImportError, OSError, ValueError) as error:
                 raise ModelError(
                     f"the proxy or the certificates of the environment cannot be used: {_line(error)}"
@@ -259,18 +282,42 @@ class ChatServer(BaseChatModel):
         return ModelError(f"{url} refused the question ({status}){said}")
 
 
+def models_of(url: str) -> list[str]:
+    """What an allowed server calls its chat models; nothing where it does not tell.
+
+    Raises `ModelError` where nothing answers there, or a key is wanted.
+    """
+    look = ChatServer(model="any", base_url=url, allow_remote=True)
+    pulse = Pulse(CONNECT_TIMEOUT_S, None, _too_slow(look.base_url))
+    try:
+        with look._translated():
+            response = look._request("GET", "models", None, pulse)
+            try:
+                if response.status_code in (401, 403):
+                    raise look._refusal(response, {}, {})
+                found = json.loads(b"\n".join(_lines(response))) if response.status_code == 200 else {}
+            finally:
+                response.close()
+    except ValueError:
+        return []
+    finally:
+        look.close()
+    rows = found.get("data") if isinstance(found, dict) else None
+    return [str(one["id"]) for one in rows or [] if isinstance(one, dict) and "id" in one]
+
+
 @dataclass
 class _Reply:
     """Reads one response into text and keeps account of it."""
 
     url: str
-    until: float
-    """When it must have ended, by the monotonic clock."""
+    pulse: Pulse
     stop: StopFilter
     think: ThinkFilter
     usage: dict[str, int] = field(default_factory=dict)
     finish_reason: str = ""
     said: list[str] = field(default_factory=list)
+    events: int = 0
 
     def read(self, response: httpx.Response) -> Iterator[tuple[bool, str]]:
         """Yield `(is_reasoning, text)`. Raises `ModelError` for what is no reply, or only part of one."""
@@ -290,7 +337,8 @@ class _Reply:
                 self.finish_reason = "stop"
                 break
         if not self.finish_reason:
-            raise self._malformed("it broke off before its end")
+            why = self._malformed("it broke off before its end")
+            raise why if self.events or not _is_stream(response) else _Silence(str(why))
         yield from self.think.feed(self.stop.finish())
         yield from self.think.finish()
 
@@ -301,14 +349,14 @@ class _Reply:
             self.finish_reason = self.finish_reason or "stop"
             return
         for line in _lines(response):
-            if time.monotonic() > self.until:
-                raise ModelError(_too_slow(self.url))
+            self.pulse.check()
             if not line.startswith(b"data:"):  # a comment, the name of an event, or the line between two
                 continue
             data = line.removeprefix(b"data:").strip()
             if data == b"[DONE]":
                 self.finish_reason = self.finish_reason or "stop"
                 return
+            self.events += 1
             yield self._object(data)
 
     def _object(self, data: bytes) -> dict[str, Any]:
@@ -345,6 +393,23 @@ class _Reply:
         return ModelError(f"{self.url} does not reply as an OpenAI-compatible server: {why}")
 
 
+class _Silence(ModelError):
+    """A stream that ended before its first event."""
+
+
+def _is_stream(response: httpx.Response) -> bool:
+    return "event-stream" in response.headers.get("content-type", "")
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for an address; none stands before this machine."""
+    parts = httpx.URL(url)
+    if is_here(url) or proxy_bypass(parts.host):
+        return None
+    named = getproxies()
+    return named.get(parts.scheme) or named.get("all")
+
+
 def _lines(response: httpx.Response, limit: int = MAX_BYTES) -> Iterator[bytes]:
     """The lines of a body, without their ends. Raises `ModelError` for a body beyond the limit.
 
@@ -369,7 +434,7 @@ def _response_format(form: str, schema: dict[str, Any]) -> dict[str, Any]:
 def _is_of_form(told: dict[str, Any], response: httpx.Response) -> bool:
     """Whether a server refuses the way that it was told of a schema."""
     said = json.dumps(told)
-    return response.status_code in (400, 422) and ("response_format" in said or "json_schema" in said)
+    return response.status_code in (400, 422, 500) and ("response_format" in said or "json_schema" in said)
 
 
 def _authorization(url: str) -> dict[str, str]:
