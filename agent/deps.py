@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.budget import Meter, Spent
-from agent.errors import SettingsError
+from agent.errors import ModelError, SettingsError
 from agent.models.names import is_server, server_of
 from agent.models.store import EXTRACTIVE
 from agent.settings import Settings
@@ -165,16 +165,18 @@ def build_chat_model(settings: Settings, rung: str) -> BaseChatModel | None:
         )
     from agent.models.engine import check_file
     from agent.models.gguf import ChatGGUF
-    from agent.models.hardware import is_known, offloaded_layers
+    from agent.models.hardware import is_known
     from agent.models.header import read_header
 
     path = Path(rung)
     check_file(path)
     header = read_header(path)
+    if not header.values.get("tokenizer.chat_template"):
+        raise ModelError(f"{path} has no chat template: use an instruct or chat version")
     model = ChatGGUF(
         model_path=str(path),
         context_tokens=settings.context_tokens,
-        gpu_layers=offloaded_layers(settings.gpu_layers, header, settings.context_tokens),
+        gpu_layers=settings.gpu_layers,
         max_output_tokens=settings.max_output_tokens,
     )
     if not is_known(header.architecture):

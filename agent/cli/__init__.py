@@ -414,8 +414,12 @@ def model_use(
 def model_show(
     name: Annotated[str, typer.Argument(help="A name or a GGUF file; nothing for the default.")] = "",
     measure: Annotated[
-        bool, typer.Option("--measure", help="Load it and measure how fast it reads and writes.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--measure/--no-measure",
+            help="Load it and measure how fast it reads and writes; by default where it never was measured.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what a model is and how it runs here. Example: agent model show --measure"""

@@ -103,6 +103,8 @@ def _answer(assistant: Agent, question: str, thread: str, where: Filter, out: Co
         print(f"error: {error}", file=sys.stderr)
         return ""
     print_answer(answer, out)
+    for note in answer.notes:
+        err.print(f"note: {note}", style="yellow", markup=False)
     err.print(status_line(answer), style="dim", markup=False)
     out.print()
     return answer.run_id

@@ -15,8 +15,16 @@ from agent.errors import InputError, ModelError
 from agent.models import store
 from agent.models.catalog import Entry, catalog, entry_of, recommended
 from agent.models.engine import HOW_TO_INSTALL
-from agent.models.fit import memory_bytes, total_layers
-from agent.models.hardware import ALL_LAYERS, backends, devices, gpus, offloaded_layers, ram_bytes
+from agent.models.fit import gpu_bytes, memory_bytes, total_layers
+from agent.models.hardware import (
+    ALL_LAYERS,
+    backends,
+    devices,
+    gpus,
+    offloaded_layers,
+    processor,
+    ram_bytes,
+)
 from agent.models.header import Header, read_header
 from agent.models.names import check_allowed, is_server, server_of
 from agent.models.store import EXTRACTIVE, Installed
@@ -34,12 +42,14 @@ def list_models(*, as_json: bool) -> None:
     found, best, used = store.installed(folder), best_here(), _used(folder)
     rows = [_catalogued(one, found, best, used) for one in catalog()]
     rows += [_own(one, used) for one in found if _entry(one) is None]
+    here = {str(one.path) for one in found}
+    rows += [_elsewhere(rung) for rung in used if rung != EXTRACTIVE and rung not in here]
     if as_json:
         print_json({"models": rows, "default": ",".join(used), "folder": str(folder)})
         return
     print_table([_shown(row) for row in rows], console())
     for file, size in unfinished(folder):
-        print(f"begun: {file}, {size / 1e9:.1f} GB: pull it again and it goes on", file=sys.stderr)
+        print(f"begun: {file}, {shown_size(size)}: pull it again and it goes on", file=sys.stderr)
     if not found and best:
         print(f"`agent model pull` gets {best.name}, the recommended one", file=sys.stderr)
 
@@ -83,6 +93,18 @@ def _own(one: Installed, used: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def _elsewhere(rung: str) -> dict[str, Any]:
+    """A rung of the default that lies outside the models' folder."""
+    path = Path("") if is_server(rung) else Path(rung)
+    size = path.stat().st_size if path.is_file() else 0
+    return _own(Installed(rung if is_server(rung) else path.stem, path, size, {}), ()) | {
+        "installed": False,
+        "default": True,
+        "path": "" if is_server(rung) else str(path),
+        "file": path.name,
+    }
+
+
 def _shown(row: dict[str, Any]) -> list[str]:
     state = "default" if row["default"] else "installed" if row["installed"] else ""
     marks = ", ".join(mark for mark in (state, "recommended" if row["recommended"] else "") if mark)
@@ -94,7 +116,13 @@ def _shown(row: dict[str, Any]) -> list[str]:
         row["licence"],
     ]
     about = "; ".join(part for part in notes if part) or row["path"]
-    return [marks or "-", row["name"], f"{row['size_bytes'] / 1e9:.1f} GB", needs, about]
+    return [
+        marks or "-",
+        row["name"],
+        shown_size(row["size_bytes"]) if row["size_bytes"] else "",
+        needs,
+        about,
+    ]
 
 
 def pull_model(given: Sequence[str], *, as_json: bool) -> None:
@@ -141,8 +169,8 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
 
         def on_bytes(done: int, size: int) -> None:
             if not bar.tasks[task].visible:
-                there = f", {done / 1e9:.1f} GB are there already" if done else ""
-                err.print(f"{size / 1e9:.1f} GB{there}")
+                there = f", {shown_size(done)} are there already" if done else ""
+                err.print(f"{shown_size(size)}{there}")
                 bar.start_task(task)
             bar.update(task, completed=done, total=size, visible=True)
 
@@ -156,13 +184,15 @@ def _tell_of_llama() -> None:
 
 def use_model(name: str) -> None:
     """Make a model the default."""
+    from agent.deps import build_chat_model
+
     settings = read_settings()
     folder = settings.models_folder
     for rung in store.rungs(folder, name):
         if is_server(rung):
             check_allowed(server_of(rung)[1], allow_remote=settings.allow_remote)
-        elif rung != EXTRACTIVE:
-            read_header(Path(rung))
+        else:
+            build_chat_model(settings, rung)
     kept = store.use(folder, name)
     print("answers are quotations from now on" if kept == EXTRACTIVE else f"{kept} answers from now on")
 
@@ -171,18 +201,21 @@ def remove_model(name: str, *, yes: bool) -> None:
     """Delete a model, after asking."""
     folder = read_settings().models_folder
     path = store.find(folder, name)
-    size = path.stat().st_size / 1e9
-    if not yes:
+    size = shown_size(path.stat().st_size)
+    if not yes and store.model_at(folder, path):
         if not sys.stdin.isatty():
-            raise InputError(f"{path} ({size:.1f} GB) would be deleted: say --yes")
-        if input(f"delete {path} ({size:.1f} GB)? [y/N] ").strip().casefold() not in ("y", "yes"):
+            raise InputError(f"{path} ({size}) would be deleted: say --yes")
+        if input(f"delete {path} ({size})? [y/N] ").strip().casefold() not in ("y", "yes"):
             raise InputError("nothing was deleted")
     removed = store.remove(folder, name)
-    print(f"{removed.name} is deleted: {size:.1f} GB are free again")
+    print(f"{removed.name} is deleted: {size} are free again")
 
 
-def show_model(name: str, *, measure: bool, as_json: bool) -> None:
-    """What a model is, the default one where none is named, and how it runs here."""
+def show_model(name: str, *, measure: bool | None, as_json: bool) -> None:
+    """What a model is, the default one where none is named, and how it runs here.
+
+    `measure`: whether to load it for that; by default where it never was measured.
+    """
     settings = read_settings()
     rungs = [one for one in store.rungs(settings.models_folder, name or settings.model) if one != EXTRACTIVE]
     if not rungs:
@@ -194,8 +227,8 @@ def show_model(name: str, *, measure: bool, as_json: bool) -> None:
     path = Path(rungs[0])
     model = store.model_at(settings.models_folder, path)
     about = _described(path, settings, model)
-    if measure:
-        about |= measured(settings, path)
+    if measure is not False:
+        about |= _measured(settings, path, again=bool(measure))
     if as_json:
         print_json(about)
         return
@@ -203,30 +236,29 @@ def show_model(name: str, *, measure: bool, as_json: bool) -> None:
         [key.replace("_", " "), _plain(key, value)] for key, value in about.items() if value not in ("", [])
     ]
     print_table([[key.removesuffix(" bytes"), value] for key, value in rows], console())
+    _tell_of_llama()
 
 
-def measured(settings: Settings, path: Path) -> dict[str, Any]:
-    """How a model was loaded here, and the tokens per second that it reads and writes."""
-    from agent.deps import build_chat_model
+def _measured(settings: Settings, path: Path, *, again: bool = False) -> dict[str, Any]:
+    """How the model was loaded here and how fast it was, measured now where it never was.
 
-    model: Any = build_chat_model(settings, str(path))
-    try:
-        info, speed = model.info(), model.measure()
-    finally:
-        model.close()
-    return {
-        "quantisation": info["quantisation"],
-        "parameters": info["parameters"],
-        "context_tokens": info["context_tokens"],
-        "layers_offloaded": info["layers_on_gpu"],
-        "prompt_tokens_per_s": round(speed["prompt"], 1),
-        "generated_tokens_per_s": round(speed["generation"], 1),
-    }
+    Nothing where what runs it is missing. Raises `ModelError` where it does not load.
+    """
+    if find_spec("llama_cpp") is None:
+        return {}
+    from agent.models import speeds
+
+    found = None if again else speeds.kept(settings, path)
+    if found is None:
+        if sys.stderr.isatty():
+            _tell(f"measuring {path.name}")
+        found = speeds.measure(settings, path)
+    return {**found}
 
 
 def _plain(key: str, value: Any) -> str:
     if key.endswith("_bytes"):
-        return f"{value / 1e9:.1f} GB"
+        return shown_size(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(value) if isinstance(value, list) else str(value)
@@ -251,18 +283,23 @@ def _described(path: Path, settings: Settings, model: Installed | None) -> dict[
         "context_tokens": settings.context_tokens,
         "memory_bytes": memory_bytes(header, settings.context_tokens),
         "backend": backends() or ["cpu"],
-        "devices": [one.name for one in devices()],
+        "devices": [one.name for one in devices()] or [processor()],
         "layers": total_layers(header),
-        "layers_offloaded": planned_layers(settings, header),
+        "layers_offloaded": planned(settings, header)[0],
     }
 
 
-def planned_layers(settings: Settings, header: Header) -> int:
-    """Layers that a load would put on a GPU now."""
+def planned(settings: Settings, header: Header, taken_bytes: int = 0) -> tuple[int, int]:
+    """Layers that a load would put on a GPU now, and the bytes that they take there.
+
+    `taken_bytes`: what is planned for the rungs before it.
+    """
     if not backends():
-        return 0
-    asked = offloaded_layers(settings.gpu_layers, header, settings.context_tokens)
-    return total_layers(header) if asked == ALL_LAYERS else min(asked, total_layers(header))
+        return 0, 0
+    context = settings.context_tokens
+    asked = offloaded_layers(settings.gpu_layers, header, context, taken_bytes=taken_bytes)
+    layers = total_layers(header) if asked == ALL_LAYERS else min(asked, total_layers(header))
+    return layers, gpu_bytes(header, context, layers)
 
 
 def best_here() -> Entry | None:
@@ -284,26 +321,42 @@ def findings(settings: Settings) -> list[tuple[str, bool, str]]:
         return [*found, ("chat model", False, str(error))]
     if rungs == (EXTRACTIVE,):
         return [*found, ("chat model", True, f"none, answers are quotations: {store.HOW_TO_GET}")]
-    return [*found, *(_model_finding(settings, rung) for rung in rungs if rung != EXTRACTIVE)]
+    taken = 0
+    for rung in rungs:
+        if rung != EXTRACTIVE:
+            finding, size = _model_finding(settings, rung, taken)
+            found.append(finding)
+            taken += size
+    return found
 
 
-def _model_finding(settings: Settings, rung: str) -> tuple[str, bool, str]:
+def _model_finding(settings: Settings, rung: str, taken_bytes: int) -> tuple[tuple[str, bool, str], int]:
+    """What is to be said of a rung, and the bytes that it takes of the GPUs."""
     name = "chat model"
     try:
         if is_server(rung):
             model, url = server_of(rung)
             check_allowed(url, allow_remote=settings.allow_remote)
-            return name, True, f"{model}, on the server {url}{_as_named(model, url)}"
+            return (name, True, f"{model}, on the server {url}{_as_named(model, url)}"), 0
         path = Path(rung)
         header = read_header(path)
+        if find_spec("llama_cpp") is None:
+            return (name, False, f"{path.name}: what runs it is missing: {HOW_TO_INSTALL}"), 0
+        speed = _measured(settings, path)
     except ModelError as error:
-        return name, False, str(error)
-    if find_spec("llama_cpp") is None:
-        return name, False, f"{path.name}: what runs it is missing: {HOW_TO_INSTALL}"
-    layers = f"{planned_layers(settings, header)} of {total_layers(header)} layers on the GPU"
-    context = settings.context_tokens
-    size = f"{path.stat().st_size / 1e9:.1f} GB"
-    return name, True, f"{path.name}: {header.architecture}, {size}, {layers}, context {context}"
+        return (name, False, str(error)), 0
+    layers, size = planned(settings, header, taken_bytes)
+    where = ", ".join([one.name for one in devices()] or [processor()])
+    said = [
+        f"{path.name}: {header.architecture}",
+        shown_size(path.stat().st_size),
+        f"{' and '.join(backends() or ['cpu'])} ({where})",
+        f"{layers} of {total_layers(header)} layers on the GPU",
+        f"context {speed['context_tokens']}",
+        f"{speed['prompt_tokens_per_s']:g} tokens per second read",
+        f"{speed['generated_tokens_per_s']:g} written",
+    ]
+    return (name, True, ", ".join(said)), size
 
 
 def _as_named(model: str, url: str) -> str:
@@ -317,6 +370,11 @@ def _as_named(model: str, url: str) -> str:
         return ", which has it"
     shown = ", ".join(named[:NAMED]) + (", ..." if len(named) > NAMED else "")
     return f", which has {shown} and none of that name: it may refuse it, or answer with its own"
+
+
+def shown_size(size: int) -> str:
+    """Bytes as gigabytes, or megabytes where that is less than a tenth of one."""
+    return f"{size / 1e9:.1f} GB" if size >= 5e7 else f"{size / 1e6:.1f} MB"
 
 
 def _entry(model: Installed) -> Entry | None:

@@ -31,6 +31,13 @@ def layers_that_fit(header: Header, free_bytes: int, context_tokens: int) -> int
     return count
 
 
+def gpu_bytes(header: Header, context_tokens: int, layers: int) -> int:
+    """What so many layers take of a GPU's memory, beside what its driver keeps."""
+    if not layers:
+        return 0
+    return scratch_bytes(header, context_tokens) + sum(layer_bytes(header, context_tokens)[:layers])
+
+
 def total_layers(header: Header) -> int:
     """All layers: the blocks and the output."""
     return header.layers + 1

@@ -27,7 +27,9 @@ from langchain_core.runnables import Runnable
 from pydantic import Field, PrivateAttr
 
 from agent.errors import ContextOverflow, ModelError
-from agent.models.engine import Engine, Info, Speed, gpu_backend
+from agent.models.engine import Engine, Info, Speed, check_file, gpu_backend
+from agent.models.hardware import ALL_LAYERS, devices, offloaded_layers
+from agent.models.header import read_header
 from agent.models.messages import chunk as new_chunk
 from agent.models.messages import plain
 from agent.models.pulse import PULSE_S, Pulse
@@ -71,7 +73,8 @@ class ChatGGUF(BaseChatModel):
     context_tokens: int = Field(default=4096, ge=0)
     """Tokens of prompt and reply together; 0 takes what the model was trained with."""
     gpu_layers: int = Field(default=-1, ge=-1)
-    """Layers to put on the GPU, where llama.cpp has one; -1 for all."""
+    """Layers to put on the GPU, where llama.cpp has one; -1 for as many as fit into what is free there when
+    the model is loaded."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads; None leaves the choice to llama.cpp."""
     seed: int = Field(default=0, ge=0, lt=2**32 - 1)
@@ -238,12 +241,20 @@ class ChatGGUF(BaseChatModel):
                 self._engine = Engine(
                     Path(self.model_path).expanduser(),
                     context_tokens=self.context_tokens,
-                    gpu_layers=self.gpu_layers,
+                    gpu_layers=self._layers(),
                     threads=self.threads,
                     batch_tokens=self.batch_tokens,
                     flash_attention=self.flash_attention,
                 )
             return self._engine
+
+    def _layers(self) -> int:
+        """Decided now, as a model that was loaded meanwhile has taken its part."""
+        path = Path(self.model_path).expanduser()
+        if self.gpu_layers != ALL_LAYERS or not devices():
+            return self.gpu_layers
+        check_file(path)
+        return offloaded_layers(self.gpu_layers, read_header(path), self.context_tokens)
 
     @contextmanager
     def _turn(self, pulse: Pulse) -> Iterator[None]:

@@ -13,7 +13,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,10 +22,9 @@ from typing import Any
 from agent.models.fit import OVERHEAD_BYTES, layers_that_fit, total_layers
 from agent.models.header import Header
 
-GPU_TYPES = (
-    1,
-    2,
-)  # ggml's GGML_BACKEND_DEVICE_TYPE_GPU and _IGPU; the latter serves where there is none else
+# ggml's GGML_BACKEND_DEVICE_TYPE_CPU, _GPU and _IGPU; the last serves where there is none else.
+CPU_TYPE = 0
+GPU_TYPES = (1, 2)
 LOOK_TIMEOUT_S = 20
 ALL_LAYERS = -1
 KINDS = ("cuda", "metal", "vulkan", "rocm")
@@ -84,6 +83,16 @@ def devices() -> list[Device]:
     return next((some for some in found.values() if some), [])
 
 
+def processor() -> str:
+    """What the CPU is called."""
+    ggml = _ggml()
+    for number in range(ggml.ggml_backend_dev_count() if ggml else 0):
+        device = ctypes.c_void_p(ggml.ggml_backend_dev_get(ctypes.c_size_t(number)))
+        if ggml.ggml_backend_dev_type(device) == CPU_TYPE:
+            return str(ggml.ggml_backend_dev_description(device).decode(errors="replace"))
+    return platform.processor() or platform.machine()
+
+
 def backends() -> list[str]:
     """What llama.cpp was built for, of `KINDS`; empty for the CPU alone, or where it is not installed."""
     ggml = _ggml()
@@ -97,15 +106,25 @@ def backends() -> list[str]:
     return list(dict.fromkeys(REGISTERED[name] for name in names if name in REGISTERED))
 
 
-def offloaded_layers(asked: int, header: Header, context_tokens: int) -> int:
-    """Layers to put on the GPU: as many as asked for, and of all those (-1) as many as fit."""
+def offloaded_layers(
+    asked: int,
+    header: Header,
+    context_tokens: int,
+    found: Sequence[Device] | None = None,
+    taken_bytes: int = 0,
+) -> int:
+    """Layers to put on the GPU: as many as asked for, and of all those (-1) as many as fit.
+
+    `found`: the GPUs, those of this machine by default. `taken_bytes`: of their free memory, what others take
+    that are not loaded yet.
+    """
     if asked != ALL_LAYERS:
         return asked
-    found = devices()
+    found = devices() if found is None else found
     if not found:
         return ALL_LAYERS
     free = OVERHEAD_BYTES + sum(max(one.free_bytes - OVERHEAD_BYTES, 0) for one in found)  # it is each one's
-    fitting = layers_that_fit(header, free, context_tokens)
+    fitting = layers_that_fit(header, free - taken_bytes, context_tokens)
     return ALL_LAYERS if fitting >= total_layers(header) else fitting
 
 
