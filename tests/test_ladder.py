@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +14,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import Agent, Answer, Settings
-from agent.deps import build_deps
+from agent.deps import build_chat_model, build_deps
 from agent.errors import InputError, ModelError
+from agent.models.fit import OVERHEAD_BYTES, gpu_bytes, total_layers
+from agent.models.gguf import ChatGGUF
+from agent.models.hardware import Device
+from agent.models.header import read_header
 from agent.reasoners.scripted import ScriptedChat
 from agent.routes import after_reformulate, first_rung, next_rung, stop_of
 from agent.state import Plan
+from evals.random_gguf import write_random_gguf
 from retrieval.library import Library
-from tests.fake_server import serving
-from tests.processes import called
+from tests.fake_server import serving, silent
+from tests.processes import called, environment, forked
 from tests.sample import CONTRACT, FALSE, FEE, GOOD, PAID, REWORDED, SIGNED, WRONG, drafted
 from tests.test_routes import query, state
+from tests.tiny_gguf import CHAT_TEMPLATE
+
+CONTEXT = 512
 
 FRESH = {"queries": ["rent 租金 garden"]}
 HARD = [
@@ -275,6 +285,64 @@ def test_a_ladder_is_named_with_commas(home: Path, question: str, good: str) -> 
         assert "1 claims by small" in why and "1 claims by large" in why
         easy = json.loads(called(home, "ask", "--json", "--model", f"extractive,{small}", question).stdout)
         assert (easy["model"], easy["outcome"]) == ("extractive", "verified")
+
+
+@pytest.mark.parametrize(("question", "good"), GOOD)
+def test_a_run_that_is_killed_on_the_second_rung_goes_on_there(home: Path, question: str, good: str) -> None:
+    with serving(drafted(FALSE[question]), FRESH) as one, serving() as two:
+        two.replies.append(silent(two))
+        ladder = f"openai:small@{one.url},openai:large@{two.url}"
+        child = subprocess.Popen(
+            [*forked("agent.cli"), "ask", "--model", ladder, question],
+            env=environment(home),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        until = time.monotonic() + 60
+        while not two.asked and time.monotonic() < until:
+            time.sleep(0.05)
+        child.kill()
+        _, err = child.communicate(timeout=20)
+        assert two.left.wait(10), "it was killed while the second rung drafted"
+        two.replies.append(drafted(good))
+        run_id = err.split("--resume ")[1].split()[0]
+        done = called(home, "ask", "--json", "--model", ladder, "--resume", run_id)
+        answer = json.loads(done.stdout)
+        assert len(one.asked) == 2 == len(two.asked), "the first rung is not asked again"
+    assert (answer["answer"], answer["model"].split("@")[0]) == (good, "openai:large"), done.stderr
+    events = json.loads(called(home, "why", "--json", run_id).stdout)["events"]
+    drafts = [event["model"].split("@")[0] for event in events if event["event"] == "draft"]
+    assert drafts == ["openai:small", "openai:large"]
+
+
+def test_rungs_share_the_memory_of_one_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is sized when it is loaded, from what the others have left by then."""
+    pytest.importorskip("llama_cpp")
+    file = write_random_gguf(tmp_path / "m.gguf", layers=8, width=512, heads=8, chat_template=CHAT_TEMPLATE)
+    header = read_header(file)
+    room = OVERHEAD_BYTES + gpu_bytes(header, CONTEXT, total_layers(header)) * 3 // 2
+    taken: list[int] = []
+
+    def left() -> list[Device]:
+        free = room - sum(gpu_bytes(header, CONTEXT, layers) for layers in taken)
+        return [Device("GPU", free, room)]
+
+    class Loaded:
+        """An engine, as far as a load tells what it was asked for."""
+
+        def __init__(self, path: Path, *, gpu_layers: int, **_: Any) -> None:
+            taken.append(total_layers(header) if gpu_layers < 0 else gpu_layers)
+
+    monkeypatch.setattr("agent.models.gguf.devices", left)
+    monkeypatch.setattr("agent.models.hardware.devices", left)
+    monkeypatch.setattr("agent.models.gguf.Engine", Loaded)
+    settings = Settings(home=tmp_path, context_tokens=CONTEXT)
+    rungs = [build_chat_model(settings, str(file)) for _ in range(2)]
+    for rung in rungs:
+        assert isinstance(rung, ChatGGUF)
+        rung._load()
+    assert taken[0] == total_layers(header) and 0 < taken[1] < total_layers(header)
+    assert left()[0].free_bytes >= OVERHEAD_BYTES
 
 
 def test_every_rung_is_looked_at_before_the_first_is_asked(home: Path) -> None:
