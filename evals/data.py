@@ -17,7 +17,10 @@ Row = dict[str, Any]
 
 
 def read_rows(file: Path) -> list[Row]:
-    """The rows of a JSON lines file; a missing file ends the program with one line."""
+    """The rows of a JSON lines file, or of its gzipped form; a missing one ends the program with one line."""
+    packed = file.with_name(f"{file.name}.gz")
+    if not file.exists() and packed.exists():
+        file = packed
     if not file.exists():
         sys.exit(f"no such data file: {file} (give the folder of the benchmark data with --data)")
     data = file.read_bytes()
