@@ -30,11 +30,15 @@ from retrieval.store import Store, StoreError
 
 
 class Checkpoints(BaseCheckpointSaver[int]):
-    """A LangGraph checkpointer over a library's store."""
+    """A LangGraph checkpointer over a library's store.
 
-    def __init__(self, store: Store) -> None:
+    `every_write`: whether to keep what each task wrote before the checkpoint that holds it. Without, a run
+    that is killed within a step begins that step again, and there is one transaction less for every task.
+    """
+
+    def __init__(self, store: Store, *, every_write: bool = True) -> None:
         super().__init__(serde=JsonPlusSerializer(allowed_msgpack_modules=None))
-        self._store = store
+        self._store, self._every_write = store, every_write
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that the config names, else the latest of its thread."""
@@ -91,7 +95,10 @@ class Checkpoints(BaseCheckpointSaver[int]):
         rows = [
             (*at, WRITES_IDX_MAP.get(channel, n), task_path, channel, *self.serde.dumps_typed(value))
             for n, (channel, value) in enumerate(writes)
+            if self._every_write or channel in WRITES_IDX_MAP  # such as an interrupt
         ]
+        if not rows:
+            return
         with suppress(StoreError):
             self._store.put_checkpoint_writes(rows)
 

@@ -19,6 +19,7 @@ from agent.budget import Brake, Meter, Spent, budget_of
 from agent.deps import Deps
 from agent.errors import InputError, Stopped
 from agent.events import Event, Started, event_of
+from agent.latest import Latest
 from agent.reasoners.language import language_of
 from agent.state import Draft, Plan, State
 from retrieval.filters import Filter
@@ -27,6 +28,8 @@ from retrieval.store import UNFINISHED, Store, StoreError
 
 MAX_QUESTION_CHARS = 4000
 KEEP_UNFINISHED_S = 7 * 86_400.0  # an unfinished run that nobody resumed for so long is forgotten
+Progress = tuple[State, str, list[Any], Spent]
+"""The state, who writes, the events, and what was spent."""
 STOPPED_EARLY = "stopped before anything was verified"
 
 
@@ -118,6 +121,7 @@ class Driver:
         # The extractive reasoner needs a few milliseconds: to ask again is cheaper than to be ready for that.
         self._durable = deps.memory is not None and (chat_model is not None or start.resumed)
         self._graph = graph
+        self._keeping: Latest[Progress] | None = None  # once it may be resumed
         self._saver: Any = None  # a LangGraph checkpointer, for a run that may be resumed
         self._config: dict[str, Any] = {"recursion_limit": 100}
         if chat_model is not None:
@@ -139,7 +143,11 @@ class Driver:
             yield self._started()
             if self._durable:
                 self._prepare()
-            yield from self._nodes()
+            try:
+                yield from self._nodes()
+            finally:
+                if self._keeping:
+                    self._keeping.close()
         except GeneratorExit:
             if self._durable:
                 with suppress(StoreError):
@@ -170,10 +178,11 @@ class Driver:
 
         with suppress(StoreError):
             self._store.drop_unfinished(time.time() - KEEP_UNFINISHED_S)
-        self._saver = Checkpoints(self._store)
+        self._saver = Checkpoints(self._store, every_write=False)
         self._graph = self._graph.copy({"checkpointer": self._saver})
         self._config["configurable"] = {"thread_id": self._start.run_id}
-        self._keep()
+        self._write(self._progress())
+        self._keeping = Latest(self._write)
 
     def _nodes(self) -> Iterator[Event]:
         try:
@@ -236,14 +245,18 @@ class Driver:
     def _told(self, node: str, changed: dict[str, Any]) -> Event:
         event = event_of(node, changed, self._meter()["seconds"])
         self._events.append(event)
-        if self._durable:
-            self._keep()
+        if self._keeping:
+            self._keeping.give(self._progress())
         return event
 
-    def _keep(self) -> None:
-        """Note how far the run has come. A busy library must not cost an answer."""
+    def _progress(self) -> Progress:
+        """How far the run has come; what is in it does not change any more."""
+        return self._state, self._model(), list(self._events), self._meter()
+
+    def _write(self, progress: Progress) -> None:
+        """Note how far the run had come. A busy library must not cost an answer."""
         with suppress(StoreError):
-            runs.record_unfinished(self._store, self._state, self._model(), self._events, self._meter())
+            runs.record_unfinished(self._store, *progress)
 
     def _model(self) -> str:
         """Who wrote the best draft; until there is one, who would write."""

@@ -202,9 +202,11 @@ def timed_nodes() -> Iterator[list[tuple[Times, Times]]]:
     }
     for name, node in before.items():
         setattr(graphs, name, timed(node))
+    graphs.build_graph.cache_clear()
     try:
         yield spans
     finally:
+        graphs.build_graph.cache_clear()
         for name, node in before.items():
             setattr(graphs, name, node)
 
