@@ -118,6 +118,18 @@ def test_writes_are_kept_once_and_in_order(store: Store) -> None:
     assert answers[0] == answers[1]
 
 
+def test_without_every_write_a_run_that_was_cut_short_goes_on(store: Store) -> None:
+    """Only what tells of an error or an interrupt is written beside the checkpoints."""
+    saver = Checkpoints(store, every_write=False)
+    made, config = graph(saver), {"configurable": {"thread_id": "t"}}
+    with pytest.raises(RuntimeError, match="cut short"):
+        made.invoke({"words": ["零"]}, config, durability="async")
+    kept = [channel for one in saver.list(config) for _, channel, _ in one.pending_writes or []]
+    assert all(channel.startswith("__") for channel in kept)
+    made.update_state(config, {"turn": 1}, as_node="say")
+    assert made.invoke(None, config, durability="async")["words"] == ["零", "一", "two", "end"]
+
+
 class Foreign:
     """What no checkpoint may bring back to life."""
 

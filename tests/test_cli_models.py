@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,11 +81,52 @@ def test_a_terminal_is_asked_before_a_model_goes(tmp_path: Path) -> None:
         assert (terminal.exit_code() == 1) is kept and path.exists() is kept
 
 
-def test_measuring(tmp_path: Path) -> None:
+def test_the_default_may_lie_elsewhere(tmp_path: Path) -> None:
+    """The list shows it, and `rm` leaves it alone."""
+    elsewhere = write_tiny_gguf(tmp_path / "别处.gguf")
+    home, server = tmp_path / "home", "openai:m@http://127.0.0.1:9/v1"
+    assert called(home, "model", "use", f"extractive,{elsewhere},{server}").returncode == 0
+    told = json.loads(called(home, "model", "list", "--json").stdout)["models"]
+    found = {row["name"]: row for row in told if row["default"]}
+    assert set(found) == {"别处", server} and found["别处"]["path"] == str(elsewhere)
+    assert not any(row["installed"] for row in told) and found["别处"]["size_bytes"] > 0
+    assert f"default\t别处\t0.5 MB\t\t{elsewhere}" in called(home, "model", "list").stdout
+    for flags in ([], ["--yes"]):
+        assert "delete the file yourself" in one_error(called(home, "model", "rm", str(elsewhere), *flags))
+    assert elsewhere.exists()
+
+
+def test_what_would_fail_with_every_question_is_not_chosen(tmp_path: Path) -> None:
     pytest.importorskip("llama_cpp")
-    model(tmp_path)
-    about = json.loads(called(tmp_path, "model", "show", "--measure", "--json").stdout)
-    assert about["prompt_tokens_per_s"] > 0 and about["generated_tokens_per_s"] > 0
+    odd = write_tiny_gguf(tmp_path / "odd.gguf", architecture="no-such")
+    bare = write_tiny_gguf(tmp_path / "bare.gguf", chat_template=None)
+    for path, said in ((odd, "unknown model architecture: 'no-such'"), (bare, "has no chat template")):
+        for command in (("use",), ("show",), ("use", f"extractive,{path}")):
+            given = command if len(command) > 1 else (*command, str(path))
+            assert said in one_error(called(tmp_path, "model", *given))
+    assert json.loads(called(tmp_path, "model", "list", "--json").stdout)["default"] == "extractive"
+
+
+def test_speed_is_measured_once_and_again_when_asked(tmp_path: Path) -> None:
+    pytest.importorskip("llama_cpp")
+    path = model(tmp_path)
+
+    def show(*flags: str, **more: str) -> dict[str, Any]:
+        about: dict[str, Any] = json.loads(called(tmp_path, "model", "show", "--json", *flags, **more).stdout)
+        return about
+
+    assert "measured_on" not in show("--no-measure")
+    first = show()
+    assert first["prompt_tokens_per_s"] > 0 and first["generated_tokens_per_s"] > 0
+    assert first["devices"] and first["backend"] == ["cpu"] and first["context_tokens"] == 8192
+    kept = tmp_path / "cache" / "speeds.json"
+    assert show() == first and len(json.loads(kept.read_text(encoding="utf-8"))) == 1
+    assert show("--measure")["measured_on"] and show(AGENT_CONTEXT_TOKENS="512")["context_tokens"] == 512
+    assert len(json.loads(kept.read_text(encoding="utf-8"))) == 2, "with another window it is another speed"
+    kept.write_text("[cut", encoding="utf-8")
+    assert show()["prompt_tokens_per_s"] > 0
+    write_tiny_gguf(path, context=4096, layers=1)
+    assert show()["layers"] == 2 and show()["parameters"] < first["parameters"]
 
 
 def test_faults_are_one_line_each_and_quotations_still_answer(home: Path, tmp_path: Path) -> None:
@@ -140,9 +182,8 @@ def test_doctor_tells_of_the_chat_model(empty: Path) -> None:
     assert ok and "answers are quotations" in detail and "agent model pull" in detail
     path = model(empty)
     ok, detail = findings(empty)["chat model"]
-    assert (
-        ok and detail.startswith("tiny.gguf: llama, ") and "0 of 3 layers on the GPU, context 8192" in detail
-    )
+    assert ok and detail.startswith("tiny.gguf: llama, 0.5 MB, cpu (")
+    assert "0 of 3 layers on the GPU, context 8192, " in detail and "tokens per second read" in detail
     path.write_bytes(path.read_bytes()[:-64])
     ok, detail = findings(empty)["chat model"]
     assert not ok and "cut short" in detail and called(empty, "doctor").returncode == 1

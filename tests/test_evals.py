@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import gzip
 import json
 from pathlib import Path
 
@@ -14,6 +15,15 @@ from evals import __main__ as command
 from evals import ingesters, metrics
 from evals.data import SMALL_DATA, corpora, read_rows
 from evals.suites import ingest, searches
+
+
+def test_rows_are_read_packed_too(tmp_path: Path) -> None:
+    rows = [{"问": "a\u2028b"}, {}]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    assert read_rows(tmp_path / "rows.jsonl") == read_rows(tmp_path / "rows.jsonl.gz") == rows
+    with pytest.raises(SystemExit, match="no such data file"):
+        read_rows(tmp_path / "others.jsonl")
 
 
 def test_examples_in_the_docstrings_hold() -> None:

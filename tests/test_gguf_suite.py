@@ -7,13 +7,26 @@ from pathlib import Path
 import pytest
 
 from evals.random_gguf import common_pieces, write_random_gguf
-from evals.suites.gguf import CONTROL, TEMPLATE, covered, layer
+from evals.suites.gguf import CONTROL, TEMPLATE, covered, layer, timed_nodes
+from retrieval.library import Library
+from tests.conftest import ask_in
 
 
 def test_spans_that_overlap_count_once() -> None:
     spans = [((0.0, 0.0), (2.0, 1.0)), ((1.0, 1.0), (3.0, 1.5)), ((5.0, 2.0), (6.0, 2.5))]
     assert covered(spans, 0) == 4.0 and covered(spans, 1) == 2.0
     assert covered([], 0) == 0.0
+
+
+def test_each_measurement_times_its_own_nodes(hashed: Library) -> None:
+    """The graph is built once for all but these."""
+    for _ in range(2):
+        with timed_nodes() as spans:
+            ask_in(hashed, "When was it signed?")
+        assert spans
+    before = list(spans)
+    ask_in(hashed, "什么时候签的？")
+    assert spans == before
 
 
 def test_common_pieces_can_be_put_together() -> None:
