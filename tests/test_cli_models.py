@@ -149,6 +149,12 @@ def test_faults_are_one_line_each_and_quotations_still_answer(home: Path, tmp_pa
         assert done.returncode == 0 and "1 March 2026" in done.stdout and HINT not in done.stderr
 
 
+def test_a_chat_does_not_begin_with_a_model_that_is_none(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "page.gguf").write_text("<html>", encoding="utf-8")
+    for name, said in ((str(tmp_path / "page.gguf"), "not a GGUF file"), ("没有.gguf", "no such model file")):
+        assert said in one_error(called(home, "chat", "--model", name, stdin=f"{QUESTION}\n"))
+
+
 def test_the_hint_comes_once_and_only_where_it_helps(home: Path) -> None:
     assert called(home, "ask", QUESTION).stderr.count(HINT) == 1
     assert HINT not in called(home, "ask", QUESTION, "--json").stderr

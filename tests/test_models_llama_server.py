@@ -132,7 +132,7 @@ def test_a_prompt_that_is_too_long(server: Running) -> None:
 def test_a_whole_question(home: Path, server: Running, question: str) -> None:
     done = called(home, "ask", "--json", "--max-rounds", "1", "--model", server.name, question)
     answer = json.loads(done.stdout)
-    assert done.returncode in (0, 3, 4, 5) and answer["model"] == server.name and answer["tokens"] > 1000
+    assert done.returncode in (0, 3, 4, 5) and answer["model"] == server.name and answer["tokens"] > 300
     assert "Error" not in done.stderr and "draft:" not in done.stderr, "noise that can be read is a draft"
 
 

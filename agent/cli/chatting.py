@@ -21,7 +21,7 @@ from agent.cli.render import console, print_answer, shorten, status_line, trace_
 from agent.cli.stopping import ctrl_c_settles
 from agent.errors import InputError, ToulminError
 from agent.filters import read_options
-from agent.models.store import default
+from agent.models.store import check_files, default
 from agent.settings import Settings, read_settings
 from retrieval.filters import Filter
 from retrieval.store import StoreError
@@ -36,6 +36,7 @@ HELP = "/why shows how the last answer came about, /thread names this thread, /q
 def chat_loop(thread: str, flags: dict[str, Any], only: dict[str, Any]) -> None:
     """Read questions until the end of input."""
     settings, where = read_settings(**flags), read_options(**only)
+    check_files(settings.models_folder, settings.model)
     thread = thread or f"chat-{time.strftime('%Y%m%d')}-{uuid.uuid4().hex[:6]}"
     out = console()
     if judge_is_unused(settings):

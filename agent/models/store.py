@@ -89,6 +89,15 @@ def rungs(folder: Path, name: str) -> tuple[str, ...]:
     )
 
 
+def check_files(folder: Path, name: str) -> None:
+    """Raises `ModelError` where a rung's file is not there, damaged or none; a server is not asked."""
+    from agent.models.header import read_header
+
+    for rung in rungs(folder, name):
+        if rung != EXTRACTIVE and not is_server(rung):
+            read_header(Path(rung))
+
+
 def ladder(name: str) -> list[str]:
     """The names in a list with commas; a file whose own name holds one is itself."""
     if "," in name and Path(name).expanduser().is_file():
