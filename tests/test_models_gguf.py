@@ -317,7 +317,7 @@ def test_unusable_files(path: Path, tmp_path: Path) -> None:
         "half": "corrupted or incomplete",
         "alien": "unknown model architecture",
         "mute": "no chat template",
-        "broken": "Expected an expression",
+        "broken": "template of broken is broken: Expected an expression",
     }
     for name, reason in reasons.items():
         with pytest.raises(ModelError, match=reason) as caught:

@@ -168,7 +168,9 @@ class Engine:
                 self._llm, layers = open_with_fewer(make, gpu_layers, lambda: _count_layers(make))
             else:
                 self._llm, layers = make(0), 0
-        except Exception as error:  # llama.cpp's refusals, and a broken template's
+        except Exception as error:  # llama.cpp's refusals, and what its wrapper makes of a template
+            if type(error).__module__.startswith("jinja2."):
+                raise ModelError(f"The chat template of {path.name} is broken: {_one_line(error)}") from error
             raise ModelError(f"llama.cpp cannot load {path}: {_reason(error)}") from error
         self._vocab = self._cpp.llama_model_get_vocab(self._llm.model)
         total = self._cpp.llama_model_n_layer(self._llm.model) + 1
