@@ -28,6 +28,7 @@ from retrieval.store import UNFINISHED, Store, StoreError
 
 MAX_QUESTION_CHARS = 4000
 KEEP_UNFINISHED_S = 7 * 86_400.0  # an unfinished run that nobody resumed for so long is forgotten
+KEEP_EVERY_S = 0.05  # between two notes of how far a run has come
 Progress = tuple[State, str, list[Any], Spent]
 """The state, who writes, the events, and what was spent."""
 STOPPED_EARLY = "stopped before anything was verified"
@@ -145,6 +146,8 @@ class Driver:
                 self._prepare()
             try:
                 yield from self._nodes()
+                if self._keeping:
+                    self._keeping.forget()  # what is recorded now says more
             finally:
                 if self._keeping:
                     self._keeping.close()
@@ -182,7 +185,7 @@ class Driver:
         self._graph = self._graph.copy({"checkpointer": self._saver})
         self._config["configurable"] = {"thread_id": self._start.run_id}
         self._write(self._progress())
-        self._keeping = Latest(self._write)
+        self._keeping = Latest(self._write, KEEP_EVERY_S)
 
     def _nodes(self) -> Iterator[Event]:
         try:

@@ -12,11 +12,11 @@ T = TypeVar("T")
 class Latest(Generic[T]):
     """Calls `write` with one item after another; one that is overtaken before its turn is left out.
 
-    `write` must not raise. After `close` it has been called with the last item.
+    `write` must not raise. Calls are at least `pause_s` apart. After `close` the last item has been written.
     """
 
-    def __init__(self, write: Callable[[T], None]) -> None:
-        self._write = write
+    def __init__(self, write: Callable[[T], None], pause_s: float = 0.0) -> None:
+        self._write, self._pause_s = write, pause_s
         self._given: list[T] = []
         self._closed = False
         self._changed = threading.Condition()
@@ -28,6 +28,11 @@ class Latest(Generic[T]):
         with self._changed:
             self._given = [item]
             self._changed.notify()
+
+    def forget(self) -> None:
+        """What is given and not written yet need not be."""
+        with self._changed:
+            self._given = []
 
     def close(self) -> None:
         """Wait until all is written. May be called again."""
@@ -44,3 +49,5 @@ class Latest(Generic[T]):
             if not given:
                 return
             self._write(given[0])
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed, self._pause_s)
