@@ -367,6 +367,12 @@ def _leads_with_items(text: str, quotes: Sequence[str]) -> bool:
     return any(_letters(rest) == quote and all(item and item in quote for item in items) for quote in quotes)
 
 
+def is_quoted(claim: Claim) -> bool:
+    """Whether a claim says only what it quotes, in its words and order."""
+    text, quotes = _letters(claim["text"]), [_letters(citation["quote"]) for citation in claim["citations"]]
+    return bool(claim["spans"]) or any(text in quote for quote in quotes) or text == "".join(quotes)
+
+
 def _letters(text: str) -> str:
     """What is compared where a claim should be a quotation: letters, digits and signs, as shown and folded."""
     kept = _NO_LETTER.sub("", fold(plain(text)))

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import TypedDict
 
+from agent.critic.checks import is_quoted
 from agent.critic.facts import chinese_names
 from agent.reasoners.features import (
     Asked,
@@ -28,7 +30,7 @@ from agent.reasoners.features import (
     told,
     uncovered,
 )
-from agent.state import Claim, Evidence
+from agent.state import Citation, Claim, Evidence
 from retrieval.tokens import is_chinese, words_of
 
 IN_PART = 0.42  # `partial` at any strictness
@@ -70,8 +72,11 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
     cited = [c for c in found if any(_covers(claim, c) for claim in claims)]
     if not cited:
         return 0.0
-    best = max(cited, key=lambda c: rank_score(asked.lang, c.features))
-    probability = answer_probability(asked, found, best)
+    best = _best(asked, cited)
+    written = [claim for claim in claims if not is_quoted(claim)]
+    quoted = [claim for claim in claims if claim not in written]
+    worth = [_worth(asked, quoted, found), *(_worth_written(asked, one, found, evidence) for one in written)]
+    probability = max(worth)
     if is_whose(asked, claims, evidence):
         return max(probability, IN_PART)
     said = _said(asked, claims, evidence)
@@ -80,6 +85,48 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
     guessed = bool(asked.asides) and probability < GUESSED
     beside = guessed or not _speaks_of(asked, best, evidence) or _holds_no_word(asked, claims, said)
     return min(probability, NOTHING_HELD) if beside else probability
+
+
+def _best(asked: Asked, found: Sequence[Candidate]) -> Candidate:
+    return max(found, key=lambda candidate: rank_score(asked.lang, candidate.features))
+
+
+def _worth(asked: Asked, claims: Sequence[Claim], found: Sequence[Candidate]) -> float:
+    """Probability in [0, 1] that the best sentence that is cited answers; 0 where none is."""
+    cited = [c for c in found if any(_covers(claim, c) for claim in claims)]
+    return answer_probability(asked, found, _best(asked, cited)) if cited else 0.0
+
+
+def _worth_written(
+    asked: Asked, claim: Claim, found: Sequence[Candidate], evidence: Sequence[Evidence]
+) -> float:
+    """The same of a claim in words of its own.
+
+    Of a long sentence it may say in a short one just what was asked, or just what was not: it is read in
+    the place of what it cites. In other words than the question's it seems worth little there: it is worth
+    the mean of both at least.
+    """
+    cited, written = _worth(asked, [claim], found), _in_its_place(asked, claim, evidence)
+    if not written:
+        return cited
+    others = [candidate for candidate in found if not _covers(claim, candidate)]
+    own = answer_probability(asked, [*others, *written], _best(asked, written))
+    return max(own, (own + cited) / 2)
+
+
+def _in_its_place(asked: Asked, claim: Claim, evidence: Sequence[Evidence]) -> list[Candidate]:
+    """The candidates that a claim would be, if it stood where what it cites does."""
+    items = {item["number"]: item for item in evidence}
+    found: list[Candidate] = []
+    for citation in claim["citations"]:
+        item = items[citation["evidence"]]
+        start, end = (citation[side] - item["start"] for side in ("start", "end"))
+        text = f"{item['text'][:start]}{claim['text']}{item['text'][end:]}"
+        changed: Evidence = {**item, "text": text, "end": item["start"] + len(text)}
+        place: Citation = {**citation, "end": citation["start"] + len(claim["text"])}
+        instead: Claim = {**claim, "citations": [place]}
+        found += [c for c in candidates(replace(asked, read={}), [changed]) if _covers(instead, c)]
+    return found
 
 
 def _holds_no_word(asked: Asked, claims: Sequence[Claim], said: frozenset[str]) -> bool:

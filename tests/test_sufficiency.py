@@ -1,0 +1,61 @@
+"""Sufficiency of what is written: a claim is read in the place of what it cites, a quotation as it stands."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.citations import cite
+from agent.critic.sufficiency import sufficiency, thresholds
+from agent.reasoners.extractive import new_claim
+from agent.reasoners.features import Asked, ask
+from agent.state import Claim, Evidence
+from tests.test_critic import passage
+
+LEASE = (
+    "The deadline for giving notice is 12 May 2026. The monthly rent is $3,400 and is due on the first working "
+    "day of the month. The tenant pays for electricity; heating and water are included in the rent."
+)
+MINUTES = "会费维持每人每年六十元。下次会议定于五月二十日，讨论《图尔敏》第三章，由何敏主持。"
+
+
+def asked(question: str) -> Asked:
+    return ask(question, lambda terms: dict.fromkeys(terms, 1.0))
+
+
+def claimed(text: str, quote: str, evidence: Evidence, *, quoted: bool = False) -> Claim:
+    span = {"evidence": 1, "start": evidence["text"].index(quote), "end": 0}
+    span["end"] = span["start"] + len(quote)
+    claim = new_claim(text, [1], [span])  # type: ignore[list-item]
+    claim["citations"] = cite(claim, [evidence])
+    return claim if quoted else {**claim, "spans": []}
+
+
+@pytest.mark.parametrize(
+    ("question", "source", "quote", "right", "beside"),
+    [
+        (
+            "How much rent does the tenant pay each month?",
+            LEASE,
+            "The monthly rent is $3,400 and is due on the first working day of the month.",
+            "The tenant must pay a rent of $3,400 each month.",
+            "It is due on the first working day.",
+        ),
+        (
+            "下次会议讨论什么？",
+            MINUTES,
+            "下次会议定于五月二十日，讨论《图尔敏》第三章，由何敏主持。",
+            "下次会议讨论《图尔敏》第三章。",
+            "主持的是何敏。",
+        ),
+    ],
+)
+def test_a_written_claim_is_worth_what_it_says(
+    question: str, source: str, quote: str, right: str, beside: str
+) -> None:
+    item, least = passage(source), thresholds("default")
+
+    def worth(text: str, *, quoted: bool = False) -> float:
+        return sufficiency(asked(question), [claimed(text, quote, item, quoted=quoted)], [item])
+
+    assert worth(right) >= least["verified"] > worth(beside)
+    assert worth(right) >= worth(quote) == worth(quote, quoted=True)
