@@ -239,7 +239,8 @@ class Chunks(Database):
         values: list[str | int] = [query, TIER_BASE[tier] + 1, TIER_BASE[tier] + TIER_SPAN - 1]
         listed = ""
         if within is not None:
-            listed = " AND rowid IN (SELECT value FROM json_each(?))"
+            # The plus keeps SQLite from searching anew for each id: 414 -> 6 ms for 466 of them.
+            listed = " AND +rowid IN (SELECT value FROM json_each(?))"
             values.append(json.dumps([int(one) for one in within]))
         rows = self._db.execute(
             f"SELECT rowid, rank FROM lexicon WHERE lexicon MATCH ? AND rowid BETWEEN ? AND ?{listed}"
