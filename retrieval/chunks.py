@@ -242,12 +242,13 @@ class Chunks(Database):
             # The plus keeps SQLite from searching anew for each id: 414 -> 6 ms for 466 of them.
             listed = " AND +rowid IN (SELECT value FROM json_each(?))"
             values.append(json.dumps([int(one) for one in within]))
+        # The column `rank` is the same, but to order by it takes FTS5 a query within the query.
         rows = self._db.execute(
-            f"SELECT rowid, rank FROM lexicon WHERE lexicon MATCH ? AND rowid BETWEEN ? AND ?{listed}"
-            " ORDER BY rank LIMIT ?",
+            "SELECT rowid, bm25(lexicon) AS score FROM lexicon"
+            f" WHERE lexicon MATCH ? AND rowid BETWEEN ? AND ?{listed} ORDER BY score LIMIT ?",
             (*values, limit),
         )
-        return [(row["rowid"], -row["rank"]) for row in rows]
+        return [(row["rowid"], -row["score"]) for row in rows]
 
     def row_counts(self, terms: Sequence[str]) -> dict[str, int]:
         """In how many rows of the full-text index each term occurs, of all tiers; only of those that occur.

@@ -12,7 +12,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from retrieval.rerank import Reranker
+
+    Vector = npt.NDArray[np.float32]
 
 STORE_FILE = "library.sqlite"
 LOCK_FILE = "add.lock"
@@ -450,37 +452,43 @@ class Library:
 
         `where`: what of the documents to search; of tier "long" only.
         """
-        return self._hybrid(query, self._query_vector(query), limit, tier, where)[:limit]
+        return self._found([query], limit, tier, where)[0][:limit]
 
     def search_many(
         self, queries: Sequence[str], limit: int, where: Filter | None = None
     ) -> list[list[Passage]]:
         """`search` for several queries, which are embedded together; `limit` counts chunks."""
-        vectors = self._query_vectors(queries)
-        return [
-            self._hybrid(query, vector, limit, "long", where)
-            for query, vector in zip(queries, vectors, strict=True)
-        ]
+        return self._found(queries, limit, "long", where)
+
+    def _found(
+        self, queries: Sequence[str], limit: int, tier: str, where: Filter | None
+    ) -> list[list[Passage]]:
+        """What `_hybrid` finds for each query. Words are searched while the queries are embedded."""
+        with self._embedding(queries) as vectors:
+            return [
+                self._hybrid(query, lambda n=n: vectors()[n], limit, tier, where)  # type: ignore[misc]
+                for n, query in enumerate(queries)
+            ]
 
     def _hybrid(
         self,
         query: str,
-        vector: npt.NDArray[np.float32] | None,
+        embedded: Callable[[], Vector | None],
         limit: int,
         tier: str,
         where: Filter | None,
     ) -> list[Passage]:
         if self._load_reranker is None or tier != "long":
-            return hybrid(self.store, self._index, query, vector, limit, tier, where)
+            return hybrid(self.store, self._index, query, embedded, limit, tier, where)
         from retrieval.rerank import RERANKED, rerank
 
         with self._loading:
             self._reranker = self._reranker or self._load_reranker()
-        found = hybrid(self.store, self._index, query, vector, max(limit, RERANKED), tier, where)
+        found = hybrid(self.store, self._index, query, embedded, max(limit, RERANKED), tier, where)
         return rerank(self._reranker, printable(query), found, limit)
 
     def nearest(
-        self, vector: npt.NDArray[np.float32], limit: int, within: Sequence[int] | None = None
+        self, vector: Vector, limit: int, within: Sequence[int] | None = None
     ) -> list[tuple[int, float]]:
         """(chunk id, cosine) of documents, best first. `within`: chunk ids to choose from; None for all.
 
@@ -497,13 +505,30 @@ class Library:
             return []
         return [item for item, _ in self._index.search(vector, limit, tier)]
 
-    def _query_vector(self, query: str) -> npt.NDArray[np.float32] | None:
-        return self._query_vectors([query])[0]
+    def _query_vector(self, query: str) -> Vector | None:
+        with self._embedding([query]) as vectors:
+            return vectors()[0]
 
-    def _query_vectors(self, queries: Sequence[str]) -> list[npt.NDArray[np.float32] | None]:
-        """One vector for each query; None where the embedder is missing or blind."""
+    @contextlib.contextmanager
+    def _embedding(self, queries: Sequence[str]) -> Iterator[Callable[[], list[Vector | None]]]:
+        """Embed queries beside what is done meanwhile; what is given waits for the vector of each.
+
+        None where the embedder is missing or blind.
+        """
         try:
-            vectors = self.embedder().embed_queries([printable(query) for query in queries])
+            embedder = self.embedder()  # here, as it asks the store, and another thread would open it anew
+        except EmbedderError as error:
+            self.blind_reason = str(error)
+            yield lambda: [None] * len(queries)
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(1, "embed") as pool:
+            yield pool.submit(self._query_vectors, embedder, queries).result
+
+    def _query_vectors(self, embedder: Embedder, queries: Sequence[str]) -> list[Vector | None]:
+        try:
+            vectors = embedder.embed_queries([printable(query) for query in queries])
         except EmbedderError as error:
             self.blind_reason = str(error)
             return [None] * len(queries)
