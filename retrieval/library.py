@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 STORE_FILE = "library.sqlite"
 LOCK_FILE = "add.lock"
+ASIDE_FROM = 10_000  # chunks; from there on their words take as long as embedding a question, some ms
 
 __all__ = ["LOCK_FILE", "STORE_FILE", "AddReport", "Library", "Progress", "printable"]
 
@@ -265,15 +266,19 @@ class Library:
 
     @contextlib.contextmanager
     def _embedding(self, queries: Sequence[str]) -> Iterator[Callable[[], list[Vector | None]]]:
-        """Embed queries beside what is done meanwhile; what is given waits for the vector of each.
+        """Embed queries, beside what is done meanwhile; what is given waits for the vector of each.
 
-        None where the embedder is missing or blind.
+        None where the embedder is missing or blind. In a small library the words take less than a thread.
         """
         try:
             embedder = self.embedder()  # here, as it asks the store, and another thread would open it anew
         except EmbedderError as error:
             self.blind_reason = str(error)
             yield lambda: [None] * len(queries)
+            return
+        if self.store.lexicon_size()[0] < ASIDE_FROM:
+            found = self._query_vectors(embedder, queries)
+            yield lambda: found
             return
         from concurrent.futures import ThreadPoolExecutor
 
