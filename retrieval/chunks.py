@@ -6,7 +6,6 @@ Each tier owns a range of chunk ids. It ranks by BM25 alone and does not embed.
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -239,9 +238,9 @@ class Chunks(Database):
         values: list[str | int] = [query, TIER_BASE[tier] + 1, TIER_BASE[tier] + TIER_SPAN - 1]
         listed = ""
         if within is not None:
-            # The plus keeps SQLite from searching anew for each id: 414 -> 6 ms for 466 of them.
-            listed = " AND +rowid IN (SELECT value FROM json_each(?))"
-            values.append(json.dumps([int(one) for one in within]))
+            # Asked of each match, at most `MATCHES`; with IN, SQLite searches anew for each id that passes.
+            self._db.create_function("passes", 1, frozenset(within).__contains__)
+            listed = " AND passes(rowid)"
         # The column `rank` is the same, but to order by it takes FTS5 a query within the query.
         rows = self._db.execute(
             "SELECT rowid, bm25(lexicon) AS score FROM lexicon"
