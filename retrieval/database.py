@@ -198,3 +198,8 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 def put_meta(db: sqlite3.Connection, key: str, value: str) -> None:
     db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def printable(text: str) -> str:
+    """A text with lone surrogates replaced: they come from broken names and input; nothing stores them."""
+    return text.encode("utf-8", "replace").decode("utf-8")

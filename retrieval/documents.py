@@ -59,8 +59,12 @@ class Documents(Database):
         chunks: Sequence[NewChunk],
         size_bytes: int = 0,
         modified_s: float = 0.0,
+        etag: str = "",
     ) -> int:
-        """Store a document in place of the one at the same path, if any; its id."""
+        """Store a document in place of the one at the same path, if any; its id.
+
+        `etag`: of a page, what its server calls this version of it.
+        """
         for chunk in chunks:  # the promise that citations rest on
             if source.text[chunk.start : chunk.end] != chunk.text:
                 raise ValueError(f"chunk {chunk.start}-{chunk.end} of {path} is not a span of its source")
@@ -70,8 +74,8 @@ class Documents(Database):
             _delete_document(db, path)
             cursor = db.execute(
                 "INSERT INTO documents (path, sha256, size_bytes, modified_s, added_s, format, title,"
-                " source, marks, lines, notes, date, tags, described)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+                " source, marks, lines, notes, date, tags, etag, described)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
                 (
                     path,
                     sha256,
@@ -86,6 +90,7 @@ class Documents(Database):
                     json.dumps(source.notes, ensure_ascii=False),
                     source.date,
                     json.dumps(source.tags, ensure_ascii=False),
+                    etag,
                 ),
             )
             document_id = int(cursor.lastrowid or 0)
@@ -203,25 +208,30 @@ class Documents(Database):
         row = self._db.execute("SELECT notes FROM documents WHERE path = ?", (path,)).fetchone()
         return list(json.loads(row["notes"])) if row else []
 
-    def touch_document(self, path: str, size_bytes: int, modified_s: float) -> None:
-        """Note the new time of a file whose content did not change, and which has no more to tell.
+    def touch_document(self, path: str, size_bytes: int, modified_s: float, etag: str = "") -> None:
+        """Note the new time, or tag, of what did not change in content, and has no more to tell.
 
         Writes nothing when nothing is new.
         """
         known = self._db.execute(
-            "SELECT size_bytes = ? AND modified_s = ? AND described"
+            "SELECT size_bytes = ? AND modified_s = ? AND etag = ? AND described"
             " AND NOT EXISTS (SELECT 1 FROM failures f WHERE f.path = d.path)"
             " FROM documents d WHERE path = ?",
-            (size_bytes, modified_s, path),
+            (size_bytes, modified_s, etag, path),
         ).fetchone()
         if known and known[0]:
             return
         with self._write() as db:
             db.execute(
-                "UPDATE documents SET size_bytes = ?, modified_s = ?, described = 1 WHERE path = ?",
-                (size_bytes, modified_s, path),
+                "UPDATE documents SET size_bytes = ?, modified_s = ?, etag = ?, described = 1 WHERE path = ?",
+                (size_bytes, modified_s, etag, path),
             )
             db.execute("DELETE FROM failures WHERE path = ?", (path,))
+
+    def etag(self, document_id: int) -> str:
+        """What the server of a page calls the version that was read; "" where it did not say."""
+        row = self._db.execute("SELECT etag FROM documents WHERE id = ?", (document_id,)).fetchone()
+        return str(row["etag"]) if row else ""
 
     def source(self, document_id: int) -> Source | None:
         """The source text of a document with its marks."""

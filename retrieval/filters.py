@@ -111,24 +111,30 @@ class Filters(Database):
     def _ids(self, tables: str, conditions: Sequence[_Condition]) -> list[int]:
         tests = ["c.document_id IS NOT NULL", *(test for test, _ in conditions)]
         values = [value for _, value in conditions if value is not None]
-        rows = self._db.execute(f"SELECT DISTINCT c.id FROM {tables} WHERE {' AND '.join(tests)}", values)
-        return sorted(row[0] for row in rows)
+        cursor = self._db.cursor()
+        cursor.row_factory = None  # plain tuples: there may be very many
+        rows = cursor.execute(f"SELECT DISTINCT c.id FROM {tables} WHERE {' AND '.join(tests)}", values)
+        return sorted([chunk_id for (chunk_id,) in rows])
 
     def documents_passing(self, where: Filter) -> list[int] | None:
         """Ids of the documents that pass what is asked of whole documents; None where nothing is."""
-        keys = ("documents", "paths", "formats", "tags", "title")
-        if not any(where.get(key) for key in keys):
+        if not any(where.get(key) for key in ("documents", "paths", "formats", "tags", "title")):
             return None
-        rows = self._db.execute("SELECT id, path, title, format, tags FROM documents ORDER BY id")
+        tests, values = ["1"], []
+        for column, wanted in (("id", where.get("documents")), ("format", where.get("formats"))):
+            if wanted:
+                tests.append(f"{column} IN (SELECT value FROM json_each(?))")
+                values.append(json.dumps(wanted))
+        # Tags lie behind the text of a document, all of which is read to come to them.
+        columns = "id, path, title" + (", tags" if where.get("tags") else "")
+        rows = self._db.execute(
+            f"SELECT {columns} FROM documents WHERE {' AND '.join(tests)} ORDER BY id", values
+        )
         return [row["id"] for row in rows if _passes(row, where)]
 
 
 def _passes(row: Any, where: Filter) -> bool:
-    """Whether a document has what is asked of whole documents."""
-    if where.get("documents") and row["id"] not in where["documents"]:
-        return False
-    if where.get("formats") and row["format"] not in where["formats"]:
-        return False
+    """Whether a document has the path, the tags and the title that are asked for."""
     if where.get("paths") and not any(is_in(row["path"], one) for one in where["paths"]):
         return False
     if where.get("tags"):
@@ -136,7 +142,9 @@ def _passes(row: Any, where: Filter) -> bool:
         wanted = [fold(tag.lstrip("#＃")) for tag in where["tags"]]
         if not any(tag == one or tag.startswith(f"{one}/") for tag in own for one in wanted):
             return False
-    return all(word in fold(row["title"]) for word in fold(where.get("title", "")).split())
+    if not where.get("title"):
+        return True
+    return all(word in fold(row["title"]) for word in fold(where["title"]).split())
 
 
 def is_in(path: str, place: str) -> bool:

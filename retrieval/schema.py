@@ -138,6 +138,11 @@ CREATE TRIGGER documents_unnamed AFTER DELETE ON documents
 BEGIN UPDATE meta SET value = value + 1 WHERE key = 'names'; END;
 """
 
+_TAGGED = """
+-- What the server of a page calls the version that was read, or ''
+ALTER TABLE documents ADD COLUMN etag TEXT NOT NULL DEFAULT '';
+"""
+
 VERSIONS = (
     _SCHEMA,
     _CHECKPOINTS,
@@ -145,5 +150,6 @@ VERSIONS = (
     _KEPT,
     _FACES,
     _NAMES,
+    _TAGGED,
 )  # what each version added to the one before
 SCHEMA_VERSION = len(VERSIONS)

@@ -6,9 +6,10 @@ judge them, and it does not re-rank with a model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from retrieval.filters import Filter, narrowed
@@ -77,24 +78,26 @@ def hybrid(
     store: Store,
     index: VectorIndex | None,
     query: str,
-    vector: npt.NDArray[np.float32] | None,
+    embedded: Callable[[], npt.NDArray[np.float32] | None],
     limit: int,
     tier: str,
     where: Filter | None = None,
 ) -> list[Passage]:
     """The best passages of a tier for a query, near-duplicates folded into one, best first.
 
-    `vector`: the query's, of unit length, or None where the embedder is missing or blind to it. `where`:
-    what to search, of documents only. Of a chunk of which a part passes, that part is a passage, or several
-    are: what else the chunk says is not given, and `limit` counts chunks.
+    `embedded`: waits for the query's vector, of unit length, or None where the embedder is missing or blind
+    to it; asked after the words were searched. `where`: what to search, of documents only. Of a chunk of
+    which a part passes, that part is a passage, or several are: what else the chunk says is not given, and
+    `limit` counts chunks.
     """
     where = store.resolved(where) if where else Filter()
     within = store.selected(where) if where else None
     counts = store.row_counts(query_terms(query))
     pool = POOL
     while True:
-        dense: Ranking = index.search(vector, pool, tier, within) if index and vector is not None else []
         lexical = store.lexical(list(counts), pool, tier, within, counts)
+        vector = embedded() if index else None
+        dense: Ranking = index.search(vector, pool, tier, within) if index and vector is not None else []
         scores = word_scores(store, query, counts, [item for item, _ in (*dense, *lexical)])
         passages, found = distinct(store, query, where, dense, scores, limit)
         _add_copies(store, passages, within)
@@ -142,7 +145,7 @@ def word_scores(store: Store, query: str, counts: dict[str, int], found: Sequenc
     for item, (heading, body) in store.tokens(list(dict.fromkeys(found))).items():
         # Most tokens are of no term: they are passed over once, for both scores.
         above = [token for token in heading if token in rarities]
-        within = [(n, token) for n, token in enumerate(body) if token in rarities]
+        within = list(compress(enumerate(body), map(rarities.__contains__, body)))
         near[item] = nearness(words, of_words, above, within)
         held[item] = body
         terms = [*above, *(token for _, token in within)]

@@ -78,6 +78,7 @@ _TYPES = {
 }
 _UNTOLD = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/x-download"})
 _OWN_ENCODING = frozenset({".eml", ".emlx", ".mbox", ".pdf", ".rtf"})  # of bytes, whatever a header says
+_TAG = re.compile(r'(?:W/)?"[!#-~]{1,300}"')
 _PASSWORD = re.compile(rb"<input[^>]{0,300}?type\s*=\s*[\"']?password", re.IGNORECASE)
 _SCRIPTED = re.compile(
     r"(?:enable|activate|turn on|allow|requires?|without)\W{0,3}(?:\w+ ){0,3}javascript"
@@ -107,6 +108,12 @@ class Page:
     modified_s: float
     """When the server says that it changed last; 0 where it does not."""
     data: bytes = field(repr=False)
+    etag: str = ""
+    """What the server calls this version of it (RFC 9110, section 8.8.3); "" where it does not say."""
+
+    def etag_at(self, url: str) -> str:
+        """The tag if it is of this address: redirects may lead elsewhere another time, to the same tag."""
+        return self.etag if self.url == url else ""
 
     @property
     def sha256(self) -> str:
@@ -116,12 +123,13 @@ class Page:
 def fetch(
     url: str,
     since_s: float = 0.0,
+    etag: str = "",
     *,
     max_bytes: int = MAX_BYTES,
     timeout_s: float = TIMEOUT_S,
     read_timeout_s: float = READ_TIMEOUT_S,
 ) -> Page | None:
-    """The page at an `address`; None when the server says that it has not changed since `since_s`.
+    """The page at an `address`; None when the server says that it is the one called `etag`, or of `since_s`.
 
     `max_bytes`: of the page, packed and unpacked. Raises LoadError, with one line, for everything else.
     """
@@ -130,7 +138,7 @@ def fetch(
     until = time.monotonic() + timeout_s
     try:
         with _client(min(timeout_s, read_timeout_s)) as client, _ended_after(timeout_s) as trace:
-            found = _follow(client, url, since_s, max_bytes, trace)
+            found = _follow(client, url, _unless(since_s, etag), max_bytes, trace)
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         late = isinstance(error, httpx.TimeoutException) or time.monotonic() >= until
         reason = "timed out: the server is too slow" if late else _reason(error)
@@ -238,16 +246,23 @@ def _ended_after(timeout_s: float) -> Iterator[Any]:
         timer.cancel()
 
 
-def _follow(client: httpx.Client, url: str, since_s: float, max_bytes: int, trace: Any) -> Page | None:
-    """The page at the end of the redirects."""
+def _unless(since_s: float, etag: str) -> dict[str, str]:
+    """The headers that ask for a page only if it is another one; a server that knows tags goes by the tag."""
     from email.utils import formatdate
 
-    headers = {"If-Modified-Since": formatdate(since_s, usegmt=True)} if since_s else {}
+    since = {"If-Modified-Since": formatdate(since_s, usegmt=True)} if since_s else {}
+    return since | ({"If-None-Match": etag} if etag else {})
+
+
+def _follow(
+    client: httpx.Client, url: str, headers: dict[str, str], max_bytes: int, trace: Any
+) -> Page | None:
+    """The page at the end of the redirects."""
     for _ in range(MAX_REDIRECTS + 1):
         with client.stream("GET", url, headers=headers, extensions={"trace": trace}) as response:
             if response.has_redirect_location:
                 url = _redirected(url, response)
-            elif response.status_code == 304 and since_s:
+            elif response.status_code == 304 and headers:
                 return None
             else:
                 return _page(url, response, max_bytes)
@@ -282,7 +297,9 @@ def _page(url: str, response: httpx.Response, max_bytes: int) -> Page:
     data = _unpacked(_body(response, max_bytes), response.headers.get("Content-Encoding", ""), max_bytes)
     modified_s = _seconds(response.headers.get("Last-Modified", ""))
     name = name if suffix_of(Path(name)) == kind else name + kind
-    return Page(url, name, kind, told.get_content_charset(), modified_s, data)
+    etag = response.headers.get("ETag", "")
+    etag = etag if _TAG.fullmatch(etag) else ""
+    return Page(url, name, kind, told.get_content_charset(), modified_s, data, etag)
 
 
 def _name(url: str, filename: str | None) -> str:

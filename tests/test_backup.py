@@ -186,7 +186,7 @@ import os, sys
 from pathlib import Path
 from retrieval.embed import HashEmbedder
 from retrieval.library import Library
-import faiss, numpy, retrieval.tokens, retrieval.load.plain
+import concurrent.futures.thread, faiss, numpy, retrieval.tokens, retrieval.load.plain
 retrieval.tokens.lexical_tokens('a 字')
 if os.getuid() == 0:
     os.setuid(65534)  # nothing is read-only for root

@@ -90,3 +90,21 @@ def test_counts_follow_the_library(store: Store) -> None:
     store.remove_documents(["/0"])
     assert store.row_counts(["rent", "租金"]) == {"rent": 1, "租金": 2}
     assert store.lexicon_size()[0] == len(TEXTS) + 11
+
+
+def test_a_filter_costs_no_search_for_each_chunk_that_passes(store: Store) -> None:
+    terms = query_terms("comet 彗星")
+    store.row_counts(terms)
+    within = [item for item, _ in store.lexical(terms, 100, "long")]
+    assert len(within) == 12
+    steps = {}
+    for name, ids in (("none", None), ("all", within), ("more", [*within, *range(1000, 3000)])):
+        count = [0]
+
+        def step(count: list[int] = count) -> None:
+            count[0] += 1
+
+        store._db.set_progress_handler(step, 10)
+        assert [item for item, _ in store.lexical(terms, 100, "long", ids)] == within
+        steps[name] = count[0]
+    assert steps["all"] < 3 * steps["none"] and steps["more"] < 3000

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,3 +128,21 @@ def test_an_index_of_the_old_vectors_is_not_used(library: Library) -> None:
     reembed(library.store, flipped)
     with Library(library.folder, lambda: flipped) as again:
         assert top(again) == "note-7"
+
+
+def test_one_is_at_work_at_a_time(library: Library) -> None:
+    """The second one waits, and finds the work done; what both embedded would not be told apart."""
+    waiting = threading.Event()
+
+    class Slow(HashEmbedder):
+        def embed(self, texts: Sequence[str]) -> Vectors:
+            waiting.wait(30)
+            return super().embed(texts)
+
+    with ThreadPoolExecutor(2) as pool:
+        turns = [
+            pool.submit(reembed, library.store, Slow(512), None, waiting.set),
+            pool.submit(reembed, library.store, Slow(512), None, waiting.set),
+        ]
+        embedded = sorted(turn.result() for turn in turns)
+    assert embedded == [0, library.store.counts()["chunks"]]

@@ -371,7 +371,9 @@ def test_a_library_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
         db.executescript(
             "DROP INDEX documents_by_sha256; DROP INDEX chunks_by_embedded;"
             "ALTER TABLE chunks DROP COLUMN embedded; ALTER TABLE failures DROP COLUMN kind;"
-            + "".join(f"ALTER TABLE documents DROP COLUMN {n};" for n in ("date", "tags", "described"))
+            + "".join(
+                f"ALTER TABLE documents DROP COLUMN {n};" for n in ("date", "tags", "described", "etag")
+            )
             + "".join(f"DROP TABLE {name};" for name in later)
             + "".join(f"DROP TRIGGER {n};" for n in re.findall(r"CREATE TRIGGER (\w+)", "".join(VERSIONS)))
             + "DELETE FROM meta WHERE key = 'names';"

@@ -425,6 +425,24 @@ def test_a_page_is_fetched_again(server: Server, hashed: Library) -> None:
     assert hashed.add([page]).failed and len(hashed.documents()) == 1
 
 
+def test_a_page_is_known_by_its_tag(server: Server, hashed: Library) -> None:
+    page = server.put("/a", RENT, ETag='"v1"')
+    hashed.add([page])
+    server.put("/a", "", status=304)
+    assert hashed.add([page]).unchanged and server.asked[-1][1]["If-None-Match"] == '"v1"'
+    server.put("/a", RENT, ETag='W/"v2"')  # called otherwise, and the same
+    assert hashed.add([page]).unchanged
+    server.put("/a", RENT.replace("940", "960"), ETag="not a tag")
+    assert hashed.add([page]).indexed and server.asked[-1][1]["If-None-Match"] == 'W/"v2"'
+    hashed.add([page])
+    assert "If-None-Match" not in server.asked[-1][1]
+    short = server.redirect("/short", "/租约")
+    server.put("/租约", LEASE, ETag='"v1"')
+    hashed.add([short])
+    hashed.add([short])  # the tag is of where it leads now
+    assert "If-None-Match" not in server.asked[-1][1]
+
+
 def test_what_of_a_page_stayed_keeps_its_vectors(server: Server, hashed: Library) -> None:
     parts = [f"<h2>Part {n}</h2><p>{f'Clause {n} of the lease. ' * 30}</p>" for n in range(6)]
     page = server.put("/a", "<title>Lease</title>" + "".join(parts))

@@ -182,7 +182,7 @@ def list_documents(*, as_json: bool) -> None:
         [
             [
                 r["path"],
-                f"{r['chunks']} chunks",
+                f"{r['chunks']} {'chunk' if r['chunks'] == 1 else 'chunks'}",
                 r["format"],
                 r["changed"] or time.strftime("%Y-%m-%d", time.localtime(r["added_s"])),
             ]

@@ -185,7 +185,15 @@ def _embed_again(store: Store, embedder: Embedder) -> int:
     columns = (TextColumn("embedding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(sys.stderr), transient=True) as bar:
         task = bar.add_task("", total=None)
-        return reembed(store, embedder, lambda done, total: bar.update(task, completed=done, total=total))
+
+        def advance(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        return reembed(store, embedder, advance, _say_waiting)
+
+
+def _say_waiting() -> None:
+    _tell("another `agent setup --reembed` is at work on this library: waiting for it")
 
 
 def _tell(line: str) -> None:
