@@ -59,3 +59,24 @@ def test_a_written_claim_is_worth_what_it_says(
 
     assert worth(right) >= least["verified"] > worth(beside)
     assert worth(right) >= worth(quote) == worth(quote, quoted=True)
+
+
+STAFF = "Ada Fischer,Optics,4471,2021-03-01"
+STOCK = "轴承,85,西库"
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "question", "there"),
+    [
+        ("Name | Department | Phone extension", STAFF, "What is the phone extension of Ada Fischer?", True),
+        ("Name | Department | Phone extension", STAFF, "What is the salary of Ada Fischer?", False),
+        ("品名 | 数量 | 仓库", STOCK, "轴承的数量是多少？", True),
+        ("品名 | 数量 | 仓库", STOCK, "轴承的价格是多少？", False),
+    ],
+)
+def test_a_row_answers_for_the_columns_that_its_table_has(
+    columns: str, row: str, question: str, there: bool
+) -> None:
+    item: Evidence = {**passage(row), "heading": columns}
+    worth = sufficiency(asked(question), [claimed(row, row, item, quoted=True)], [item])
+    assert (worth >= thresholds("default")["verified"]) is there

@@ -18,6 +18,7 @@ from typing import TypedDict
 from agent.critic.checks import is_quoted
 from agent.critic.facts import chinese_names
 from agent.reasoners.features import (
+    COLUMNS,
     Asked,
     Candidate,
     answer_probability,
@@ -80,11 +81,17 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
     if is_whose(asked, claims, evidence):
         return max(probability, IN_PART)
     said = _said(asked, claims, evidence)
-    if probability > IN_PART and _leaves_out(asked, said):
+    if probability > IN_PART and (_leaves_out(asked, said) or _lacks_column(asked, best, said, evidence)):
         probability = IN_PART
     guessed = bool(asked.asides) and probability < GUESSED
     beside = guessed or not _speaks_of(asked, best, evidence) or _holds_no_word(asked, claims, said)
     return min(probability, NOTHING_HELD) if beside else probability
+
+
+def _lacks_column(asked: Asked, best: Candidate, said: frozenset[str], evidence: Sequence[Evidence]) -> bool:
+    """Whether the answer is a row of a table of which neither a column nor a cell is what was asked for."""
+    row = any(item["number"] == best.evidence and COLUMNS in item["heading"] for item in evidence)
+    return row and bool(_unsaid(asked, said))
 
 
 def _best(asked: Asked, found: Sequence[Candidate]) -> Candidate:

@@ -68,6 +68,9 @@ class Asked:
     """What was read of each passage already, by its number and span: draft and critic read the same."""
 
 
+COLUMNS = " | "  # between the names of a table's columns, in a heading
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A sentence of the evidence. Offsets count in the source text."""
@@ -169,6 +172,7 @@ def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
     context_tokens = stems(f"{item['title']} {item['heading']}")
     spoken, others = told(asked, item), _to_be_named(asked, item)
     envelope = bool(asked.asides)
+    columns = frozenset(context_tokens) if COLUMNS in item["heading"] else frozenset()  # a row means by them
     if not spoken.issuperset(asked.terms):
         asked, spoken = _left_open(asked, spoken), frozenset()
     context = spoken.union(context_tokens)
@@ -187,7 +191,7 @@ def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
         missing = frozenset(uncovered(asked, near | context))
         values = {
             **shared,
-            "cover_sentence": cover(asked, own | spoken),
+            "cover_sentence": cover(asked, own | spoken | columns),
             "cover_window": cover(asked, near),
             "phrase": _phrase(asked, tokens[n]),
             "type_match": has_answer_of_type(asked.answer_type, sentence, asked.text),
