@@ -191,13 +191,13 @@ def draft(state: State, runtime: Run) -> Changed:
 
     with hearing() as told:
         number = 1 if sweeping else deps.settings.paths
-        paths, notes = run_paths(number, deps.writers(rung), deps.fallback, write)
+        paths, names, notes = run_paths(number, deps.writers(rung), deps.fallback, write)
     written: Draft = {
         "claims": paths[0],
         "sufficiency": 0.0,
         "missing": [],
         "round": state["round"],
-        "model": own.name,
+        "model": names[0],
     }
     numbers = [item["number"] for item in shown]
     notes = [*notes, *unknown_to(state, told)]

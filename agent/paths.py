@@ -21,16 +21,19 @@ def run_paths(
     writers: Sequence[Reasoner],
     fallback: Reasoner,
     write: Callable[[Reasoner, int], list[Claim]],
-) -> tuple[list[list[Claim]], list[str]]:
-    """What `write` makes with a writer for each path; the fallback, and a note, where one fails."""
-    paths, notes = [], []
+) -> tuple[list[list[Claim]], list[str], list[str]]:
+    """What a writer makes for each path, and who made it; the fallback, and a note, where one fails."""
+    paths, names, notes = [], [], []
     for path in range(number):
+        writer = writers[path % len(writers)]
         try:
-            paths.append(write(writers[path % len(writers)], path))
+            paths.append(write(writer, path))
         except ModelError as error:
-            paths.append(write(fallback, path))
+            writer = fallback
+            paths.append(write(writer, path))
             notes.append(f"draft: {error}")
-    return paths, notes
+        names.append(writer.name)
+    return paths, names, notes
 
 
 def turned(evidence: Sequence[Evidence], path: int) -> list[Evidence]:

@@ -40,7 +40,7 @@ def agent(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Itera
 def test_a_model_of_noise_verifies_nothing_that_is_not_cited(agent: Agent, question: str) -> None:
     answer = agent.ask(question)
     assert answer.outcome in ("verified", "partial", "abstained", "unverified")
-    assert answer.model.endswith("tiny.gguf") and answer.tokens > 0
+    assert answer.model == "extractive" and answer.tokens > 0, "it was asked, and quotations stand in"
     if answer.outcome in ("verified", "partial"):
         assert answer.claims
     for claim in answer.claims:
