@@ -167,14 +167,14 @@ def test_what_is_installed_answers(empty: Path) -> None:
     limits = {"AGENT_MAX_ROUNDS": "0", "AGENT_MAX_OUTPUT_TOKENS": "16", "AGENT_CONTEXT_TOKENS": "4096"}
     sample = Path(__file__).parent.parent / "evals" / "data" / "sample" / "lease.txt"
 
-    def ask(*more: str) -> str:
+    def asked(*more: str) -> bool:
         done = called(empty, "ask", QUESTION, "--docs", str(sample), "--json", *more, **limits)
-        return Path(json.loads(done.stdout)["model"]).name
+        return bool(json.loads(done.stdout)["tokens"])  # what it says is noise: quotations answer
 
-    assert ask() == ask("--model", "TINY") == "tiny.gguf"
-    assert ask("--model", "extractive") == "extractive"
+    assert asked() and asked("--model", "TINY")
+    assert not asked("--model", "extractive")
     called(empty, "model", "use", "extractive")
-    assert ask() == "extractive"
+    assert not asked()
 
 
 def findings(home: Path) -> dict[str, tuple[bool, str]]:
