@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import date
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 
 class Memory:
-    """What the library remembers beside documents, for reading."""
+    """What the library remembers beside documents; more of it in `agent.records`."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -54,6 +55,25 @@ class Memory:
     def search(self, question: str, k: int = 5) -> list[Passage]:
         """Episodes by their question."""
         return self._library.search(question, k, tier="mid")
+
+    def records(self, *, tiers: Sequence[str] = (), kinds: Sequence[str] = ()) -> list[Record]:
+        """Records, the newest first. Tiers: short, mid, long; kinds: turn, episode, statement, correction."""
+        return self._library.store.records(tiers=tiers, kinds=kinds)
+
+    def correct(self, what: str, right: str = "") -> Record:
+        """Say that an answer was wrong, and what is right; `what`: a run's or record's id, or the question.
+
+        Raises `InputError` where nothing is known of it.
+        """
+        from agent.records import correct
+
+        return correct(self._library, what, right, time.time())
+
+    def forget(self, *ids: str) -> tuple[int, int]:
+        """Delete records, by their ids, and all that holds their texts; how many records and runs went."""
+        from agent.records import find, forget
+
+        return forget(self._library, [find(self._library, one) for one in ids])
 
 
 class Agent:

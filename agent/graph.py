@@ -4,8 +4,9 @@
                                  ^                        |
                                  '----- reformulate <-----'
 
-A tool over the question alone skips `retrieve`; a whole-document question goes plan > sweep > draft. With
-nothing new to search, a higher rung of the ladder drafts at once: reformulate > draft.
+What was asked before and still holds, and what the user tells, goes recall > settle. A tool over the question
+alone skips `retrieve`; a whole-document question goes plan > sweep > draft. With nothing new to search, a
+higher rung of the ladder drafts at once: reformulate > draft.
 
 Nodes are in `nodes.py`, forks in `routes.py`, the state in `state.py`. No logic here.
 """
@@ -24,6 +25,7 @@ from agent.routes import (
     after_critique,
     after_draft,
     after_plan,
+    after_recall,
     after_reformulate,
     after_retrieve,
     after_sweep,
@@ -42,7 +44,7 @@ def build_graph() -> CompiledStateGraph[State, Deps, State, State]:
         graph.add_node(node.__name__, node)
 
     graph.add_edge(START, "recall")
-    graph.add_edge("recall", "plan")
+    graph.add_conditional_edges("recall", after_recall, ["plan", "settle"])
     graph.add_conditional_edges("plan", after_plan, ["retrieve", "act", "sweep", "draft"])
     graph.add_conditional_edges("retrieve", after_retrieve, ["act", "draft"])
     graph.add_conditional_edges("sweep", after_sweep, ["retrieve", "draft"])

@@ -6,12 +6,14 @@ What a node needs comes through `runtime.context`. Nodes put things together; wh
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from agent import memory
+from agent.corrections import without_places
 from agent.critic import critique_claims
 from agent.critic.sufficiency import (
     OPEN_SHARE,
@@ -23,6 +25,7 @@ from agent.critic.sufficiency import (
 )
 from agent.deps import Deps
 from agent.disagreement import disagreement
+from agent.episodes import Manner
 from agent.errors import ModelError
 from agent.evidence import meant_evidence, of_passages, of_tool, shown_evidence, sources_of
 from agent.filters import by_message, nothing_passes, unnamed, widens
@@ -30,6 +33,7 @@ from agent.moves import question_query, respelt
 from agent.named import mentions, unknown_file, without
 from agent.notes import elsewhere, narrowed_to, note
 from agent.operands import fill_operands
+from agent.ordinals import with_item
 from agent.outcome import settled
 from agent.paths import best_of, rank, run_paths, turned
 from agent.reasoners import Reasoner
@@ -50,27 +54,55 @@ BRIDGED = 2  # passages taken for each bridging query: there are many of those (
 
 
 def recall(state: State, runtime: Run) -> Changed:
-    """The thread so far, the question on its own feet, and what an earlier run found for the same one."""
+    """The thread so far, the question on its own feet, and what is known of it: at best its answer."""
     deps = runtime.context
-    turns = memory.turns(deps.memory, state["thread"])
+    told = memory.told(deps.memory, state["question"], state["thread"])
+    turns = memory.turns_for(deps.memory, state["thread"], state["question"], deps.today())
     notes: list[str] = []
+    asked = with_item(state["question"], turns)
     try:
-        standalone = deps.reasoner.condense(state["question"], turns)
+        standalone = asked if told else deps.reasoner.condense(asked, turns)
     except ModelError as error:
-        standalone, notes = deps.fallback.condense(state["question"], turns), [f"recall: {error}"]
-    # What answered the question among all documents may lie outside of those that are asked now.
-    episodes = [] if state.get("where") else memory.episodes(deps.memory, standalone)
-    return {
+        standalone, notes = deps.fallback.condense(asked, turns), [f"recall: {error}"]
+    changed: Changed = {
+        "ready": False,
+        "told": told,
         "turns": turns,
         "standalone": standalone,
-        "episodes": [episode.id for episode in episodes],
-        "evidence": deps.found(memory.evidence_of(episodes, deps.library)),
+        "episodes": [],
+        "demoted": [],
+        "wordings": [],
+        "library_at": deps.library.store.last_document(),
+        "evidence": deps.found([]),
         "notes": notes,
         "round": 0,
         "seen": 0,
         "rung": 0,
         "tool_failure": "",
     }
+    if told:
+        return {**changed, **memory.acknowledged(told, state["question"])}
+    if state.get(
+        "where"
+    ):  # what answered the question among all documents may lie outside of those asked now
+        return changed
+    known = memory.recall(deps.memory, deps.library, standalone, manner_of(deps))
+    changed["episodes"] = [record.id for record in known.episodes]
+    if known.answer:
+        return {**changed, **known.answer, "notes": [*notes, memory.remembered_note(known)]}
+    hints = without_places(memory.evidence_of(known.episodes, deps.library), known.demoted)
+    changed |= {"demoted": known.demoted, "wordings": known.wordings, "evidence": deps.found(hints)}
+    words, asked_for, meant = known.reworded
+    if words:
+        changed |= {"standalone": words, "notes": [*notes, f"from memory: {asked_for!r} read as {meant!r}"]}
+    return changed
+
+
+def manner_of(deps: Deps) -> Manner:
+    """How questions are answered in this run."""
+    models = tuple(rung.name for rung in (*deps.rungs, deps.fallback))
+    judge = deps.referee.name if deps.referee else ""
+    return Manner(models, f"{deps.settings.paths} {judge}".strip(), deps.thresholds["verified"])
 
 
 def plan(state: State, runtime: Run) -> Changed:
@@ -104,7 +136,8 @@ def plan(state: State, runtime: Run) -> Changed:
         elif unknown := unknown_file(question, named):
             notes = [*notes, note("unknown", planned["lang"], unknown)]
     asked = question if planned["need"] == "sweep" else bare
-    queries = [question_query(text) for text in planned["queries"]]
+    first = [*planned["queries"], *(state.get("wordings", []) if planned["need"] == "search" else [])]
+    queries = [question_query(text) for text in dict.fromkeys(first)]
     return {
         "plan": planned,
         "standalone": asked,
@@ -125,6 +158,7 @@ def retrieve(search: Search, runtime: Run) -> Changed:
     lists = deps.library.search_many([query["text"] for query in queries], limit, search["where"])
     for query, rarity, passages in zip(queries, rarities, lists, strict=True):
         found += of_passages(asked, query, passages, search["round"], rarity)
+    found = without_places(found, search.get("demoted", []))
     notes = [f"retrieve: {deps.library.blind_reason}"] if deps.library.blind_reason else []
     return {"evidence": deps.found(found), "tried": [query["text"] for query in queries], "notes": notes}
 
@@ -291,7 +325,8 @@ def settle(state: State, runtime: Run) -> Changed:
     stopped = stop_of(state, deps.settings, deps.spent(), len(deps.rungs))
     answered = settled(state, deps.thresholds)
     notes: list[str] = []
-    if answered["outcome"] == "verified" and answered["claims"] and state["plan"]["need"] != "sweep":
+    fresh = not state.get("ready") and state["plan"]["need"] != "sweep"
+    if answered["outcome"] == "verified" and answered["claims"] and fresh:
         try:
             asked, evidence = deps.asked(state["standalone"]), shown_evidence(state)
             sources = sources_of(evidence, deps.library.store)
@@ -306,9 +341,10 @@ def settle(state: State, runtime: Run) -> Changed:
 
 
 def remember(state: State, runtime: Run) -> Changed:
-    """Write the turn, the episode and the use of earlier ones. The caller records the run."""
+    """Write the turn, the episode, what was told, and the use of earlier ones. The caller records the run."""
+    deps = runtime.context
     try:
-        memory.write(runtime.context.memory, state)
+        memory.write(deps.memory, state, time.time(), manner_of(deps).checked)
     except StoreError as error:  # a busy library must not cost a finished answer
         return {"notes": [f"not remembered: {error}"]}
     return {}

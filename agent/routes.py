@@ -18,6 +18,11 @@ from agent.state import Plan, Search, State, Stop
 HARD = ("explanation", "summary")  # answers that are written rather than quoted
 
 
+def after_recall(state: State) -> Literal["plan", "settle"]:
+    """What was asked before and still holds needs no plan, nor does what the user tells."""
+    return "settle" if state["ready"] else "plan"
+
+
 def after_plan(state: State) -> Literal["draft", "act", "sweep"] | list[Send]:
     """A conversation needs no evidence, a bare computation only its tool, a sweep no search."""
     need = state["plan"]["need"]
@@ -128,6 +133,7 @@ def searches(state: State) -> list[Send]:
             "queries": [query for query in state["queries"] if query["move"] == move],
             "where": where,
             "round": state["round"],
+            "demoted": state.get("demoted", []),
         }
         for move in moves
     ]

@@ -28,6 +28,7 @@ def record(store: Store, answer: Answer, state: State, events: Sequence[Any]) ->
         "where": state.get("where", {}),
         "plan": state["plan"],
         "draft": state["best"],
+        "memory": state.get("episodes", []),
         "events": list(events),
     }
     store.put_run(answer.run_id, state["thread"], answer.question, answer.outcome, payload)

@@ -32,9 +32,9 @@ class Evidence(TypedDict):
     """A numbered thing that a claim may cite."""
 
     number: int  # [1], [2], ...: stable within a run; 0 until merged
-    kind: Literal["passage", "tool"]
-    chunk_id: int  # 0 for a tool result
-    document_id: int  # 0 for a tool result
+    kind: Literal["passage", "tool", "said"]  # said: the user's own words, with the day in `heading`
+    chunk_id: int  # 0 for a tool result and for a user's words
+    document_id: int  # the same
     path: str
     title: str
     heading: str
@@ -52,6 +52,33 @@ class Evidence(TypedDict):
     format: NotRequired[str]  # of the document
     who: NotRequired[list[str]]  # senders or speakers of it, as written, where they are known
     when: NotRequired[str]  # ISO 8601: when the first message in it was written, where that is known
+
+
+class Place(TypedDict):
+    """Where a sentence stands that a user said is no answer."""
+
+    path: str
+    start: int
+    end: int
+    quote: str
+    document_id: NotRequired[int]  # where it stands as it did
+
+
+class Worked(TypedDict):
+    """A rewording that found what an answer cites."""
+
+    asked: str  # the words of the question that it replaced, "" where it is another search altogether
+    found: str  # those that it put in their place
+    query: str
+
+
+class Told(TypedDict):
+    """What a message says where it asks nothing: a statement, or a correction of the turn before."""
+
+    kind: Literal["statement", "correction"]
+    text: str  # the user's words, verbatim: what is stated, or what is right, "" if that is not said
+    question: str  # the question whose answer is corrected; ""
+    run_id: str  # the run that is corrected; ""
 
 
 class Citation(TypedDict):
@@ -201,6 +228,11 @@ class State(TypedDict, total=False):
     turns: list[Turn]  # recall: the short-term window, oldest first
     standalone: str  # recall: the question without its context; plan: without the documents it names
     episodes: list[str]  # recall: ids of earlier questions that were like this one
+    ready: bool  # recall: the answer is known, and nothing is searched
+    told: Told | None  # recall: what the user's words say where they ask nothing
+    demoted: list[Place]  # recall: what is left out of the evidence, as it was wrong for a like question
+    wordings: list[str]  # recall: searches that found the answer to this question before
+    library_at: int  # recall: the id of the document that came last
     plan: Plan  # plan
     queries: list[Query]  # plan, reformulate: to be searched now
     tried: Annotated[list[str], append]  # retrieve: every query searched
@@ -235,3 +267,4 @@ class Search(TypedDict):
     queries: list[Query]
     where: Filter  # what is searched; empty for everything
     round: int
+    demoted: list[Place]  # what is left out

@@ -11,6 +11,7 @@ from evals.data import SMALL_DATA
 from evals.report import show, write
 
 SUITES = {name: f"evals.suites.{name}" for name in ("loop", "qa", "refusal", "repair", "retrieval", "speed")}
+SUITES["memory"] = "evals.suites.memory"
 SUITES["lexical"] = "evals.suites.lexical"
 
 

@@ -261,7 +261,7 @@ class Adding:
             for c in one.chunks
         ]
         name = group[-1].path if group else ""
-        vectors, fresh = self._reusing_vectors(
+        vectors, fresh = self.reusing_vectors(
             texts, lambda n, all_: tell(f"{name}: {n} of {all_} chunks") if tell else None
         )
         following = iter(vectors)
@@ -283,7 +283,7 @@ class Adding:
             )
         return fresh, len(texts) - fresh
 
-    def _reusing_vectors(
+    def reusing_vectors(
         self, texts: Sequence[str], tell: Callable[[int, int], None]
     ) -> tuple[list[tuple[bytes | None, bytes | None]], int]:
         """(vector, hash) of each text, and how many had to be embedded, in groups of `GROUP_CHUNKS`."""

@@ -21,7 +21,7 @@ from retrieval.index import SAVE_AFTER_CHANGES, VectorIndex
 from retrieval.load import Source
 from retrieval.lock import locked
 from retrieval.search import Passage, hybrid
-from retrieval.store import Document, Filter, Record, Store
+from retrieval.store import Document, Filter, NewRecord, Record, Store
 
 if TYPE_CHECKING:
     import numpy as np
@@ -253,6 +253,15 @@ class Library:
         assert self._index is not None
         return self._index.search(vector, limit, "long", within) if vector.any() else []
 
+    def nearest_to(
+        self, query: str, limit: int, tier: str, within: Sequence[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """As `nearest`, for a text and any tier; nothing where the embedder is missing or blind."""
+        vector = self._query_vector(query)
+        if self._index is None or vector is None:
+            return []
+        return self._index.search(vector, limit, tier, within)
+
     def dense(self, query: str, limit: int, tier: str = "long") -> list[int]:
         """Chunk ids of the dense part alone, best first; none where it is blind."""
         vector = self._query_vector(query)
@@ -303,10 +312,39 @@ class Library:
 
     def put_record(self, record: Record) -> None:
         """Store an item of memory, found by its text."""
+        self.put_records([(record, "")])
+
+    def put_records(
+        self,
+        records: Sequence[tuple[Record, str]],
+        *,
+        used: Sequence[str] = (),
+        ended: Sequence[str] = (),
+        at_s: float = 0.0,
+    ) -> None:
+        """Store items of memory, each found by its text and by the words of a reply beside it, "" for none.
+
+        What was embedded before is not embedded again. `used`, `ended`, `at_s`: as `Records.put_records`.
+        """
+        if not (records or used or ended):
+            return
+        texts = list(dict.fromkeys(record.text for record, _ in records))
         try:
-            vector = self._adding.vectors([record.text])[0]
+            vectors = dict(zip(texts, self._adding.reusing_vectors(texts, lambda *_: None)[0], strict=True))
         except EmbedderError:
-            vector = None
-        self.store.put_record(record, vector)
+            vectors = {}
+        self.store.put_records(
+            [NewRecord(one, *vectors.get(one.text, (None, None)), reply) for one, reply in records],
+            used=used,
+            ended=ended,
+            at_s=at_s,
+        )
         if self._index:
             self._index.save(at_least_changes=SAVE_AFTER_CHANGES)
+
+    def forget_vectors(self) -> None:
+        """Take what was deleted out of the index's file, too: written anew, or made again when needed."""
+        if self._index and self._index.save(at_least_changes=1):
+            return
+        for file in self.folder.glob("vectors.*"):
+            file.unlink(missing_ok=True)

@@ -76,6 +76,18 @@ class Runs(Database):
                 (before_s, UNFINISHED),
             ).rowcount
 
+    def runs_holding(self, text: str) -> list[str]:
+        """Ids of the runs in whose question, record or checkpoints a text stands."""
+        written = json.dumps(text, ensure_ascii=False)[1:-1]
+        rows = self._db.execute(
+            "SELECT id FROM runs WHERE instr(question, ?1) OR instr(payload, ?2)"
+            " UNION SELECT run_id FROM checkpoints"
+            " WHERE instr(checkpoint, CAST(?1 AS BLOB)) OR instr(metadata, CAST(?1 AS BLOB))"
+            " UNION SELECT run_id FROM checkpoint_writes WHERE instr(value, CAST(?1 AS BLOB))",
+            (text, written),
+        )
+        return [row[0] for row in rows]
+
     def runs(self, limit: int) -> list[dict[str, Any]]:
         """The latest runs, newest first, without their payload."""
         rows = self._db.execute(

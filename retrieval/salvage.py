@@ -16,11 +16,12 @@ from typing import Any
 
 from retrieval.documents import source_of
 from retrieval.load import Source
-from retrieval.records import Record
+from retrieval.records import Record, record_of
 
 PROBED = 100_000  # row numbers tried one by one between what is read from both ends
 DOCUMENT = "path, sha256, size_bytes, modified_s, format, title, source, marks, lines, notes"
 RECORD = "id, tier, kind, thread, text, payload, created_s, used_s, uses"
+RECORD_SINCE = "key, days, pinned, ended_s, replaces"
 RUN = "id, thread, question, outcome, created_s, payload"
 
 
@@ -80,9 +81,11 @@ def documents_in(db: sqlite3.Connection) -> Iterator[Salvaged]:
 
 def records_in(db: sqlite3.Connection) -> Iterator[Record]:
     """The records whose rows are whole."""
-    for row in _by_name(db, f"SELECT {RECORD} FROM records"):
+    known = {row["name"] for row in db.execute("PRAGMA table_info(records)")}
+    told = f"{RECORD}, {RECORD_SINCE}" if "key" in known else RECORD  # a file of an older version
+    for row in _by_name(db, f"SELECT {told} FROM records"):
         try:
-            yield Record(**{**dict(row), "payload": json.loads(row["payload"])})
+            yield record_of(row)
         except (ValueError, TypeError):
             continue
 

@@ -143,6 +143,20 @@ _TAGGED = """
 ALTER TABLE documents ADD COLUMN etag TEXT NOT NULL DEFAULT '';
 """
 
+_TIERS = """
+-- What a question is looked up by when it is asked again, a digest; empty for what is not.
+ALTER TABLE records ADD COLUMN key TEXT NOT NULL DEFAULT '';
+-- Separate days with a verified use
+ALTER TABLE records ADD COLUMN days INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+-- When it ceased to hold; null while it holds
+ALTER TABLE records ADD COLUMN ended_s REAL;
+-- The id of the record that it took the place of, or empty
+ALTER TABLE records ADD COLUMN replaces TEXT NOT NULL DEFAULT '';
+CREATE INDEX records_by_key ON records (key) WHERE key <> '';
+CREATE INDEX records_by_kind ON records (kind, created_s);
+"""
+
 VERSIONS = (
     _SCHEMA,
     _CHECKPOINTS,
@@ -151,5 +165,6 @@ VERSIONS = (
     _FACES,
     _NAMES,
     _TAGGED,
+    _TIERS,
 )  # what each version added to the one before
 SCHEMA_VERSION = len(VERSIONS)

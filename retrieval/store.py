@@ -9,7 +9,7 @@ from retrieval.chunks import TIER_BASE, TIER_SPAN, Chunks, Message, NewChunk, St
 from retrieval.database import StoreError
 from retrieval.documents import Document
 from retrieval.filters import Filter, Filters
-from retrieval.records import Record, Records
+from retrieval.records import NewRecord, Record, Records
 from retrieval.runs import UNFINISHED, Runs
 from retrieval.schema import SCHEMA_VERSION
 from retrieval.texts import Texts
@@ -25,6 +25,7 @@ __all__ = [
     "Filter",
     "Message",
     "NewChunk",
+    "NewRecord",
     "Record",
     "Store",
     "StoreError",

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from agent.driver import Driver, new_start
 from agent.settings import Settings
 from retrieval.embed import HashEmbedder, OnnxEmbedder, load_minilm, prepare_minilm
 from retrieval.library import Library
+from retrieval.store import Store
 
 # What one process compiles, the many others that the tests start can use; git ignores it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -96,6 +98,15 @@ def sample_home(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) ->
 def home(tmp_path_factory: pytest.TempPathFactory, sample_home: Path) -> Path:
     """Such a home for the tests of one file."""
     return shutil.copytree(sample_home, tmp_path_factory.mktemp("home"), symlinks=True, dirs_exist_ok=True)
+
+
+@pytest.fixture(autouse=True)
+def nothing_asked_before(request: pytest.FixtureRequest) -> None:
+    """What another test of the file asked of the same home would be answered from memory."""
+    folder = request.getfixturevalue("home") if "home" in request.fixturenames else None
+    if isinstance(folder, Path) and (folder / "library" / "library.sqlite").exists():
+        with closing(Store(folder / "library" / "library.sqlite")) as store:
+            store.delete_records([one.id for one in store.records(tiers=("mid", "long"))])
 
 
 @pytest.fixture

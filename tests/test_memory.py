@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent import Agent, Settings, memory
+from agent.turns import WINDOW_TURNS
 from tests.conftest import SAMPLE
 
 CONTRACT = "When was the contract signed?"
@@ -46,12 +47,10 @@ def test_turns_are_kept_in_order_and_apart(agent: Agent) -> None:
 
 
 def test_only_the_latest_turns_are_read(agent: Agent) -> None:
-    for n in range(memory.WINDOW_TURNS + 2):
+    for n in range(WINDOW_TURNS + 2):
         agent.ask(f"What is {n} + 1?", thread="a")
     told = memory.turns(agent.library, "a")
-    assert [turn["question"] for turn in told] == [
-        f"What is {n} + 1?" for n in range(2, memory.WINDOW_TURNS + 2)
-    ]
+    assert [turn["question"] for turn in told] == [f"What is {n} + 1?" for n in range(2, WINDOW_TURNS + 2)]
 
 
 @pytest.mark.parametrize(

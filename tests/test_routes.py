@@ -20,6 +20,7 @@ from agent.routes import (
     after_critique,
     after_draft,
     after_plan,
+    after_recall,
     after_reformulate,
     after_retrieve,
     searches,
@@ -40,7 +41,7 @@ def query(text: str, move: str = "question") -> Query:
 
 
 def sent(queries: list[Query], round_: int, where: Filter | None = None) -> Send:
-    given = {"question": QUESTION, "queries": queries, "where": where or {}, "round": round_}
+    given = {"question": QUESTION, "queries": queries, "where": where or {}, "round": round_, "demoted": []}
     return Send("retrieve", given)
 
 
@@ -72,6 +73,11 @@ def state(need: Need = "search", **changed: Any) -> State:
 @pytest.fixture
 def run(hashed: Library, settings: Settings) -> Runtime[Deps]:
     return Runtime(context=build_deps(settings, hashed, None, None))
+
+
+def test_after_recall() -> None:
+    assert after_recall({**state("search"), "ready": True}) == "settle"
+    assert after_recall({**state("search"), "ready": False}) == "plan"
 
 
 def test_after_plan() -> None:

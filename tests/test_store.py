@@ -370,9 +370,14 @@ def test_a_library_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
         later = re.findall(r"CREATE TABLE (\w+)", "".join(VERSIONS[1:]))
         db.executescript(
             "DROP INDEX documents_by_sha256; DROP INDEX chunks_by_embedded;"
+            "DROP INDEX records_by_key; DROP INDEX records_by_kind;"
             "ALTER TABLE chunks DROP COLUMN embedded; ALTER TABLE failures DROP COLUMN kind;"
             + "".join(
                 f"ALTER TABLE documents DROP COLUMN {n};" for n in ("date", "tags", "described", "etag")
+            )
+            + "".join(
+                f"ALTER TABLE records DROP COLUMN {n};"
+                for n in ("key", "days", "pinned", "ended_s", "replaces")
             )
             + "".join(f"DROP TABLE {name};" for name in later)
             + "".join(f"DROP TRIGGER {n};" for n in re.findall(r"CREATE TRIGGER (\w+)", "".join(VERSIONS)))

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
+from agent.cli.memory import memory_app
 from agent.state_names import EXIT_CODES
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ docs_app = typer.Typer(help="List or remove the documents of the library.", invo
 app.add_typer(docs_app, name="docs")
 model_app = typer.Typer(help="List, download and choose chat models.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
+app.add_typer(memory_app, name="memory")
 
 GPU_CHOICES = "auto|cuda|metal|vulkan|rocm|cpu"
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
