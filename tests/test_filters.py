@@ -141,9 +141,14 @@ def test_an_older_library_is_brought_up_to_date_when_files_are_added_again(tmp_p
         later = re.findall(r"CREATE TABLE (\w+)", "".join(VERSIONS[2:]))
         db.executescript(
             "DROP INDEX documents_by_sha256; DROP INDEX chunks_by_embedded;"
+            "DROP INDEX records_by_key; DROP INDEX records_by_kind;"
             "ALTER TABLE chunks DROP COLUMN embedded; ALTER TABLE failures DROP COLUMN kind;"
             "ALTER TABLE documents DROP COLUMN date; ALTER TABLE documents DROP COLUMN tags;"
             "ALTER TABLE documents DROP COLUMN described; ALTER TABLE documents DROP COLUMN etag;"
+            + "".join(
+                f"ALTER TABLE records DROP COLUMN {n};"
+                for n in ("key", "days", "pinned", "ended_s", "replaces")
+            )
             + "".join(f"DROP TABLE {name};" for name in later)
             + "".join(f"DROP TRIGGER {n};" for n in re.findall(r"CREATE TRIGGER (\w+)", "".join(VERSIONS)))
             + "DELETE FROM meta WHERE key = 'names';"
