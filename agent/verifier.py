@@ -1,9 +1,10 @@
-"""The built-in verifier: a small encoder that reads a question or claim beside a passage and gives three answers.
+"""The built-in verifier: a small encoder that reads a question or claim beside a passage.
 
-*find*: whether the passage answers the question; *answer*: the shortest piece of it that does; *check*: whether it
-supports the claim. One reading gives all three, and is remembered. ONNX Runtime and the `tokenizers` library do the
-work, opened at the first reading; a passage longer than the window is slid over. It is an `Entailer` of the critic. It
-decides nothing by itself, splits no text into claims, and `evals.train.verifier` trains it.
+It gives three answers. *find*: whether the passage answers the question; *answer*: the shortest piece of it
+that does; *check*: whether it supports the claim. One reading gives all three, and is remembered. ONNX
+Runtime and the `tokenizers` library do the work, opened at the first reading; a passage longer than the
+window is slid over. It is an `Entailer` of the critic. It decides nothing by itself and splits no text into
+claims; `evals.train.verifier` trains it.
 """
 
 from __future__ import annotations
@@ -169,7 +170,9 @@ class Verifier:
 
 
 def _key(first: str, passage: str) -> bytes:
-    return hashlib.blake2b(f"{len(first)}:{first}{passage}".encode("utf-8", "replace"), digest_size=16).digest()
+    return hashlib.blake2b(
+        f"{len(first)}:{first}{passage}".encode("utf-8", "replace"), digest_size=16
+    ).digest()
 
 
 def _windows(tokenizer: Any, first: str, passage: str, window: int, longest: int) -> list[_Pair]:

@@ -31,13 +31,32 @@ def paragraphs() -> list[Row]:
         ("zh-Hant", "drcd", ZH, "諾威克港建於哪一年？", "1871年"),
     ):
         asked = [
-            {"id": f"{n}", "question": question, "answers": [answer], "answer_start": [text.index(answer)], "answerable": True}
+            {
+                "id": f"{n}",
+                "question": question,
+                "answers": [answer],
+                "answer_start": [text.index(answer)],
+                "answerable": True,
+            }
             for n in range(30)
         ]
-        none = {"id": "x", "question": "Who burnt it down?", "answers": [], "answer_start": [], "answerable": False}
+        none = {
+            "id": "x",
+            "question": "Who burnt it down?",
+            "answers": [],
+            "answer_start": [],
+            "answerable": False,
+        }
         other = {"source": source, "lang": lang, "title": "Norwick", "qas": [none]}
         rows.append({"source": source, "lang": lang, "title": "Norwick", "context": text, "qas": asked})
-        rows.append({**other, "context": text.replace("1871年" if lang != "en" else "1871", "古代" if lang != "en" else "antiquity")})
+        rows.append(
+            {
+                **other,
+                "context": text.replace(
+                    "1871年" if lang != "en" else "1871", "古代" if lang != "en" else "antiquity"
+                ),
+            }
+        )
     return rows
 
 
@@ -58,11 +77,15 @@ def test_a_piece_is_whole_sentences_around_the_answer(text: str) -> None:
     for seed in range(30):
         begin, end = piece(text, (text.index("1963"), text.index("1963") + 4), Random(seed))
         assert "1963" in text[begin:end]
-        assert (begin, end) == (0, len(text)) or (begin in [a for a, _ in spans] and end in [b for _, b in spans])
+        assert (begin, end) == (0, len(text)) or (
+            begin in [a for a, _ in spans] and end in [b for _, b in spans]
+        )
 
 
 def test_a_premise_is_condensed_to_what_the_claim_is_about() -> None:
-    assert condensed(EN, "Anna Holm designed the lighthouse.", 80).startswith("The lighthouse was designed by Anna")
+    assert condensed(EN, "Anna Holm designed the lighthouse.", 80).startswith(
+        "The lighthouse was designed by Anna"
+    )
     assert condensed(EN, "x", 1000) == EN
     assert condensed("a" * 50, "b", 10) == "a" * 10
 

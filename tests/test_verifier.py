@@ -52,12 +52,18 @@ def verifier(folder: Path, window: int = 16) -> Verifier:
         helper.make_graph(
             nodes,
             "words",
-            [helper.make_tensor_value_info(n, TensorProto.INT64, ["b", "t"]) for n in ("input_ids", "attention_mask")],
+            [
+                helper.make_tensor_value_info(n, TensorProto.INT64, ["b", "t"])
+                for n in ("input_ids", "attention_mask")
+            ],
             [
                 helper.make_tensor_value_info("judged", TensorProto.FLOAT, ["b", 2]),
                 helper.make_tensor_value_info("answers", TensorProto.FLOAT, ["b", "t", 2]),
             ],
-            [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in {**constants, **axes}.items()],
+            [
+                numpy_helper.from_array(np.ascontiguousarray(value), name)
+                for name, value in {**constants, **axes}.items()
+            ],
         ),
         opset_imports=[helper.make_opsetid("", 18)],
         ir_version=9,
@@ -98,7 +104,9 @@ def test_traditional_characters_are_read_as_simplified_ones_at_their_offsets(tmp
     text = "租金於週一支付，中國。"
     [span] = made.answer("何時付租金？", [text])
     assert span is not None and text[span.start : span.end] == "週一"
-    assert made.find("何時付租金？", [text]) == pytest.approx([logistic(0.5 * (4 - 2) - 1)])  # Chinese calibration
+    assert made.find("何時付租金？", [text]) == pytest.approx(
+        [logistic(0.5 * (4 - 2) - 1)]
+    )  # Chinese calibration
 
 
 def test_a_passage_longer_than_the_window_is_slid_over(tmp_path: Path) -> None:
@@ -131,7 +139,11 @@ def test_nothing_is_opened_before_the_first_reading(tmp_path: Path) -> None:
     assert Verifier(tmp_path / "missing.onnx")._opened is None
 
 
-@given(st.lists(st.sampled_from(["Monday", "noon", "rent", "國", "一", "cat", ",", "\n", "é", "１"]), max_size=60))
+@given(
+    st.lists(
+        st.sampled_from(["Monday", "noon", "rent", "國", "一", "cat", ",", "\n", "é", "１"]), max_size=60
+    )
+)
 def test_spans_lie_within_the_passage(tmp_path_factory: pytest.TempPathFactory, words: list[str]) -> None:
     if not hasattr(test_spans_lie_within_the_passage, "made"):
         test_spans_lie_within_the_passage.made = verifier(tmp_path_factory.mktemp("v"))  # type: ignore[attr-defined]
@@ -156,6 +168,8 @@ def test_figures_of_the_suite() -> None:
     assert auroc(labels, [1, 1, 1, 1]) == 0.5 == auroc([1, 1], [0.1, 0.2])
     gain, low, high = auroc_gain(labels, np.array([0.1, 0.2, 0.8, 0.9]), np.array([0.9, 0.8, 0.2, 0.1]))
     assert gain == 1 and low <= high <= 1
-    assert balanced_accuracy(np.array([0, 0, 0, 1]), np.array([False, False, True, True])) == pytest.approx(5 / 6)
+    assert balanced_accuracy(np.array([0, 0, 0, 1]), np.array([False, False, True, True])) == pytest.approx(
+        5 / 6
+    )
     assert calibration_error(np.array([0, 1.0]), np.array([0.25, 0.75])) == pytest.approx(0.25)
     assert bare("The Treaty, of 1815.") == bare("treaty of 1815") != bare("treaty of 1816")

@@ -1,9 +1,10 @@
 """How well the built-in verifier tells supported claims from others, and finds answers.
 
-`python -m evals critic --data FOLDER`: *check* on `faithfulness_dev`, beside the cosine similarity of the shipped
-embedder and the overlap of words. `uhgeval` is reported apart: there the supported claim is a sentence of the source, so
-that overlap alone tells. `--part answer`: *answer* and *find* on the gold paragraphs of the questions. `--model` names
-another ONNX file. It runs no agent: what the verifier does to answers, `qa` and `repair` say.
+`python -m evals critic --data FOLDER`: *check* on `faithfulness_dev`, beside the cosine similarity of the
+shipped embedder and the overlap of words. `uhgeval` is reported apart: there the supported claim is a
+sentence of the source, so that overlap alone tells. `--part answer`: *answer* and *find* on the gold
+paragraphs of the questions. `--model` names another ONNX file. It runs no agent: what the verifier does to
+answers, `qa` and `repair` say.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def run(arguments: argparse.Namespace) -> Result:
 
 def claims(verifier: Verifier, data: Path, lang: str | None, limit: int | None) -> Result:
     rows = [
-        row for row in read_rows(data / "faithfulness_dev.jsonl.gz") if lang in (None, row["lang"].split("-")[0])
+        row
+        for row in read_rows(data / "faithfulness_dev.jsonl.gz")
+        if lang in (None, row["lang"].split("-")[0])
     ]
     rows = rows[:: max(1, len(rows) // limit)] if limit else rows
     pairs = [(row["context"], said(row)) for row in rows]
@@ -80,7 +83,9 @@ def measured(labels: Array, scores: dict[str, Array], *, intervals: bool) -> dic
         "n": len(labels),
         "balanced_accuracy": balanced_accuracy(labels, own >= 0.5),
         "ece": calibration_error(labels, own),
-        **{f"auroc {name}" if name != "verifier" else "auroc": auroc(labels, s) for name, s in scores.items()},
+        **{
+            f"auroc {name}" if name != "verifier" else "auroc": auroc(labels, s) for name, s in scores.items()
+        },
     }
     if intervals:
         for name, values in scores.items():
@@ -90,14 +95,16 @@ def measured(labels: Array, scores: dict[str, Array], *, intervals: bool) -> dic
 
 
 def auroc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
-    """Probability that a positive has a higher score than a negative, ties counting half; 0.5 without either."""
+    """Probability that a positive outscores a negative, ties counting half; 0.5 without either."""
     label, score = np.asarray(labels), np.asarray(scores)
     positive = int(label.sum())
     if positive in (0, len(label)):
         return 0.5
     _, where, counts = np.unique(score, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[where]
-    return float((ranks[label == 1].sum() - positive * (positive + 1) / 2) / (positive * (len(label) - positive)))
+    return float(
+        (ranks[label == 1].sum() - positive * (positive + 1) / 2) / (positive * (len(label) - positive))
+    )
 
 
 def auroc_gain(labels: Array, left: Array, right: Array, seed: int = 0) -> tuple[float, float, float]:
@@ -113,7 +120,9 @@ def auroc_gain(labels: Array, left: Array, right: Array, seed: int = 0) -> tuple
 
 def balanced_accuracy(labels: Array, said_yes: npt.NDArray[np.bool_]) -> float:
     """Mean of the shares of positives and of negatives that are told right."""
-    shares = [float((said_yes[labels == label] == label).mean()) for label in (0, 1) if (labels == label).any()]
+    shares = [
+        float((said_yes[labels == label] == label).mean()) for label in (0, 1) if (labels == label).any()
+    ]
     return sum(shares) / max(len(shares), 1)
 
 

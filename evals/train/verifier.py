@@ -2,9 +2,9 @@
 
     python -m evals.train.verifier DATA --out FOLDER [--device cpu|cuda] [--steps N | --minutes M] [--resume]
 
-FOLDER keeps the examples, the tokenizer, a checkpoint and at the end the ONNX file. The learning rate rises and falls
-once over the steps, or over the minutes, so that a slow machine ends its schedule as well; a resumed training goes on
-from where the checkpoint is, also under another plan. Which examples are seen in what order is fixed by the seed.
+FOLDER keeps the examples, the tokenizer and a checkpoint. The learning rate rises and falls once over the
+steps, or over the minutes, so that a slow machine ends its schedule as well; a resumed training goes on from
+where the checkpoint is, also under another plan. Which examples are seen in what order is fixed by the seed.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from torch import nn
 from evals.train.verifier_data import prepare
 from evals.train.verifier_model import Encoded, Verifier, collate, encode, extended_tokenizer, losses
 
-BATCH_TOKENS = 3000  # of a step, padding included
+BATCH_TOKENS = 1600  # of a step, padding included
 POOL = 512  # examples that are sorted by length together
-RATE, HEAD_RATE, ROW_RATE = 1.5e-4, 1e-3, 1e-3  # of the body, the heads, the new rows of the vocabulary
+RATE, HEAD_RATE, ROW_RATE = 1.2e-4, 6e-4, 1e-3  # of the body, the heads, the new rows of the vocabulary
 WARM_UP = 0.05  # of the plan
 ANSWER, CHECK = 0.5, 1.5  # weights of the losses beside find
 KEEP_EVERY = 50  # steps
@@ -90,10 +90,14 @@ def optimizer_of(model: Verifier) -> torch.optim.Optimizer:
         {"params": heads, "lr": HEAD_RATE, "weight_decay": 0.01},
         {"params": [model.added], "lr": ROW_RATE, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([{**group, "rate": group["lr"]} for group in groups], betas=(0.9, 0.98), fused=True)
+    return torch.optim.AdamW(
+        [{**group, "rate": group["lr"]} for group in groups], betas=(0.9, 0.98), fused=True
+    )
 
 
-def train(model: Verifier, rows: Sequence[Encoded], folder: Path, plan: Plan, device: str, resume: bool) -> int:
+def train(
+    model: Verifier, rows: Sequence[Encoded], folder: Path, plan: Plan, device: str, resume: bool
+) -> int:
     """Train to the end of the plan; the step that it ended at. A checkpoint is kept on the way."""
     checkpoint = folder / "checkpoint.pt"
     model.to(device).train()
@@ -135,7 +139,11 @@ def _step(
     (find + CHECK * check + ANSWER * answer).backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_([p for p in model.parameters() if p.grad is not None], 1.0)
     optimizer.step()
-    known = [sum(r.find >= 0 for r in rows), sum(r.check >= 0 for r in rows), sum(bool(r.spans) for r in rows)]
+    known = [
+        sum(r.find >= 0 for r in rows),
+        sum(r.check >= 0 for r in rows),
+        sum(bool(r.spans) for r in rows),
+    ]
     return [float(loss.detach()) * len(rows) for loss in (find, check, answer)], known
 
 
@@ -164,7 +172,12 @@ class _Seen:
 
 def _keep(file: Path, model: Verifier, optimizer: torch.optim.Optimizer, step: int, elapsed_s: float) -> None:
     part = file.with_suffix(".part")
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "elapsed_s": elapsed_s}
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+        "elapsed_s": elapsed_s,
+    }
     torch.save(state, part)
     os.replace(part, file)
 
@@ -177,13 +190,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--minutes", type=float, default=0.0, help="plan by the clock instead")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--languages", nargs="+", choices=("en", "zh"), default=["en", "zh"])
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(SEED)
     examples = prepare(arguments.data, arguments.out / "examples.jsonl.gz")
     tokenizer = have_tokenizer(arguments.out / "tokenizer.json", examples)
-    rows = encode(tokenizer, [one for one in examples if not one.held_out])
+    chosen = [one for one in examples if not one.held_out and one.lang in arguments.languages]
+    rows = encode(tokenizer, chosen)
     tokens = sum(len(row.ids) for row in rows)
     print(f"{len(rows)} examples, {tokens} tokens, {tokenizer.get_vocab_size()} words", flush=True)
     model = Verifier(tokenizer.get_vocab_size(), seed=SEED)

@@ -1,10 +1,11 @@
-"""The examples that the verifier learns from, made of `reader_train` and `faithfulness_train`, never of dev data.
+"""The examples that the verifier learns from: `reader_train` and `faithfulness_train`, never dev data.
 
 An example is a question or a claim beside a piece of a passage, with what is known of the three answers.
-Questions: the human ones with their paragraph, and beside them ones that it does not answer (written so by people, the
-best wrong hits of BM25, a neighbour in the article, the paragraph without the sentence that answers, and questions
-whose name, number or date was exchanged). Claims: the human judgements, some of the derived ones, and sentences of the
-paragraphs, rewritten soundly or made false by `evals.faults`. Deterministic for a seed. It tokenises nothing.
+Questions: the human ones with their paragraph, and beside them ones that it does not answer (written so by
+people, the best wrong hits of BM25, a neighbour in the article, the paragraph without the sentence that
+answers, and questions whose name, number or date was exchanged). Claims: the human judgements, some of the
+derived ones, and sentences of the paragraphs, rewritten soundly or made false by `evals.faults`.
+Deterministic for a seed. It tokenises nothing.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def _held_out(text: str) -> bool:
 
 
 def piece(text: str, around: Span, rng: Random) -> Span:
-    """Neighbouring sentences around a span, mostly fewer than the whole: what is short is learnt from sooner."""
+    """Neighbouring sentences around a span, mostly not the whole: of short pieces more are learnt from."""
     if rng.random() < WHOLE:
         return 0, len(text)
     lang = "zh" if is_chinese(text) else "en"
@@ -271,7 +272,7 @@ def judged(rows: Sequence[Row], rng: Random) -> Iterator[Example]:
 
 
 def faulty(rows: Sequence[Row], rng: Random) -> Iterator[Example]:
-    """Sentences of free texts, made false by each kind of fault in turn, and as many that were rewritten soundly."""
+    """Sentences of free texts, made false by each kind of fault in turn, and as many sound ones."""
     kinds = [kind for kind in FAULTS if kind != "link"]
     for lang, sources in (("en", ("squad", "squadshifts-new_wiki")), ("zh", ("cmrc2018", "drcd"))):
         own = [row for row in rows if row["source"] in sources]

@@ -1,7 +1,8 @@
-"""Writes the trained verifier as an ONNX file: traced by torch, quantised to int8, calibrated on held-out training data.
+"""Writes the trained verifier as an ONNX file: traced by torch, and quantised to int8.
 
-The file's metadata say what a runtime has to know: window, stride, calibration by head and language, thresholds, and
-the languages that it is good for. It measures nothing on dev data.
+The file's metadata say what a runtime has to know: the window, the calibration of each head and language and
+the thresholds (both from training data that were held out), and the languages that it is good for. It
+measures nothing on dev data.
 """
 
 from __future__ import annotations
@@ -109,7 +110,9 @@ def platt(scores: Array, labels: Array) -> tuple[float, float]:
     return float(max(weights[0], 0.05)), float(weights[1])
 
 
-def calibrate(scored: Sequence[tuple[float, float]], examples: Sequence[Example]) -> dict[str, dict[str, list[float]]]:
+def calibrate(
+    scored: Sequence[tuple[float, float]], examples: Sequence[Example]
+) -> dict[str, dict[str, list[float]]]:
     """By head and language the (slope, shift) of its calibration; a language without data takes that of all."""
     found: dict[str, dict[str, list[float]]] = {}
     for head, name in enumerate(HEADS):
@@ -125,6 +128,7 @@ def calibrate(scored: Sequence[tuple[float, float]], examples: Sequence[Example]
 
 def thresholds(probabilities: Array, labels: Array) -> tuple[float, float]:
     """(supported from, refused up to): the widest whose claims are right in `SUPPORTED` and 1 - `REFUTED` of cases."""
+
     def precision(mask: npt.NDArray[np.bool_], label: int) -> float:
         return float((labels[mask] == label).mean()) if mask.sum() >= 20 else 0.0
 
@@ -141,12 +145,16 @@ def write_metadata(file: Path, metadata: dict[str, Any]) -> str:
     model = onnx.load(str(file))
     del model.metadata_props[:]
     for key, value in metadata.items():
-        onnx.helper.set_model_props(model, {**{p.key: p.value for p in model.metadata_props}, key: json.dumps(value)})
+        onnx.helper.set_model_props(
+            model, {**{p.key: p.value for p in model.metadata_props}, key: json.dumps(value)}
+        )
     onnx.save(model, str(file))
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def export(model: Verifier, tokenizer: Any, examples: Sequence[Example], folder: Path, languages: Sequence[str]) -> str:
+def export(
+    model: Verifier, tokenizer: Any, examples: Sequence[Example], folder: Path, languages: Sequence[str]
+) -> str:
     """Write verifier.onnx and verifier-float.onnx in `folder`; the SHA-256 of the first.
 
     `examples`: held out of training, for the calibration.

@@ -1,8 +1,9 @@
-"""The verifier as a torch module: MiniLM's encoder with three heads, and a tokenizer that knows Chinese characters.
+"""The verifier as a torch module: MiniLM's encoder with three heads, and a tokenizer that knows Chinese.
 
-One forward gives *find* and *check* (a logit each, read from the first token) and *answer* (two logits of each token;
-those of the first token stand for "no answer here"). The embeddings of the base vocabulary stay as they are: a short
-training hardly moves them, and the optimiser is spared half the weights. It reads no data and trains nothing.
+One forward gives *find* and *check* (a logit each, read from the first token) and *answer* (two logits of
+each token; those of the first token stand for "no answer here"). The embeddings of the base vocabulary stay
+as they are: a short training hardly moves them, and the optimiser is spared half the weights. It reads no
+data and trains nothing.
 """
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ def encode(tokenizer: Tokenizer, examples: Sequence[Example]) -> list[Encoded]:
         types = [0] * before + [1] * (len(rows) + 1)
         find = one.find if one.find is not None and (not one.find or kept != [(0, 0)]) else None
         found.append(
-            Encoded(ids, types, kept, *(-1 if v is None else v for v in (find, one.check)), one.weight, one.lang)
+            Encoded(
+                ids, types, kept, *(-1 if v is None else v for v in (find, one.check)), one.weight, one.lang
+            )
         )
     return found
 
@@ -86,7 +89,7 @@ def _window(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]
 
 
 def token_span(offsets: Sequence[tuple[int, int]], span: tuple[int, int]) -> tuple[int, int] | None:
-    """First and last of the tokens that cover characters span[0]:span[1]; None unless all of them are there."""
+    """First and last of the tokens that cover characters span[0]:span[1]; None unless all are there."""
     inside = [n for n, (a, b) in enumerate(offsets) if a < span[1] and span[0] < b]
     if not inside or offsets[inside[0]][0] > span[0] or offsets[inside[-1]][1] < span[1]:
         return None
@@ -119,7 +122,9 @@ class Verifier(nn.Module):
         if self.added.shape[0]:
             extra = nn.functional.embedding((ids - self.base).clamp(min=0), self.added)
             words = torch.where(new[..., None], extra, words)
-        hidden = self.encoder(inputs_embeds=words, attention_mask=mask, token_type_ids=types).last_hidden_state
+        hidden = self.encoder(
+            inputs_embeds=words, attention_mask=mask, token_type_ids=types
+        ).last_hidden_state
         return self.judge(hidden[:, 0]), self.answer(hidden)
 
 
@@ -137,7 +142,9 @@ def _minilm() -> nn.Module:
 
 def _new_rows(words: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Rows near the mean of the Chinese characters that the base vocabulary has."""
-    vocabulary = json.loads((minilm_folder() / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+    vocabulary = json.loads((minilm_folder() / "tokenizer.json").read_text(encoding="utf-8"))["model"][
+        "vocab"
+    ]
     known = [n for word, n in vocabulary.items() if len(word) == 1 and has_cjk(word) and n < len(words)]
     rows = words.detach()[known] if known else words.detach()
     noise = torch.randn(max(count, 0), words.shape[1], generator=generator)
@@ -175,10 +182,10 @@ def collate(rows: Sequence[Encoded], device: str = "cpu") -> Batch:
 
 
 def losses(judged: Tensor, answers: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Summed losses of find, check and answer over those of the batch that are known, by the size of the batch.
+    """Losses of find, check and answer, each summed over what is known of it and divided by the batch.
 
-    Of several annotated answers any counts: the probability of all of them together, as in Clark and Gardner 2018,
-    "Simple and effective multi-paragraph reading comprehension", section 3.
+    Of several annotated answers any counts: the probability of all of them together, as in Clark and Gardner
+    2018, "Simple and effective multi-paragraph reading comprehension", section 3.
     """
     judged, answers = judged.float(), answers.float()
     pairs = []
