@@ -2,7 +2,7 @@
 
     python -m evals.train.verifier DATA --out FOLDER [--device cpu|cuda] [--steps N | --minutes M] [--resume]
 
-FOLDER keeps the examples, the tokenizer and a checkpoint. The learning rate rises and falls once over the
+FOLDER keeps the examples, the tokenizer, a checkpoint and at last the ONNX file. The learning rate rises and falls once over the
 steps, or over the minutes, so that a slow machine ends its schedule as well; a resumed training goes on from
 where the checkpoint is, also under another plan. Which examples are seen in what order is fixed by the seed.
 """
@@ -23,6 +23,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from evals.train.verifier_data import prepare
+from evals.train.verifier_export import export_checkpoint
 from evals.train.verifier_model import Encoded, Verifier, collate, encode, extended_tokenizer, losses
 
 BATCH_TOKENS = 1600  # of a step, padding included
@@ -205,6 +206,7 @@ def main() -> None:
     plan = Plan(arguments.steps, arguments.minutes)
     step = train(model, rows, arguments.out, plan, arguments.device, arguments.resume)
     print(f"trained to step {step}", flush=True)
+    print("SHA-256", export_checkpoint(arguments.out, arguments.languages))
 
 
 def have_tokenizer(file: Path, examples: Sequence[Any]) -> Tokenizer:

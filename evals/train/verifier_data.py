@@ -78,6 +78,10 @@ def prepare(data: Path, cache: Path, seed: int = 0) -> list[Example]:
         cache.parent.mkdir(parents=True, exist_ok=True)
         with gzip.open(cache, "wt", encoding="utf-8") as file:
             file.writelines(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in made)
+    return read_examples(cache)
+
+
+def read_examples(cache: Path) -> list[Example]:
     rows = read_rows(cache)
     return [Example(**{**row, "spans": [(a, b) for a, b in row["spans"]]}) for row in rows]
 

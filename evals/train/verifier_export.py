@@ -3,10 +3,13 @@
 The file's metadata say what a runtime has to know: the window, the calibration of each head and language and
 the thresholds (both from training data that were held out), and the languages that it is good for. It
 measures nothing on dev data.
+
+    python -m evals.train.verifier_export FOLDER [--languages en zh]
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import logging
@@ -18,9 +21,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from evals.train.verifier_data import Example
+from evals.train.verifier_data import Example, read_examples
 from evals.train.verifier_model import QUESTION, WINDOW, Verifier, collate, encode
 from retrieval.export import OPSET
 
@@ -29,6 +33,7 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 OUTPUTS = ("judged", "answers")
 SUPPORTED, REFUTED = 0.8, 0.2  # precision that the two thresholds are to have on held-out training data
 HEADS = ("find", "check")
+CALIBRATING = 600  # examples of each task
 
 
 class _Traced(nn.Module):
@@ -92,28 +97,29 @@ def logits(model: Verifier, tokenizer: Any, examples: Sequence[Example]) -> list
     return [found[n] for n in range(len(rows))]
 
 
-def platt(scores: Array, labels: Array) -> tuple[float, float]:
+def platt(scores: Array, labels: Array, weights: Array | None = None) -> tuple[float, float]:
     """(slope, shift) of the logistic curve over the logits that fits the labels best, kept near (1, 0).
 
     Platt 1999, "Probabilistic outputs for support vector machines", by Newton's method.
     """
-    weights = np.array([1.0, 0.0])
+    curve = np.array([1.0, 0.0])
+    each = np.ones_like(scores) if weights is None else weights
     inputs = np.stack([scores, np.ones_like(scores)], axis=1)
     for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
-        gradient = inputs.T @ (labels - p) - (weights - np.array([1.0, 0.0]))
-        hessian = (inputs.T * (p * (1 - p))) @ inputs + np.eye(2)
+        p = 1 / (1 + np.exp(-np.clip(inputs @ curve, -30, 30)))
+        gradient = inputs.T @ (each * (labels - p)) - (curve - np.array([1.0, 0.0]))
+        hessian = (inputs.T * (each * p * (1 - p))) @ inputs + np.eye(2)
         step = np.linalg.solve(hessian, gradient)
-        weights += step
+        curve += step
         if np.abs(step).max() < 1e-8:
             break
-    return float(max(weights[0], 0.05)), float(weights[1])
+    return float(max(curve[0], 0.05)), float(curve[1])
 
 
 def calibrate(
     scored: Sequence[tuple[float, float]], examples: Sequence[Example]
 ) -> dict[str, dict[str, list[float]]]:
-    """By head and language the (slope, shift) of its calibration; a language without data takes that of all."""
+    """By head and language (slope, shift) of its calibration; a language without data takes that of all."""
     found: dict[str, dict[str, list[float]]] = {}
     for head, name in enumerate(HEADS):
         known = [n for n, one in enumerate(examples) if getattr(one, name) is not None]
@@ -121,13 +127,14 @@ def calibrate(
         for lang in ("en", "zh"):
             own = [n for n in known if examples[n].lang == lang] or known
             labels = np.array([getattr(examples[n], name) for n in own], dtype=float)
-            slope, shift = platt(np.array([scored[n][head] for n in own]), labels)
+            weights = np.array([examples[n].weight for n in own])
+            slope, shift = platt(np.array([scored[n][head] for n in own]), labels, weights)
             found[name][lang] = [round(slope, 4), round(shift, 4)]
     return found
 
 
 def thresholds(probabilities: Array, labels: Array) -> tuple[float, float]:
-    """(supported from, refused up to): the widest whose claims are right in `SUPPORTED` and 1 - `REFUTED` of cases."""
+    """(supported from, refused up to): the widest that are right in `SUPPORTED`, 1 - `REFUTED` of cases."""
 
     def precision(mask: npt.NDArray[np.bool_], label: int) -> float:
         return float((labels[mask] == label).mean()) if mask.sum() >= 20 else 0.0
@@ -179,3 +186,30 @@ def export(
     quantise(folder / "verifier-float.onnx", folder / "verifier.onnx")
     write_metadata(folder / "verifier-float.onnx", metadata)
     return write_metadata(folder / "verifier.onnx", metadata)
+
+
+def export_checkpoint(folder: Path, languages: Sequence[str]) -> str:
+    """Export what a training left in `folder`; the SHA-256 of the int8 file."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.save(str(folder / "verifier.tokenizer.json"))
+    model = Verifier(tokenizer.get_vocab_size())
+    model.load_state_dict(
+        torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)["model"]
+    )
+    held = [one for one in read_examples(folder / "examples.jsonl.gz") if one.held_out]
+    chosen = [
+        one for task in ("answer", "check") for one in [e for e in held if e.task == task][:CALIBRATING]
+    ]
+    return export(model, tokenizer, chosen, folder, languages)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("folder", type=Path, help="of the training")
+    parser.add_argument("--languages", nargs="+", choices=("en", "zh"), default=["en", "zh"])
+    arguments = parser.parse_args()
+    print("SHA-256", export_checkpoint(arguments.folder, arguments.languages))
+
+
+if __name__ == "__main__":
+    main()
