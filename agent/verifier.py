@@ -74,16 +74,25 @@ class Verifier:
         self._lock = threading.Lock()
         self._opened: tuple[Any, Any, dict[str, Any]] | None = None
         self._known: OrderedDict[bytes, Reading] = OrderedDict()
+        self._at: dict[str, float] = {}  # thresholds that were set
 
     @property
     def SUPPORTED_AT(self) -> float:
         """A `check` from here on supports, [0, 1]."""
-        return float(self._open()[2]["supported_at"])
+        return self._at.get("supported_at", float(self._open()[2]["supported_at"]))
+
+    @SUPPORTED_AT.setter
+    def SUPPORTED_AT(self, value: float) -> None:
+        self._at["supported_at"] = value
 
     @property
     def REFUTED_AT(self) -> float:
         """A `check` up to here refuses, [0, 1]."""
-        return float(self._open()[2]["refuted_at"])
+        return self._at.get("refuted_at", float(self._open()[2]["refuted_at"]))
+
+    @REFUTED_AT.setter
+    def REFUTED_AT(self, value: float) -> None:
+        self._at["refuted_at"] = value
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.critic.entail import checked_scores
+from agent.critic.entail import Entailer, checked_scores
 from agent.verifier import LONGEST_ANSWER, REMEMBERED, Verifier, _whole_words
 from evals.suites.critic import auroc, auroc_gain, balanced_accuracy, bare, calibration_error
 
@@ -97,6 +97,9 @@ def test_three_answers_of_one_reading(tmp_path: Path) -> None:
     forced = made.answer("When?", passages, least=0.0)[1]
     assert forced is not None and forced.score == pytest.approx(logistic(-2))
     assert (made.SUPPORTED_AT, made.REFUTED_AT, made.languages) == (0.8, 0.2, ("en",))
+    entailer: Entailer = made
+    entailer.SUPPORTED_AT = 0.9
+    assert (made.SUPPORTED_AT, made.REFUTED_AT) == (0.9, 0.2)
 
 
 def test_traditional_characters_are_read_as_simplified_ones_at_their_offsets(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@
 
 FOLDER keeps the examples, the tokenizer, a checkpoint and at last the ONNX file. The learning rate rises and
 falls once over the steps, or over the minutes, so that a slow machine ends its schedule as well; a resumed
-training goes on from where the checkpoint is, also under another plan. Which examples are seen in what order is
-fixed by the seed.
+training goes on from where the checkpoint is, also under another plan. Which examples are seen in what order
+is fixed by the seed.
 """
 
 from __future__ import annotations
