@@ -42,7 +42,8 @@ class _Traced(nn.Module):
     def __init__(self, model: Verifier) -> None:
         super().__init__()
         words = model.encoder.embeddings.word_embeddings.weight.detach()
-        self.words = nn.Embedding.from_pretrained(torch.cat([words, model.added.detach()]))
+        table = torch.cat([words, model.added.detach()])
+        self.words = nn.Embedding(len(table), table.shape[1], _weight=table)
         self.encoder, self.judge, self.answer = model.encoder, model.judge, model.answer
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:

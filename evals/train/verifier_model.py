@@ -57,7 +57,7 @@ def encode(tokenizer: Tokenizer, examples: Sequence[Example]) -> list[Encoded]:
     """Examples as tokens, cut to the window; an answer that lies outside makes it one without."""
     firsts = tokenizer.encode_batch([simplified(one.first) for one in examples], add_special_tokens=False)
     passages = tokenizer.encode_batch([simplified(one.passage) for one in examples], add_special_tokens=False)
-    cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    cls, sep = (int(tokenizer.token_to_id(token) or 0) for token in ("[CLS]", "[SEP]"))
     found = []
     for one, first, passage in zip(examples, firsts, passages, strict=True):
         asked = first.ids[:QUESTION]
@@ -67,16 +67,14 @@ def encode(tokenizer: Tokenizer, examples: Sequence[Example]) -> list[Encoded]:
         before = len(asked) + 2
         spans = [token_span(offsets, span) for span in one.spans]
         kept = [(a + before, b + before) for a, b in filter(None, spans)]
-        if one.task == "answer" and not kept:
+        if one.find == 0:
             kept = [(0, 0)]
         ids = [cls, *asked, sep, *rows, sep]
         types = [0] * before + [1] * (len(rows) + 1)
-        find = one.find if one.find is not None and (not one.find or kept != [(0, 0)]) else None
-        found.append(
-            Encoded(
-                ids, types, kept, *(-1 if v is None else v for v in (find, one.check)), one.weight, one.lang
-            )
-        )
+        # What answers may lie outside the window: then it is not known whether this answers.
+        find = -1 if one.find is None or (one.find and not kept) else one.find
+        check = -1 if one.check is None else one.check
+        found.append(Encoded(ids, types, kept, find, check, one.weight, one.lang))
     return found
 
 
@@ -99,18 +97,20 @@ def token_span(offsets: Sequence[tuple[int, int]], span: tuple[int, int]) -> tup
 class Verifier(nn.Module):
     """The encoder of transformers with the heads on top."""
 
-    def __init__(self, vocabulary: int, encoder: nn.Module | None = None, seed: int = 0) -> None:
+    def __init__(self, vocabulary: int, encoder: Any = None, seed: int = 0) -> None:
         """`vocabulary`: of the tokenizer. `encoder`: another BERT, for tests."""
         super().__init__()
-        self.encoder: Any = encoder if encoder is not None else _minilm()
-        words = self.encoder.embeddings.word_embeddings
+        self.encoder: Any = _minilm() if encoder is None else encoder
+        words: Any = self.encoder.embeddings.word_embeddings
         words.weight.requires_grad_(False)
-        self.base, width = words.weight.shape
+        self.base: int = words.num_embeddings
+        width: int = words.embedding_dim
         generator = torch.Generator().manual_seed(seed)
         self.added = nn.Parameter(_new_rows(words.weight, vocabulary - self.base, generator))
         self.answer = nn.Linear(width, 2)
-        self.judge = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 2))
-        for layer in (self.answer, self.judge[0], self.judge[2]):
+        inner, outer = nn.Linear(width, width), nn.Linear(width, 2)
+        self.judge = nn.Sequential(inner, nn.Tanh(), outer)
+        for layer in (self.answer, inner, outer):
             nn.init.normal_(layer.weight, std=0.02, generator=generator)
             nn.init.zeros_(layer.bias)
 
@@ -128,16 +128,15 @@ class Verifier(nn.Module):
         return self.judge(hidden[:, 0]), self.answer(hidden)
 
 
-def _minilm() -> nn.Module:
+def _minilm() -> Any:
     from transformers import BertModel
     from transformers.utils import logging
 
-    logging.set_verbosity_error()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     # Without dropout: in one pass over the data nothing is learnt by heart, and on a CPU it costs a fifth.
-    model: nn.Module = BertModel.from_pretrained(
+    return BertModel.from_pretrained(
         minilm_folder(), add_pooling_layer=False, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
     )
-    return model
 
 
 def _new_rows(words: Tensor, count: int, generator: torch.Generator) -> Tensor:
