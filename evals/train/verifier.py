@@ -11,7 +11,6 @@ is fixed by the seed.
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
+from evals.train.verifier_checkpoint import keep, restore
 from evals.train.verifier_data import prepare
 from evals.train.verifier_export import export_checkpoint
 from evals.train.verifier_model import Encoded, Verifier, collate, encode, extended_tokenizer, losses
@@ -101,15 +101,12 @@ def train(
     model: Verifier, rows: Sequence[Encoded], folder: Path, plan: Plan, device: str, resume: bool
 ) -> int:
     """Train to the end of the plan; the step that it ended at. A checkpoint is kept on the way."""
-    checkpoint = folder / "checkpoint.pt"
+    checkpoint = folder / "checkpoint.safetensors"
     model.to(device).train()
     optimizer = optimizer_of(model)
     step, before_s = 0, 0.0
     if resume and checkpoint.exists():
-        kept = torch.load(checkpoint, map_location=device, weights_only=True)
-        model.load_state_dict(kept["model"])
-        optimizer.load_state_dict(kept["optimizer"])
-        step, before_s = kept["step"], kept["elapsed_s"]
+        step, before_s = restore(checkpoint, model, optimizer)
         print(f"resumed at step {step} after {before_s / 60:.1f} minutes", flush=True)
     began, seen = time.monotonic(), _Seen()
     for batch in endless(rows, step):
@@ -124,8 +121,8 @@ def train(
         if step % 10 == 0:
             print(f"step {step} progress {progress:.3f} {seen.line(elapsed_s)}", flush=True)
         if step % KEEP_EVERY == 0:
-            _keep(checkpoint, model, optimizer, step, elapsed_s)
-    _keep(checkpoint, model, optimizer, step, before_s + time.monotonic() - began)
+            keep(checkpoint, model, optimizer, step, elapsed_s)
+    keep(checkpoint, model, optimizer, step, before_s + time.monotonic() - began)
     return step
 
 
@@ -170,18 +167,6 @@ class _Seen:
         means = (a / max(b, 1) for a, b in zip(self.losses, self.counts, strict=True))
         named = zip(("find", "check", "answer"), means, strict=True)
         return " ".join(f"{n} {v:.3f}" for n, v in named) + f" tokens {self.tokens} {elapsed_s:.0f} s"
-
-
-def _keep(file: Path, model: Verifier, optimizer: torch.optim.Optimizer, step: int, elapsed_s: float) -> None:
-    part = file.with_suffix(".part")
-    state = {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "step": step,
-        "elapsed_s": elapsed_s,
-    }
-    torch.save(state, part)
-    os.replace(part, file)
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from evals.train.verifier_checkpoint import restore
 from evals.train.verifier_data import Example, read_examples
 from evals.train.verifier_model import QUESTION, WINDOW, Verifier, collate, encode
 from retrieval.export import OPSET
@@ -194,14 +195,10 @@ def export_checkpoint(folder: Path, languages: Sequence[str]) -> str:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.save(str(folder / "verifier.tokenizer.json"))
     model = Verifier(tokenizer.get_vocab_size())
-    model.load_state_dict(
-        torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)["model"]
-    )
+    restore(folder / "checkpoint.safetensors", model)
     held = [one for one in read_examples(folder / "examples.jsonl.gz") if one.held_out]
-    chosen = [
-        one for task in ("answer", "check") for one in [e for e in held if e.task == task][:CALIBRATING]
-    ]
-    return export(model, tokenizer, chosen, folder, languages)
+    asked, claims = ([one for one in held if one.task == task] for task in ("answer", "check"))
+    return export(model, tokenizer, [*asked[:CALIBRATING], *claims[:CALIBRATING]], folder, languages)
 
 
 def main() -> None:
