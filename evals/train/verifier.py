@@ -85,7 +85,9 @@ def endless(rows: Sequence[Encoded], skip: int) -> Iterator[list[Encoded]]:
 
 def optimizer_of(model: Verifier) -> torch.optim.Optimizer:
     heads = [*model.answer.parameters(), *model.judge.parameters()]
-    body = [p for p in model.encoder.parameters() if p.requires_grad]
+    # Frozen layers are among them, so that a later training may thaw them with the same checkpoint.
+    words = model.encoder.embeddings.word_embeddings.weight
+    body = [p for p in model.encoder.parameters() if p is not words]
     groups = [
         {"params": [p for p in body if p.ndim > 1], "lr": RATE, "weight_decay": 0.01},
         {"params": [p for p in body if p.ndim == 1], "lr": RATE, "weight_decay": 0.0},
@@ -178,6 +180,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=0.0, help="plan by the clock instead")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--languages", nargs="+", choices=("en", "zh"), default=["en", "zh"])
+    parser.add_argument(
+        "--frozen", type=int, default=0, help="layers of the encoder that are left as they are"
+    )
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -189,6 +194,7 @@ def main() -> None:
     tokens = sum(len(row.ids) for row in rows)
     print(f"{len(rows)} examples, {tokens} tokens, {tokenizer.get_vocab_size()} words", flush=True)
     model = Verifier(tokenizer.get_vocab_size(), seed=SEED)
+    model.freeze(arguments.frozen)
     plan = Plan(arguments.steps, arguments.minutes)
     step = train(model, rows, arguments.out, plan, arguments.device, arguments.resume)
     print(f"trained to step {step}", flush=True)
