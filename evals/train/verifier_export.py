@@ -79,7 +79,7 @@ def export_float(model: Verifier, target: Path) -> None:
 def quantise(source: Path, target: Path) -> None:
     """All weights as int8, by onnxruntime, between layers float32.
 
-    Seven bits of the eight are used: with all of them, processors without VNNI overflow and say something else.
+    Seven bits of the eight are used: with all of them, processors without VNNI overflow.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
