@@ -10,9 +10,10 @@ from agent.privacy import switch_off_telemetry
 from evals.data import SMALL_DATA
 from evals.report import show, write
 
-SUITES = {name: f"evals.suites.{name}" for name in ("loop", "qa", "refusal", "repair", "retrieval", "speed")}
-SUITES["memory"] = "evals.suites.memory"
-SUITES["lexical"] = "evals.suites.lexical"
+SUITES = {
+    name: f"evals.suites.{name}"
+    for name in ("critic", "lexical", "loop", "memory", "qa", "refusal", "repair", "retrieval", "speed")
+}
 
 
 def main() -> None:
@@ -24,7 +25,11 @@ def main() -> None:
     parser.add_argument("--lang", choices=("en", "zh", "long_en"), help="one corpus only")
     parser.add_argument("--part", help="of the suite, where it has parts: see its file")
     parser.add_argument("--limit", type=int, default=None, help="the first N questions of each corpus")
-    parser.add_argument("--model", default=None, help="a GGUF file, for the suites that answer questions")
+    parser.add_argument(
+        "--model",
+        default=None,
+        help="a GGUF file, for the suites that answer questions; for critic its ONNX file",
+    )
     parser.add_argument("--json", type=Path, default=None, help="write the result to this file")
     arguments = parser.parse_args()
     switch_off_telemetry()

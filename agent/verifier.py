@@ -1,0 +1,239 @@
+"""The built-in verifier: a small encoder that reads a question or claim beside a passage.
+
+It gives three answers. *find*: whether the passage answers the question; *answer*: the shortest piece of it
+that does; *check*: whether it supports the claim. One reading gives all three, and is remembered. ONNX
+Runtime and the `tokenizers` library do the work, opened at the first reading; a passage longer than the
+window is slid over. It is an `Entailer` of the critic. It decides nothing by itself and splits no text into
+claims; `evals.train.verifier` trains it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retrieval.embed import batches, beside, feed, open_session
+from retrieval.tokens import is_chinese, simplified
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Logits = npt.NDArray[np.float32]
+
+REMEMBERED = 4096  # readings; one takes some 200 bytes
+LONGEST_ANSWER = 40  # tokens
+OVERLAP = 0.5  # of two neighbouring windows: what one cuts apart, the other has whole
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of a passage: `passage[start:end]`, and how likely it is rather than no answer, [0, 1]."""
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the encoder says of one pair; the two probabilities are calibrated."""
+
+    find: float
+    check: float
+    span: Span | None
+    """The best piece, however bad; none in a passage without any word."""
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """One window as a session takes it."""
+
+    ids: list[int]
+    type_ids: list[int]
+    offsets: list[tuple[int, int]]
+    """Of the passage's tokens."""
+    before: int
+    """Tokens in front of the passage's."""
+
+
+class Verifier:
+    """The encoder of an ONNX file with its tokenizer. Threads may share one."""
+
+    def __init__(self, onnx_file: Path, tokenizer_file: Path | None = None) -> None:
+        """None is shipped yet. Nothing is opened here; by default the tokenizer lies beside the file."""
+        self._onnx_file = onnx_file
+        self._tokenizer_file = tokenizer_file or onnx_file.with_suffix(".tokenizer.json")
+        self._lock = threading.Lock()
+        self._opened: tuple[Any, Any, dict[str, Any]] | None = None
+        self._known: OrderedDict[bytes, Reading] = OrderedDict()
+        self._at: dict[str, float] = {}  # thresholds that were set
+
+    @property
+    def SUPPORTED_AT(self) -> float:
+        """A `check` from here on supports, [0, 1]."""
+        return self._at.get("supported_at", float(self._open()[2]["supported_at"]))
+
+    @SUPPORTED_AT.setter
+    def SUPPORTED_AT(self, value: float) -> None:
+        self._at["supported_at"] = value
+
+    @property
+    def REFUTED_AT(self) -> float:
+        """A `check` up to here refuses, [0, 1]."""
+        return self._at.get("refuted_at", float(self._open()[2]["refuted_at"]))
+
+    @REFUTED_AT.setter
+    def REFUTED_AT(self, value: float) -> None:
+        self._at["refuted_at"] = value
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """What it is good for: en, zh."""
+        return tuple(self._open()[2]["languages"])
+
+    def find(self, question: str, passages: Sequence[str]) -> list[float]:
+        """The probability that each passage answers the question."""
+        return [one.find for one in self.read([(question, passage) for passage in passages])]
+
+    def answer(self, question: str, passages: Sequence[str], least: float = 0.5) -> list[Span | None]:
+        """The piece of each passage that answers best; none where its score is under `least`, [0, 1]."""
+        found = [one.span for one in self.read([(question, passage) for passage in passages])]
+        return [span if span and span.score >= least else None for span in found]
+
+    def check(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """The probability that each (premise, claim) has its claim supported by its premise."""
+        return [one.check for one in self.read([(claim, premise) for premise, claim in pairs])]
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        return self.check(pairs)
+
+    def read(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
+        """What it says of each (question or claim, passage). Each different pair is computed once."""
+        keys = [_key(*pair) for pair in pairs]
+        with self._lock:
+            found = {key: self._known[key] for key in keys if key in self._known}
+        new = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in found}
+        found |= dict(zip(new, self._compute(list(new.values())), strict=True))
+        with self._lock:
+            for key in keys:
+                self._known[key] = found[key]
+                self._known.move_to_end(key)
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return [found[key] for key in keys]
+
+    def _open(self) -> tuple[Any, Any, dict[str, Any]]:
+        with self._lock:
+            if self._opened is None:
+                from tokenizers import Tokenizer
+
+                session = open_session(self._onnx_file)
+                tokenizer = Tokenizer.from_file(str(self._tokenizer_file))
+                kept = session.get_modelmeta().custom_metadata_map
+                self._opened = session, tokenizer, {key: json.loads(value) for key, value in kept.items()}
+            return self._opened
+
+    def _compute(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
+        import numpy as np
+
+        if not pairs:
+            return []
+        session, tokenizer, metadata = self._open()
+        windows = [_windows(tokenizer, *pair, metadata["window"], metadata["question"]) for pair in pairs]
+        rows = [(n, window) for n, some in enumerate(windows) for window in some]
+        order = sorted(range(len(rows)), key=lambda r: len(rows[r][1].ids))
+        groups = batches(order, [len(row.ids) for _, row in rows])
+
+        def run(group: list[int]) -> list[tuple[int, Logits, Span | None, float]]:
+            inputs = feed(session, [rows[r][1] for r in group])
+            judged, answers = session.run(["judged", "answers"], inputs)
+            return [
+                (rows[r][0], judged[m], *_best_span(answers[m], rows[r][1], pairs[rows[r][0]][1]))
+                for m, r in enumerate(group)
+            ]
+
+        logits = np.full((len(pairs), 2), -np.inf)
+        spans: list[tuple[float, Span | None]] = [(-np.inf, None)] * len(pairs)
+        for made in beside(run, groups):
+            for n, judged, span, margin in made:
+                # Of a passage that is slid over, the window that says most decides.
+                logits[n] = np.maximum(logits[n], judged)
+                spans[n] = max(spans[n], (margin, span), key=lambda one: one[0])
+        calibration = metadata["calibration"]
+        return [
+            Reading(
+                _probability(float(logits[n, 0]), calibration["find"], pair[0]),
+                _probability(float(logits[n, 1]), calibration["check"], pair[0]),
+                spans[n][1],
+            )
+            for n, pair in enumerate(pairs)
+        ]
+
+
+def _key(first: str, passage: str) -> bytes:
+    return hashlib.blake2b(
+        f"{len(first)}:{first}{passage}".encode("utf-8", "replace"), digest_size=16
+    ).digest()
+
+
+def _windows(tokenizer: Any, first: str, passage: str, window: int, longest: int) -> list[_Pair]:
+    """The windows over a passage. A question or claim of more than `longest` tokens loses its end."""
+    # Traditional characters are read as simplified ones, one for one, so that the offsets hold.
+    asked, text = (tokenizer.encode(simplified(said), add_special_tokens=False) for said in (first, passage))
+    begin = [tokenizer.token_to_id("[CLS]"), *asked.ids[:longest], tokenizer.token_to_id("[SEP]")]
+    room = window - len(begin) - 1
+    last = max(len(text.ids) - room, 0)
+    starts = [*range(0, last, max(int(room * (1 - OVERLAP)), 1)), last]
+    return [
+        _Pair(
+            [*begin, *text.ids[at : at + room], begin[-1]],
+            [0] * len(begin) + [1] * (len(text.ids[at : at + room]) + 1),
+            list(text.offsets[at : at + room]),
+            len(begin),
+        )
+        for at in starts
+    ]
+
+
+def _best_span(answers: Logits, row: _Pair, passage: str) -> tuple[Span | None, float]:
+    """The likeliest piece of a window, and by how much it is likelier than none (a logit)."""
+    import numpy as np
+
+    count = len(row.offsets)
+    if not count:
+        return None, -np.inf
+    own = answers[row.before : row.before + count].astype(np.float64)
+    both = own[:, 0][:, None] + own[:, 1][None, :]
+    within = np.tri(count, count, LONGEST_ANSWER - 1, dtype=bool) & ~np.tri(count, count, -1, dtype=bool)
+    both[~within] = -np.inf
+    first, last = divmod(int(both.argmax()), count)
+    margin = float(both[first, last] - answers[0].sum())
+    start, end = _whole_words(passage, row.offsets[first][0], row.offsets[last][1])
+    return Span(start, end, 1 / (1 + float(np.exp(-np.clip(margin, -30, 30))))), margin
+
+
+def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span, grown where it begins or ends within a Latin word."""
+    while start > 0 and _in_word(text, start):
+        start -= 1
+    while end < len(text) and _in_word(text, end):
+        end += 1
+    return start, end
+
+
+def _in_word(text: str, at: int) -> bool:
+    return all(char.isalnum() and not is_chinese(char) for char in text[at - 1 : at + 1])
+
+
+def _probability(logit: float, calibration: dict[str, list[float]], said: str) -> float:
+    import math
+
+    slope, shift = calibration["zh" if is_chinese(said) else "en"]
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, slope * logit + shift))))
