@@ -40,6 +40,7 @@ _TYPES: Mapping[str, frozenset[str]] = {
     "boolean": frozenset(),
     "null": frozenset(),
 }
+MAX_DEPTH = 200  # each level takes several calls here and in the converter, and Python has 1,000
 _FORMATS = frozenset({"date", "time", "date-time", "uuid", "uuid1", "uuid2", "uuid3", "uuid4", "uuid5"})
 
 
@@ -58,6 +59,7 @@ def to_grammar(schema: dict[str, Any], convert: Callable[[str], str]) -> str:
         ModelError: the schema cannot be expressed; the message names what is in the way.
     """
     literals: list[str] = []
+    _check_depth(schema)
     try:
         plain = _node(schema, literals)
         text = convert(json.dumps(plain))
@@ -69,6 +71,17 @@ def to_grammar(schema: dict[str, Any], convert: Callable[[str], str]) -> str:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ModelError(f"No grammar for this schema: {reason}") from error
     return _STAND_IN.sub(lambda match: _escaped(literals[int(match[1])]), text)
+
+
+def _check_depth(schema: Any) -> None:
+    """Raises `ModelError` for a schema whose parts lie more than MAX_DEPTH deep in one another."""
+    level, depth = [schema], 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise _refused("it is nested too deeply")
+        held = [part.values() if isinstance(part, dict) else part for part in level]
+        level = [one for parts in held for one in parts if isinstance(one, (dict, list))]
 
 
 def _node(schema: Any, literals: list[str]) -> dict[str, Any]:
