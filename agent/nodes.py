@@ -82,9 +82,7 @@ def recall(state: State, runtime: Run) -> Changed:
     }
     if told:
         return {**changed, **memory.acknowledged(told, state["question"])}
-    if state.get(
-        "where"
-    ):  # what answered the question among all documents may lie outside of those asked now
+    if state.get("where"):  # what answered it among all documents may lie outside of those asked now
         return changed
     known = memory.recall(deps.memory, deps.library, standalone, manner_of(deps))
     changed["episodes"] = [record.id for record in known.episodes]

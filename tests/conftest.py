@@ -173,3 +173,21 @@ def assert_cited(library: Library, answer: Answer) -> None:
             assert source is not None and citation.quote
             assert source.text[citation.start : citation.end] == citation.quote
     assert not answer.claims or not said.strip(" -\n"), f"nothing rests on {said!r}"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A copy of two sample files, free to change."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in ("lease.txt", "meeting.zh.md"):
+        shutil.copy(SAMPLE / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def agent(settings: Settings, files: Path) -> Iterator[Agent]:
+    """An agent over them that remembers."""
+    with Agent(settings) as opened:
+        opened.add(files)
+        yield opened

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,28 +14,12 @@ from agent.corrections import corrects
 from agent.episodes import Manner, replacement, reworded, searches_of
 from agent.turns import find_turns, window
 from retrieval.records import Record
-from tests.conftest import SAMPLE, assert_cited
+from tests.conftest import assert_cited
 
 CONTRACT = "When was the contract signed?"
 FEE = "会费每人每年多少钱？"
 BOTH = [(CONTRACT, "lease.txt"), (FEE, "meeting.zh.md")]
 NOW = 1_800_000_000.0
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Path:
-    folder = tmp_path / "files"
-    folder.mkdir()
-    for name in ("lease.txt", "meeting.zh.md"):
-        shutil.copy(SAMPLE / name, folder / name)
-    return folder
-
-
-@pytest.fixture
-def agent(settings: Settings, files: Path) -> Iterator[Agent]:
-    with Agent(settings) as opened:
-        opened.add(files)
-        yield opened
 
 
 def from_memory(answer: Answer) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,27 +9,9 @@ import pytest
 
 from agent import Agent, Settings, memory
 from agent.turns import WINDOW_TURNS
-from tests.conftest import SAMPLE
 
 CONTRACT = "When was the contract signed?"
 FEE = "会费每人每年多少钱？"
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Path:
-    """A copy of two sample files, free to change."""
-    folder = tmp_path / "files"
-    folder.mkdir()
-    for name in ("lease.txt", "meeting.zh.md"):
-        shutil.copy(SAMPLE / name, folder / name)
-    return folder
-
-
-@pytest.fixture
-def agent(settings: Settings, files: Path) -> Iterator[Agent]:
-    with Agent(settings) as opened:
-        opened.add(files)
-        yield opened
 
 
 def test_turns_are_kept_in_order_and_apart(agent: Agent) -> None:
