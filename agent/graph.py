@@ -23,7 +23,6 @@ from agent.deps import Deps
 from agent.nodes import act, critique, draft, plan, recall, reformulate, remember, retrieve, settle, sweep
 from agent.routes import (
     after_critique,
-    after_draft,
     after_plan,
     after_recall,
     after_reformulate,
@@ -49,8 +48,8 @@ def build_graph() -> CompiledStateGraph[State, Deps, State, State]:
     graph.add_conditional_edges("retrieve", after_retrieve, ["act", "draft"])
     graph.add_conditional_edges("sweep", after_sweep, ["retrieve", "draft"])
     graph.add_edge("act", "draft")
-    graph.add_conditional_edges("draft", after_draft, ["retrieve", "critique"])
-    graph.add_conditional_edges("critique", after_critique, ["settle", "reformulate"])
+    graph.add_edge("draft", "critique")
+    graph.add_conditional_edges("critique", after_critique, ["settle", "reformulate", "retrieve"])
     graph.add_conditional_edges("reformulate", after_reformulate, ["retrieve", "draft", "settle"])
     graph.add_edge("settle", "remember")
     graph.add_edge("remember", END)

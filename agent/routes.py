@@ -42,15 +42,14 @@ def after_retrieve(state: State) -> Literal["act", "draft"]:
     return "act" if state["plan"]["call"] else "draft"
 
 
-def after_draft(state: State) -> Literal["critique"] | list[Send]:
-    """Nothing to be said of whole documents: they are searched as for any question."""
-    unsearched = state["plan"]["need"] == "search" and not state.get("tried")
-    return searches(state) if unsearched else "critique"
+def after_critique(state: State, runtime: Runtime[Deps]) -> Literal["settle", "reformulate"] | list[Send]:
+    """Settle when it passed, when nothing can help, or when a budget is spent.
 
-
-def after_critique(state: State, runtime: Runtime[Deps]) -> Literal["settle", "reformulate"]:
-    """Settle when it passed, when nothing can help, or when a budget is spent."""
+    Nothing to be said of whole documents: they are searched as for any question.
+    """
     deps = runtime.context
+    if state["plan"]["need"] == "search" and not state.get("tried"):
+        return searches(state)
     if state["passed"] or not improvable(state, len(deps.rungs)):
         return "settle"
     stop = stop_of(state, deps.settings, deps.spent(), len(deps.rungs))

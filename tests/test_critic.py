@@ -18,6 +18,7 @@ from agent.critic.claims import split_claims
 from agent.critic.values import bound_of
 from agent.errors import ModelError
 from agent.reasoners.extractive import Extractive, new_claim
+from agent.reasoners.features import plain
 from agent.state import Claim, Draft, Evidence, Verdict
 from retrieval.library import Library
 from tools.numbers import find_numbers
@@ -213,10 +214,36 @@ def test_hedges(text: str, source: str, verdict: Verdict) -> None:
         ("大象站着睡觉。", "会费每年120元。", "unsupported"),
         ("Power bills are settled when the tenant pays somebody else.", "The tenant pays.", "undecided"),
         ("", "The tenant pays.", "unsupported"),
+        ("。", "。", "unsupported"),
+        ("The **tenant** pays.", "The **tenant** pays.", "supported"),
     ],
 )
 def test_words(text: str, source: str, verdict: Verdict) -> None:
     assert say("words", text, source) == verdict
+
+
+@pytest.mark.parametrize("layer", [layer for layer in CHECKS if layer != "quote"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In May 2024, Ada said that at least 12 of 40 km may not be paved; see [plan](plan.md).",
+        "安娜说，2024年5月起会费不超过120元，可能不退。",
+    ],
+)
+def test_all_of_a_quotation_says_what_it_says(layer: str, text: str) -> None:
+    assert say(layer, text, text) == "supported"
+    assert say(layer, plain(text), text) == "supported"
+
+
+@given(st.sampled_from("0123456789abcXYZ年月不"), st.integers(0, 40))
+@bounds(max_examples=60, deadline=None)
+def test_one_sign_more_is_not_word_for_word(sign: str, place: int) -> None:
+    source = "The 3 tenants of Elm Road pay 40 euros by 2 May."
+    text = source[:place] + sign + source[place:]
+    claim = new_claim(text, [1], [{"evidence": 1, "start": 0, "end": len(source)}])
+    claim["citations"] = cite(claim, [passage(source)])
+    reasons = {check(claim, [passage(source)], {1: source})[1] for check in CHECKS.values()}
+    assert "quoted word for word" not in reasons
 
 
 def test_quote_must_stand_in_the_source() -> None:

@@ -18,7 +18,6 @@ from agent.deps import Deps, build_deps
 from agent.moves import new_query
 from agent.routes import (
     after_critique,
-    after_draft,
     after_plan,
     after_recall,
     after_reformulate,
@@ -61,6 +60,7 @@ def state(need: Need = "search", **changed: Any) -> State:
             "where": {},
         },
         "queries": [query("a"), query("b")],
+        "tried": ["a", "b"],
         "evidence": [],
         "passed": False,
         "round": 0,
@@ -95,6 +95,12 @@ def test_after_retrieve() -> None:
 def test_after_critique_settles_what_passed(run: Runtime[Deps]) -> None:
     assert after_critique(state(passed=True), run) == "settle"
     assert after_critique(state(), run) == "reformulate"
+
+
+def test_where_nothing_is_to_be_said_of_whole_documents_they_are_searched(run: Runtime[Deps]) -> None:
+    unsearched = state(tried=[])
+    assert after_critique(unsearched, run) == searches(unsearched)
+    assert after_critique(state("sweep", tried=[]), run) == "settle"
 
 
 @pytest.mark.parametrize("need", ["conversation", "tool"])
@@ -166,12 +172,6 @@ def test_every_round_keeps_to_what_the_caller_asks_for() -> None:
     only["plan"]["where"] = {"formats": ["mail"], "who": ["安娜"]}
     assert searches(only) == [sent([query("a"), query("b")], 0, {"formats": ["mail"], "who": ["安娜"]})]
     assert searches({**only, "round": 1}) == [sent([query("a"), query("b")], 1, {"formats": ["mail"]})]
-
-
-def test_after_draft() -> None:
-    assert after_draft(state("sweep")) == "critique"
-    assert after_draft(state(tried=["a"])) == "critique"
-    assert after_draft(state()) == searches(state()), "a sweep that found nothing to say"
 
 
 @given(st.integers(0, 12), st.integers(0, 10), st.floats(0, 200), st.floats(0, 100))

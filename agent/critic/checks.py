@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, wraps
 
 from agent.citations import ITEMS, LEADS, holds
 from agent.critic.align import NEAR_COPY, Comparison, compare
@@ -59,6 +59,25 @@ def check_quote(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
     return "supported", "every quotation stands at its place"
 
 
+def verbatim_passes(check: CheckFunction) -> CheckFunction:
+    """A check of what a claim says: a claim that is all of its one quotation says what that says."""
+
+    @wraps(check)
+    def checked(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
+        quotes = [citation["quote"] for citation in claim["citations"]]
+        if len(quotes) == 1 and _is_all_of(claim["text"], quotes[0]):
+            return "supported", "quoted word for word"
+        return check(claim, evidence, sources)
+
+    return checked
+
+
+@lru_cache(CACHED)
+def _is_all_of(text: str, quote: str) -> bool:
+    return any(char.isalnum() for char in text) and text in (quote, plain(quote))
+
+
+@verbatim_passes
 def check_numbers(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
     """Every number of the claim, with its unit, is in what it cites; 1,024 = 1024 and 百分之七 = 7 %."""
     text, support = strip_lead_in(claim["text"]), _support(claim, evidence)
@@ -93,6 +112,7 @@ def check_numbers(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[i
     )
 
 
+@verbatim_passes
 def check_dates(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
     """Every date of the claim agrees with one in what it cites or its title, as far as both say."""
     text, support = strip_lead_in(claim["text"]), _support(claim, evidence, context=True)
@@ -124,6 +144,7 @@ def check_dates(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
     )
 
 
+@verbatim_passes
 def check_names(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
     """Every name and quoted title of the claim is in what it cites or in its heading, and in its place."""
     text, support = strip_lead_in(claim["text"]), _support(claim, evidence, context=True)
@@ -145,6 +166,7 @@ def check_names(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
     )
 
 
+@verbatim_passes
 def check_speaker(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
     """Who the claim says said it is who said it: in the cited sentence, or by the label of its turn."""
     said = speakers_of(strip_lead_in(claim["text"]))
@@ -189,6 +211,7 @@ def _is_label(citation: Citation, item: Evidence) -> bool:
     return bool(re.match(r"[*_\s]*(?:[(（][^)）\n]{1,20}[)）])?[*_\s]*[:：]", item["text"][end : end + 40]))
 
 
+@verbatim_passes
 def check_negation(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
     """The claim denies what its source denies: refused in a near copy, else left to the judge."""
     text, support = strip_lead_in(claim["text"]), _support(claim, evidence)
@@ -201,6 +224,7 @@ def check_negation(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[
     return "supported", "negation agrees"
 
 
+@verbatim_passes
 def check_hedges(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
     """A claim may not be surer than its source; left to the judge."""
     said, known = HEDGE.findall(claim["text"]), HEDGE.findall(_support(claim, evidence))
@@ -209,6 +233,7 @@ def check_hedges(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[in
     return "supported", "as sure as the source"
 
 
+@verbatim_passes
 def check_comparison(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
     """Bounds of numbers keep their direction, and no word has become its opposite."""
     text, support = strip_lead_in(claim["text"]), _support(claim, evidence)
@@ -225,6 +250,7 @@ def check_comparison(claim: Claim, evidence: Sequence[Evidence], sources: Mappin
     return "supported", "comparisons agree"
 
 
+@verbatim_passes
 def check_links(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
     """Every address, file and numbered part that the claim names stands in the passage, its title or path."""
     said = links_of(claim["text"])
@@ -237,6 +263,7 @@ def check_links(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int
     return refused or ("supported", "all links are there" if said else "no links")
 
 
+@verbatim_passes
 def check_words(claim: Claim, evidence: Sequence[Evidence], sources: Mapping[int, str]) -> Result:
     """Only a quotation, or a tool's own sentence, needs no judge; too few shared words need none either.
 
