@@ -13,11 +13,14 @@ Nodes are in `nodes.py`, forks in `routes.py`, the state in `state.py`. No logic
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from agent.deps import Deps
 from agent.nodes import act, critique, draft, plan, recall, reformulate, remember, retrieve, settle, sweep
@@ -36,21 +39,39 @@ from agent.state import State
 def build_graph() -> CompiledStateGraph[State, Deps, State, State]:
     """The compiled state machine, one for all. What it needs comes with each run, as `context=Deps(...)`."""
     graph: StateGraph[State, Deps, State, State] = StateGraph(State, context_schema=Deps)
-    nodes: tuple[Any, ...] = (
-        recall, plan, retrieve, act, sweep, draft, critique, reformulate, settle, remember,
-    )  # fmt: skip
-    for node in nodes:
-        graph.add_node(node.__name__, node)
+    add: Any = graph.add_node
+    add("recall", forked(recall, after_recall), destinations=("plan", "settle"))
+    add("plan", forked(plan, after_plan), destinations=("retrieve", "act", "sweep", "draft"))
+    add("retrieve", retrieve)
+    add("act", act)
+    add("sweep", forked(sweep, after_sweep), destinations=("retrieve", "draft"))
+    add("draft", draft)
+    add("critique", forked(critique, after_critique), destinations=("settle", "reformulate", "retrieve"))
+    add("reformulate", forked(reformulate, after_reformulate), destinations=("retrieve", "draft", "settle"))
+    add("settle", settle)
+    add("remember", remember)
 
     graph.add_edge(START, "recall")
-    graph.add_conditional_edges("recall", after_recall, ["plan", "settle"])
-    graph.add_conditional_edges("plan", after_plan, ["retrieve", "act", "sweep", "draft"])
     graph.add_conditional_edges("retrieve", after_retrieve, ["act", "draft"])
-    graph.add_conditional_edges("sweep", after_sweep, ["retrieve", "draft"])
     graph.add_edge("act", "draft")
     graph.add_edge("draft", "critique")
-    graph.add_conditional_edges("critique", after_critique, ["settle", "reformulate", "retrieve"])
-    graph.add_conditional_edges("reformulate", after_reformulate, ["retrieve", "draft", "settle"])
     graph.add_edge("settle", "remember")
     graph.add_edge("remember", END)
     return graph.compile(name="toulmin")
+
+
+def forked(node: Callable[..., dict[str, Any]], fork: Callable[..., Any]) -> Callable[..., Command[Any]]:
+    """A node that also says what is next: a conditional edge would copy the whole state first.
+
+    The fork reads what the node changed, as the node gave it: what is appended to is not merged yet.
+    """
+
+    @wraps(node)
+    def run(state: State, runtime: Runtime[Deps]) -> Command[Any]:
+        changed = node(state, runtime)
+        now = {**state, **changed}
+        # Only the way on from a critique depends on more than the state: on what is spent of the budget.
+        goto = fork(now, runtime) if fork is after_critique else fork(now)
+        return Command(update=changed, goto=goto)
+
+    return run
