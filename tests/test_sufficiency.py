@@ -80,3 +80,34 @@ def test_a_row_answers_for_the_columns_that_its_table_has(
     item: Evidence = {**passage(row), "heading": columns}
     worth = sufficiency(asked(question), [claimed(row, row, item, quoted=True)], [item])
     assert (worth >= thresholds("default")["verified"]) is there
+
+
+@pytest.mark.parametrize(
+    ("question", "source"),
+    [
+        ("我对什么过敏？", "会费改为一百二十元，我对此没有意见。"),  # 我对 is no word: it stands across two
+        ("What am I allergic to?", "The monthly rent is due on the first working day."),
+    ],
+)
+def test_what_has_no_word_of_the_question_is_no_part_of_an_answer(question: str, source: str) -> None:
+    item = passage(source)
+    quotation = claimed(source, source, item, quoted=True)
+    assert sufficiency(asked(question), [quotation], [item]) < thresholds("lenient")["partial"]
+
+
+@pytest.mark.parametrize(
+    ("question", "source", "given"),
+    [
+        ("What does the Heron club cost?", "The Tern club costs 40 euros a year.", False),
+        ("What does the Tern club cost?", "The Tern club costs 40 euros a year.", True),
+        ("What did the Heron and the Tern club cost?", "The Tern club costs 40 euros a year.", True),
+        ("What does membership of the RSPB cost?", "Membership costs 40 euros a year.", True),  # written out
+        ("张三的年费是多少？", "李四的年费是每年一百二十元。", False),
+        ("李四的年费是多少？", "李四的年费是每年一百二十元。", True),
+        ("What is the annual fee of Li Si?", "李四的年费是每年一百二十元。", True),  # in another script
+    ],
+)
+def test_what_is_anothers_is_no_part_of_an_answer(question: str, source: str, given: bool) -> None:
+    item = passage(source)
+    worth = sufficiency(asked(question), [claimed(source, source, item, quoted=True)], [item])
+    assert (worth >= thresholds("lenient")["partial"]) == given, worth

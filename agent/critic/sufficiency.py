@@ -31,8 +31,9 @@ from agent.reasoners.features import (
     told,
     uncovered,
 )
+from agent.reasoners.language import names_in
 from agent.state import Citation, Claim, Evidence
-from retrieval.tokens import is_chinese, words_of
+from retrieval.tokens import is_chinese, query_words, stem, words_of
 
 IN_PART = 0.42  # `partial` at any strictness
 MOSTLY_OPEN = 0.6  # of the question: what nothing cited speaks of is not answered, whatever else is
@@ -84,7 +85,9 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
     if probability > IN_PART and (_leaves_out(asked, said) or _lacks_column(asked, best, said, evidence)):
         probability = IN_PART
     guessed = bool(asked.asides) and probability < GUESSED
-    beside = guessed or not _speaks_of(asked, best, evidence) or _holds_no_word(asked, claims, said)
+    beside = guessed or not _speaks_of(asked, best, evidence)
+    if _in_its_language(asked, claims):
+        beside = beside or _holds_no_word(asked, said) or _holds_no_name(asked, said)
     return min(probability, NOTHING_HELD) if beside else probability
 
 
@@ -136,21 +139,39 @@ def _in_its_place(asked: Asked, claim: Claim, evidence: Sequence[Evidence]) -> l
     return found
 
 
-def _holds_no_word(asked: Asked, claims: Sequence[Claim], said: frozenset[str]) -> bool:
-    """Whether nothing cited has a word of the question: in a small library anything is the nearest passage.
+def _in_its_language(asked: Asked, claims: Sequence[Claim]) -> bool:
+    """Whether a claim is in the language of the question; of two languages only an embedder knows both."""
+    return is_chinese(asked.text) == any(is_chinese(claim["text"]) for claim in claims)
 
-    Not where the two are in different languages, and only an embedder knows both.
+
+def _holds_no_word(asked: Asked, said: frozenset[str]) -> bool:
+    """Whether nothing cited has a word of the question: in a small library anything is the nearest passage."""
+    words = [{stem(term) for term in word} for word in query_words(asked.text)]
+    return bool(words) and not any(said.issuperset(word) for word in words)
+
+
+def _holds_no_name(asked: Asked, said: frozenset[str]) -> bool:
+    """Whether nothing cited names anybody or anything that the question names: another's fee is no answer.
+
+    What a question shortens ("the SP", "WWII") its documents write out.
     """
-    alike = is_chinese(asked.text) == any(is_chinese(claim["text"]) for claim in claims)
-    return alike and bool(asked.terms) and said.isdisjoint(asked.terms)
+    names = _names_of(asked)
+    if asked.lang != "zh":
+        names = {tuple(stems(name)) for name in names_in(asked.text) if any(map(str.islower, name))}
+    return bool(names) and not any(said.issuperset(name) for name in names)
+
+
+def _names_of(asked: Asked) -> set[tuple[str, ...]]:
+    """The names in a question, as stems; in a Chinese one any Latin word is one."""
+    if asked.lang != "zh":
+        return set(asked.names)
+    own = (*_LATIN.findall(asked.text), *chinese_names(asked.text))
+    return {*asked.names, *(tuple(stems(name)) for name in own)}
 
 
 def _leaves_out(asked: Asked, said: frozenset[str]) -> bool:
     """Whether nothing cited speaks of most of the question, or of many of the names in it."""
-    names = set(asked.names)
-    if asked.lang == "zh":  # where any Latin word is one
-        own = (*_LATIN.findall(asked.text), *chinese_names(asked.text))
-        names.update(tuple(stems(name)) for name in own)
+    names = _names_of(asked)
     lacking = [name for name in names if not said.issuperset(name)]
     return len(lacking) > NAMES_MISSING * len(names) or open_share(asked, _unsaid(asked, said)) > MOSTLY_OPEN
 
