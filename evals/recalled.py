@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
+from typing import Any
 
+from evals.data import SMALL_DATA, read_rows
 from retrieval.tokens import STOP_WORDS, fold, segments
 
 PER_USER = 42  # questions, half of them with a day
@@ -59,6 +61,21 @@ def exchanges(rows: Sequence[dict[str, object]]) -> list[Exchange]:
                     day = date.fromisoformat(session["date"])
                     found.append(Exchange(name, str(row["user"]), day, pair[0]["text"], pair[1]["text"]))
     return found
+
+
+def own_questions(people: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What people asked themselves of earlier talk, where it is definite which exchanges answer.
+
+    As `questions`, with `user`. `needed` are several: any of them will do, or where `all` is set, only all.
+    They were read out by hand, into `memory_references.jsonl`.
+    """
+    references = {row["id"]: row for row in read_rows(SMALL_DATA / "memory_references.jsonl")}
+    return [
+        {**references[one["id"]], "question": one["question"], "user": person["user"], "kind": "all"}
+        for person in people
+        for one in person["questions"]
+        if one["id"] in references
+    ]
 
 
 def questions(found: Sequence[Exchange], lang: str, seed: int = 1) -> list[dict[str, str]]:

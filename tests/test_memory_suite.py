@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from evals.changing import NAMES, World
-from evals.recalled import exchanges, questions
+from evals.data import SMALL_DATA, read_rows
+from evals.recalled import exchanges, own_questions, questions
 from evals.suites.memory import misspelt_pairs
 
 TURNS = {
@@ -33,6 +34,15 @@ def test_a_question_has_one_exchange_that_it_needs(lang: str) -> None:
         day = "27" if "2023-04-27" in one["needed"] else "28"
         assert day in one["question"] and one["needed"] in {each.id for each in found}
     assert made == questions(found, lang)
+
+
+def test_peoples_own_questions_come_with_the_exchanges_that_answer_them() -> None:
+    references = read_rows(SMALL_DATA / "memory_references.jsonl")
+    assert len({row["id"] for row in references}) == len(references) > 100
+    assert all(row["needed"] and row["of"] in ("user", "assistant") for row in references)
+    asked = [{"id": references[0]["id"], "question": "How long?"}, {"id": "unknown", "question": "Why?"}]
+    [one] = own_questions([{"user": "Ada", "questions": asked}])
+    assert one["question"] == "How long?" and one["needed"] == references[0]["needed"]
 
 
 def test_the_world_knows_what_is_true(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """Whether memory finds, hastens and never misleads.
 
 `turns`: the exchange that a question about earlier talk needs, among five, against plain dense and plain BM25
-search over the same exchanges. `stale`: 500 askings between which documents change, move and go. `speed`:
-first askings and repeats of the same questions. `rounds`: like questions with and without the rewordings that
-worked. `year`: a simulated year of use. All of them without `--part`.
+search over the same exchanges. `own`: the same of questions that people asked themselves, each over what was
+said to that person. `stale`: 500 askings between which documents change, move and go. `speed`: first askings
+and repeats of the same questions. `rounds`: like questions with and without the rewordings that worked.
+`year`: a simulated year of use. All of them without `--part`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from agent.turns import find_turns
 from evals.changing import World
 from evals.data import Row, add_corpus, read_rows
 from evals.metrics import mean_ci, paired_p
-from evals.recalled import Exchange, exchanges, questions
+from evals.recalled import Exchange, exchanges, own_questions, questions
 from evals.report import Result
 from evals.suites.qa import empty_agent
 from evals.year import simulate
@@ -39,7 +40,7 @@ ASKINGS = 500
 REPEATED = 40  # questions of each language asked twice
 DOCUMENTS = 200  # of a corpus, for those
 SEARCHES = ("ours", "dense", "bm25")
-PARTS = ("turns", "stale", "speed", "rounds", "year")
+PARTS = ("turns", "own", "stale", "speed", "rounds", "year")
 
 
 def run(arguments: argparse.Namespace) -> Result:
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace) -> Result:
         else:
             metrics[part] = {}
             for lang in langs:
-                work = {"turns": turns, "speed": speed, "rounds": rounds}[part]
+                work = {"turns": turns, "own": own, "speed": speed, "rounds": rounds}[part]
                 metrics[part][lang], found = work(base, arguments.data, lang, arguments.limit)
                 rows += found
     return Result("memory", {"model": base.model or "extractive"}, len(rows), metrics, rows)
@@ -70,9 +71,25 @@ def run(arguments: argparse.Namespace) -> Result:
 
 
 def turns(base: Settings, data: Path, lang: str, limit: int | None) -> tuple[dict[str, Any], list[Row]]:
-    """Recall of the needed exchange among `K`."""
+    """Recall of the needed exchange among `K`, of questions made by rule over everybody's exchanges."""
     found = exchanges(read_rows(data / f"memory_{lang}.jsonl"))
-    asked = questions(found, lang)[:limit]
+    made = [{**one, "needed": [one["needed"]], "all": False} for one in questions(found, lang)[:limit]]
+    rows = _searched(base, found, made)
+    return _recalls(rows), rows
+
+
+def own(base: Settings, data: Path, lang: str, limit: int | None) -> tuple[dict[str, Any], list[Row]]:
+    """The same of people's own questions, each over the exchanges of who asks."""
+    people = read_rows(data / f"memory_{lang}.jsonl")
+    asked, rows = own_questions(people)[:limit], []
+    for person in people:
+        theirs = [one for one in asked if one["user"] == person["user"]]
+        rows += _searched(base, exchanges([person]), theirs) if theirs else []
+    return _recalls(rows), rows
+
+
+def _searched(base: Settings, found: Sequence[Exchange], asked: Sequence[Row]) -> list[Row]:
+    """Whether any of the exchanges that a question needs is among `K`, or all of them where it says so."""
     today = max(one.day for one in found) + timedelta(days=7)
     rows = []
     with empty_agent(base) as ours, empty_agent(base) as plain:
@@ -84,8 +101,11 @@ def turns(base: Settings, data: Path, lang: str, limit: int | None) -> tuple[dic
                 "dense": _records_of(plain.library, plain.library.dense(one["question"], K, "short")),
                 "bm25": _records_of(plain.library, bm25(plain.library, one["question"])),
             }
-            rows.append({**one, "lang": lang, **{name: one["needed"] in ids for name, ids in places.items()}})
-    return _recalls(rows), rows
+            enough = all if one["all"] else any
+            rows.append(
+                {**one, **{name: enough(n in ids for n in one["needed"]) for name, ids in places.items()}}
+            )
+    return rows
 
 
 def fill(library: Library, found: Sequence[Exchange], *, whole: bool) -> None:
@@ -109,7 +129,7 @@ def _records_of(library: Library, chunk_ids: Sequence[int]) -> list[str]:
 
 
 def _recalls(rows: Sequence[Row]) -> dict[str, Any]:
-    kinds = ["all", *dict.fromkeys(row["kind"] for row in rows), *dict.fromkeys(row["of"] for row in rows)]
+    kinds = list(dict.fromkeys(["all", *(row["kind"] for row in rows), *(row["of"] for row in rows)]))
     told: dict[str, Any] = {"n": len(rows)}
     for kind in kinds:
         part = [row for row in rows if kind in ("all", row["kind"], row["of"])]
