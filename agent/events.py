@@ -1,9 +1,8 @@
 """The events of a run: one typed stream that the command line, the chat and embedders share.
 
-Order: `started`; one event per finished node, `retrieve` once for each move and in no fixed order among
-them; `settled`, the last. A run that is stopped goes straight on to `settle`; one that is resumed goes on
-with the node it was cut short in. Every event can be written as JSON. `seconds` count from when the run
-began, the time before it was cut short included.
+Order: `started`; one event per finished node; `settled`, the last. A run that is stopped goes straight on to
+`settle`; one that is resumed goes on with the node it was cut short in. Every event can be written as JSON.
+`seconds` count from when the run began, the time before it was cut short included.
 
 Only `settled` holds the answer. The texts of `draft` and `critique` are what a model wrote and may be wrong:
 to be shown as work in progress at most, never as the answer. Queries are a model's words too.
@@ -50,7 +49,7 @@ class Planned(TypedDict):
 class Retrieved(TypedDict):
     event: Literal["retrieve"]
     seconds: float
-    queries: list[str]  # of one move
+    queries: list[str]
     round: int
     hits: int  # passages found, those that were known already among them
 

@@ -42,7 +42,7 @@ def build_graph() -> CompiledStateGraph[State, Deps, State, State]:
     add: Any = graph.add_node
     add("recall", forked(recall, after_recall), destinations=("plan", "settle"))
     add("plan", forked(plan, after_plan), destinations=("retrieve", "act", "sweep", "draft"))
-    add("retrieve", retrieve)
+    add("retrieve", forked(retrieve, after_retrieve), destinations=("act", "draft"))
     add("act", act)
     add("sweep", forked(sweep, after_sweep), destinations=("retrieve", "draft"))
     add("draft", draft)
@@ -52,7 +52,6 @@ def build_graph() -> CompiledStateGraph[State, Deps, State, State]:
     add("remember", remember)
 
     graph.add_edge(START, "recall")
-    graph.add_conditional_edges("retrieve", after_retrieve, ["act", "draft"])
     graph.add_edge("act", "draft")
     graph.add_edge("draft", "critique")
     graph.add_edge("settle", "remember")

@@ -41,8 +41,8 @@ from agent.reasoners.features import Asked
 from agent.reasoners.language import language_of
 from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.remarks import hearing
-from agent.routes import first_rung, next_rung, searchable, stagnated, stop_of
-from agent.state import Claim, Draft, Evidence, Plan, Search, State, merge_evidence, supported_of
+from agent.routes import first_rung, next_rung, scope, searchable, stagnated, stop_of
+from agent.state import Claim, Draft, Evidence, Plan, State, merge_evidence, supported_of
 from agent.whole import aim, cut_short, parts_of, quoted, without_label
 from retrieval.store import StoreError
 from tools import ToolError, run_call
@@ -146,19 +146,19 @@ def plan(state: State, runtime: Run) -> Changed:
     }
 
 
-def retrieve(search: Search, runtime: Run) -> Changed:
-    """One hybrid search for each query of a move; runs once for each move, in parallel."""
-    deps, queries = runtime.context, search["queries"]
-    asked = deps.asked(search["question"])
-    limit = BRIDGED if queries[0]["move"] == "bridge" else deps.settings.passages
+def retrieve(state: State, runtime: Run) -> Changed:
+    """One hybrid search for each query, all of them embedded together."""
+    deps, queries = runtime.context, state["queries"]
+    asked, texts = deps.asked(state["standalone"]), [query["text"] for query in queries]
+    limits = [BRIDGED if query["move"] == "bridge" else deps.settings.passages for query in queries]
     rarities = name_rarities(asked, queries, deps.idf)
     found: list[Evidence] = []
-    lists = deps.library.search_many([query["text"] for query in queries], limit, search["where"])
+    lists = deps.library.search_many(texts, limits, scope(state))
     for query, rarity, passages in zip(queries, rarities, lists, strict=True):
-        found += of_passages(asked, query, passages, search["round"], rarity)
-    found = without_places(found, search.get("demoted", []))
+        found += of_passages(asked, query, passages, state["round"], rarity)
+    found = without_places(found, state.get("demoted", []))
     notes = [f"retrieve: {deps.library.blind_reason}"] if deps.library.blind_reason else []
-    return {"evidence": deps.found(found), "tried": [query["text"] for query in queries], "notes": notes}
+    return {"evidence": deps.found(found), "tried": texts, "notes": notes}
 
 
 def act(state: State, runtime: Run) -> Changed:

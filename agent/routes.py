@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Literal
 
 from langgraph.runtime import Runtime
-from langgraph.types import Send
 
 from agent.budget import Spent
 from agent.deps import Deps
 from agent.settings import Settings
-from agent.state import Plan, Search, State, Stop
+from agent.state import Plan, State, Stop
+from retrieval.filters import Filter
 
 HARD = ("explanation", "summary")  # answers that are written rather than quoted
 
@@ -23,43 +23,43 @@ def after_recall(state: State) -> Literal["plan", "settle"]:
     return "settle" if state["ready"] else "plan"
 
 
-def after_plan(state: State) -> Literal["draft", "act", "sweep"] | list[Send]:
+def after_plan(state: State) -> Literal["draft", "act", "sweep", "retrieve"]:
     """A conversation needs no evidence, a bare computation only its tool, a sweep no search."""
     need = state["plan"]["need"]
     if need == "conversation":
         return "draft"
     if need == "sweep":
         return "sweep"
-    return "act" if need == "tool" else searches(state)
+    return "act" if need == "tool" else "retrieve"
 
 
-def after_sweep(state: State) -> Literal["draft"] | list[Send]:
+def after_sweep(state: State) -> Literal["draft", "retrieve"]:
     """A document in which nothing answers is searched as for any question."""
-    return "draft" if state["plan"]["need"] == "sweep" else searches(state)
+    return "draft" if state["plan"]["need"] == "sweep" else "retrieve"
 
 
 def after_retrieve(state: State) -> Literal["act", "draft"]:
     return "act" if state["plan"]["call"] else "draft"
 
 
-def after_critique(state: State, runtime: Runtime[Deps]) -> Literal["settle", "reformulate"] | list[Send]:
+def after_critique(state: State, runtime: Runtime[Deps]) -> Literal["settle", "reformulate", "retrieve"]:
     """Settle when it passed, when nothing can help, or when a budget is spent.
 
     Nothing to be said of whole documents: they are searched as for any question.
     """
     deps = runtime.context
     if state["plan"]["need"] == "search" and not state.get("tried"):
-        return searches(state)
+        return "retrieve"
     if state["passed"] or not improvable(state, len(deps.rungs)):
         return "settle"
     stop = stop_of(state, deps.settings, deps.spent(), len(deps.rungs))
     return "settle" if stop else "reformulate"
 
 
-def after_reformulate(state: State) -> Literal["draft", "settle"] | list[Send]:
+def after_reformulate(state: State) -> Literal["draft", "settle", "retrieve"]:
     """Search again with the new queries; without any, a higher rung drafts from what there is, if any."""
     if state["queries"]:
-        return searches(state)
+        return "retrieve"
     return "draft" if state.get("climbed") else "settle"
 
 
@@ -119,21 +119,6 @@ def _is_left(state: State, rungs: int) -> bool:
     return next_rung(rung, rungs) > rung
 
 
-def searches(state: State) -> list[Send]:
-    """One parallel `retrieve` per move, with all its queries: they are embedded together.
-
-    The first round searches only what the question's words restrict it to, if they do.
-    """
-    where = state["plan"]["where"] if state["round"] == 0 else state.get("where", {})
-    moves = dict.fromkeys(query["move"] for query in state["queries"])
-    sent: list[Search] = [
-        {
-            "question": state["standalone"],
-            "queries": [query for query in state["queries"] if query["move"] == move],
-            "where": where,
-            "round": state["round"],
-            "demoted": state.get("demoted", []),
-        }
-        for move in moves
-    ]
-    return [Send("retrieve", one) for one in sent]
+def scope(state: State) -> Filter:
+    """What is searched: in the first round only what the question's words restrict it to, if they do."""
+    return state["plan"]["where"] if state["round"] == 0 else state.get("where", {})

@@ -1,6 +1,6 @@
 """The state of one run: plain JSON types, one comment per key saying who writes it.
 
-Nothing here computes, except the reducers that merge what parallel nodes return.
+Nothing here computes, except the reducers that merge what a node found.
 """
 
 from __future__ import annotations
@@ -258,13 +258,3 @@ class State(TypedDict, total=False):
     claims: list[Claim]  # settle: the verified sentences
     missing: list[str]  # settle
     notes: Annotated[list[str], append]  # any node: what a reader of the run should know
-
-
-class Search(TypedDict):
-    """What `retrieve` is sent: the queries of one move."""
-
-    question: str
-    queries: list[Query]
-    where: Filter  # what is searched; empty for everything
-    round: int
-    demoted: list[Place]  # what is left out

@@ -207,22 +207,22 @@ class Library:
 
         `where`: what of the documents to search; of tier "long" only.
         """
-        return self._found([query], limit, tier, where)[0][:limit]
+        return self._found([query], [limit], tier, where)[0][:limit]
 
     def search_many(
-        self, queries: Sequence[str], limit: int, where: Filter | None = None
+        self, queries: Sequence[str], limits: Sequence[int], where: Filter | None = None
     ) -> list[list[Passage]]:
-        """`search` for several queries, which are embedded together; `limit` counts chunks."""
-        return self._found(queries, limit, "long", where)
+        """`search` for several queries, which are embedded together; the limit of each counts chunks."""
+        return self._found(queries, limits, "long", where)
 
     def _found(
-        self, queries: Sequence[str], limit: int, tier: str, where: Filter | None
+        self, queries: Sequence[str], limits: Sequence[int], tier: str, where: Filter | None
     ) -> list[list[Passage]]:
         """What `_hybrid` finds for each query. Words are searched while the queries are embedded."""
         with self._embedding(queries) as vectors:
             return [
                 self._hybrid(query, lambda n=n: vectors()[n], limit, tier, where)  # type: ignore[misc]
-                for n, query in enumerate(queries)
+                for n, (query, limit) in enumerate(zip(queries, limits, strict=True))
             ]
 
     def _hybrid(

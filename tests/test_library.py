@@ -243,7 +243,7 @@ QUERIES = ["When is the rent due?", "会费是多少？", "rent 租金", "!?", "
 
 
 def assert_same_one_by_one(library: Library, limit: int) -> None:
-    together = library.search_many(QUERIES, limit)
+    together = library.search_many(QUERIES, [limit] * len(QUERIES))
     alone = [library.search(query, limit) for query in QUERIES]
     for many, one in zip(together, alone, strict=True):
         assert [p.chunk for p in many] == [p.chunk for p in one] and len(many) <= limit
@@ -252,7 +252,7 @@ def assert_same_one_by_one(library: Library, limit: int) -> None:
             assert (ours.score, ours.cosine, ours.bm25) == pytest.approx(
                 (theirs.score, theirs.cosine, theirs.bm25), abs=1e-4
             )
-    assert library.search_many([], limit) == []
+    assert library.search_many([], []) == []
 
 
 @pytest.mark.parametrize("limit", [1, 4])
@@ -262,7 +262,7 @@ def test_many_queries_find_what_each_finds_alone(
     with Library(tmp_path / "real", lambda: minilm) as real:
         for library in (real, hashed):
             library.add([SAMPLE, *write(tmp_path / "files", rent=RENT, dues=DUES)])
-            assert any(library.search_many(QUERIES, limit))
+            assert any(library.search_many(QUERIES, [limit] * len(QUERIES)))
             assert_same_one_by_one(library, limit)
 
 
@@ -272,7 +272,7 @@ def test_many_queries_without_an_embedder_are_found_by_their_words(tmp_path: Pat
 
     with Library(tmp_path / "blind", missing, words_suffice=True) as library:
         library.add(write(tmp_path / "files", rent=RENT, dues=DUES))
-        english, chinese, *_ = library.search_many(QUERIES, 3)
+        english, chinese, *_ = library.search_many(QUERIES, [3] * len(QUERIES))
         assert [p.chunk.text for p in english] == [RENT] and [p.chunk.text for p in chinese] == [DUES]
         assert all(p.cosine is None for p in (*english, *chinese)) and library.blind_reason == "not there"
         assert_same_one_by_one(library, 3)

@@ -61,7 +61,7 @@ def test_documents_are_ordered_again(tmp_path: Path) -> None:
         assert {passage.chunk.id for passage in after} == {passage.chunk.id for passage in before}
         assert [passage.score for passage in after] == [passage.score for passage in before]
         assert library.search("contract", 2) == after[:2]
-        assert library.search_many(["contract", "会费"], 2)[0] == after[:2]
+        assert library.search_many(["contract", "会费"], [2, 2])[0] == after[:2]
     assert rerank(ByLength(), "x", [], 3) == []
 
 

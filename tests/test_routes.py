@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import settings as bounds
 from hypothesis import strategies as st
 from langgraph.runtime import Runtime
-from langgraph.types import Send
 
 from agent.budget import Spent
 from agent.deps import Deps, build_deps
@@ -22,13 +21,12 @@ from agent.routes import (
     after_recall,
     after_reformulate,
     after_retrieve,
-    searches,
+    scope,
     stagnated,
     stop_of,
 )
 from agent.settings import Settings
 from agent.state import Need, Query, State, merge_evidence
-from retrieval.filters import Filter
 from retrieval.library import Library
 from tools import read_call
 
@@ -37,11 +35,6 @@ QUESTION = "What is the rent?"
 
 def query(text: str, move: str = "question") -> Query:
     return new_query(text, move)
-
-
-def sent(queries: list[Query], round_: int, where: Filter | None = None) -> Send:
-    given = {"question": QUESTION, "queries": queries, "where": where or {}, "round": round_, "demoted": []}
-    return Send("retrieve", given)
 
 
 def state(need: Need = "search", **changed: Any) -> State:
@@ -84,7 +77,7 @@ def test_after_plan() -> None:
     assert after_plan(state("conversation")) == "draft"
     assert after_plan(state("tool")) == "act"
     for need in ("search", "search_then_tool"):
-        assert after_plan(state(need)) == [sent([query("a"), query("b")], 0)]
+        assert after_plan(state(need)) == "retrieve"
 
 
 def test_after_retrieve() -> None:
@@ -98,8 +91,7 @@ def test_after_critique_settles_what_passed(run: Runtime[Deps]) -> None:
 
 
 def test_where_nothing_is_to_be_said_of_whole_documents_they_are_searched(run: Runtime[Deps]) -> None:
-    unsearched = state(tried=[])
-    assert after_critique(unsearched, run) == searches(unsearched)
+    assert after_critique(state(tried=[]), run) == "retrieve"
     assert after_critique(state("sweep", tried=[]), run) == "settle"
 
 
@@ -155,23 +147,21 @@ def test_a_round_that_found_nothing_new_is_the_last(run: Runtime[Deps]) -> None:
 
 def test_after_reformulate() -> None:
     assert after_reformulate(state(round=1, queries=[])) == "settle"
-    assert after_reformulate(state(round=1, queries=[query("会费", "near")])) == [
-        sent([query("会费", "near")], 1)
-    ]
+    assert after_reformulate(state(round=1, queries=[query("会费", "near")])) == "retrieve"
 
 
 def test_only_the_first_round_keeps_to_what_the_question_names() -> None:
     named = state()
     named["plan"]["where"] = {"documents": [3, 4]}
-    assert searches(named) == [sent([query("a"), query("b")], 0, {"documents": [3, 4]})]
-    assert searches({**named, "round": 1}) == [sent([query("a"), query("b")], 1)]
+    assert scope(named) == {"documents": [3, 4]}
+    assert scope({**named, "round": 1}) == {}
 
 
 def test_every_round_keeps_to_what_the_caller_asks_for() -> None:
     only = state(where={"formats": ["mail"]})
     only["plan"]["where"] = {"formats": ["mail"], "who": ["安娜"]}
-    assert searches(only) == [sent([query("a"), query("b")], 0, {"formats": ["mail"], "who": ["安娜"]})]
-    assert searches({**only, "round": 1}) == [sent([query("a"), query("b")], 1, {"formats": ["mail"]})]
+    assert scope(only) == {"formats": ["mail"], "who": ["安娜"]}
+    assert scope({**only, "round": 1}) == {"formats": ["mail"]}
 
 
 @given(st.integers(0, 12), st.integers(0, 10), st.floats(0, 200), st.floats(0, 100))
@@ -219,9 +209,3 @@ def test_evidence_keeps_within_its_limit_and_its_numbers(
     assert [item["number"] for item in held] == list(range(1, len(held) + 1))
     assert len({item["chunk_id"] for item in held}) == len(held)
     assert all(item["relevance"] == best[item["chunk_id"]] for item in held)
-
-
-def test_the_queries_of_each_move_are_searched_together_and_once() -> None:
-    assert searches(state(queries=[])) == []
-    one, two, three = query("one", "near"), query("二", "bridge"), query("three", "near")
-    assert searches(state(round=1, queries=[one, two, three])) == [sent([one, three], 1), sent([two], 1)]

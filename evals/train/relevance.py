@@ -108,7 +108,7 @@ def arrivals(library: Library, question: str, weights: Array, settings: Settings
 
 def _search(library: Library, asked: Asked, queries: list[Query], limit: int, found: dict[int, Any]) -> None:
     rarities = name_rarities(asked, queries, lambda terms: idf(library, terms))
-    lists = library.search_many([query["text"] for query in queries], limit)
+    lists = library.search_many([query["text"] for query in queries], [limit] * len(queries))
     for query, rarity, passages in zip(queries, rarities, lists, strict=True):
         for rank, item in enumerate(of_passages(asked, query, passages, 0, rarity)):
             values = np.array(features(asked, item, query, rank, rarity))
