@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent.citations import cite
-from agent.critic.sufficiency import sufficiency, thresholds
+from agent.critic.speakers import asked_speaker
+from agent.critic.sufficiency import IN_PART, sufficiency, thresholds
 from agent.reasoners.extractive import new_claim
 from agent.reasoners.features import Asked, ask
 from agent.state import Claim, Evidence
@@ -111,3 +112,28 @@ def test_what_is_anothers_is_no_part_of_an_answer(question: str, source: str, gi
     item = passage(source)
     worth = sufficiency(asked(question), [claimed(source, source, item, quoted=True)], [item])
     assert (worth >= thresholds("lenient")["partial"]) == given, worth
+
+
+@pytest.mark.parametrize(
+    ("question", "source", "verified"),
+    [
+        ("What did Ada Fischer say?", "Ada Fischer said that the rent is too high.", True),
+        ("What did Ada Fischer say?", "Ada Fischer and Bo Lind were at the meeting.", False),
+        ("王小川说了什么？", "王小川说，大模型还很贵。", True),
+        ("王小川说了什么？", "王小川：大模型还很贵。", True),
+        ("王小川说了什么？", "第二层是像王小川、王慧文这样有成功案例的人。", False),
+    ],
+)
+def test_what_is_only_said_of_somebody_is_not_what_he_said(
+    question: str, source: str, verified: bool
+) -> None:
+    item = passage(source)
+    worth = sufficiency(asked(question), [claimed(source, source, item, quoted=True)], [item])
+    assert (worth > IN_PART) == verified, worth
+
+
+@pytest.mark.parametrize(
+    "question", ["文章讲了什么？", "会议谈了什么？", "What does the lease say?", "他说了什么？"]
+)
+def test_what_a_text_says_is_no_question_of_a_speaker(question: str) -> None:
+    assert not asked_speaker(question)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from agent.critic.facts import chinese_names
 from agent.persons import AFTER_NAME, AFTER_SENTENCE, BEFORE_NAME, SAYS_EN, SAYS_ZH, any_of
 from retrieval.tokens import CJK
 
@@ -43,6 +44,13 @@ _TURN = re.compile(
     rf"(?P<name>[{CJK}·]{{2,6}}|[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){{0,2}}|(?:Speaker|发言人|說話人|说话人)\s*\w{{1,3}})"
     rf"{AFTER_NAME}"
 )
+_ASKED = (
+    re.compile(rf"[Ww]hat (?:did|does|has|have) (?P<name>{_NAME}) (?:say|said|tell us|told us)\s*\?*"),
+    re.compile(
+        rf"(?P<name>[{CJK}·A-Za-z .]{{2,14}}?)(?:都|还|還|也|曾经?|曾經|到底|究竟|主要|具体|具體)*"
+        r"(?:说|說|讲|講|谈|談)(?:了|过|過|到)*(?:些|哪些)?(?:什么|什麼|啥)(?:话|話|内容|內容)?\s*[？?]*"
+    ),
+)
 _NO_NAME = re.compile("[的在是于於了不这這那有为為并並我你]")
 _NOBODY = re.compile(
     r"^(?:The|This|That|It|He|She|They|We|I|You|There|Who|Which|One|Some|Many|Others?|People|Researchers|Subject|From|To|Cc|Date|Note|Title|Abstract|Summary|Warning|Example|Source|Figure|Table|Question|Answer|Scientists|However|But|And"
@@ -62,6 +70,14 @@ def speakers_of(text: str) -> list[str]:
             if len(name) > 1 and not _NOBODY.match(name) and not _NO_NAME.search(name)
         )
     )
+
+
+def asked_speaker(question: str) -> str:
+    """The person whose words a question asks for, and nothing else: "What did Ada say?", 王小川说了什么？; or ""."""
+    matches = [pattern.fullmatch(question.strip()) for pattern in _ASKED]
+    name = next((match["name"].strip() for match in matches if match), "")
+    # The segmenter may leave the surname out.
+    return name if name.isascii() or any(known in name for known in chinese_names(question)) else ""
 
 
 def turn_of(text: str, start: int, end: int) -> list[str]:

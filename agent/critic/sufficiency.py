@@ -17,6 +17,7 @@ from typing import TypedDict
 
 from agent.critic.checks import is_quoted
 from agent.critic.facts import chinese_names
+from agent.critic.speakers import asked_speaker, speakers_of, turn_of
 from agent.reasoners.features import (
     COLUMNS,
     Asked,
@@ -82,7 +83,8 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
     if is_whose(asked, claims, evidence):
         return max(probability, IN_PART)
     said = _said(asked, claims, evidence)
-    if probability > IN_PART and (_leaves_out(asked, said) or _lacks_column(asked, best, said, evidence)):
+    lacking = _leaves_out(asked, said) or _lacks_column(asked, best, said, evidence)
+    if probability > IN_PART and (lacking or _is_of_another(asked, claims, evidence)):
         probability = IN_PART
     guessed = bool(asked.asides) and probability < GUESSED
     beside = guessed or not _speaks_of(asked, best, evidence)
@@ -95,6 +97,20 @@ def _lacks_column(asked: Asked, best: Candidate, said: frozenset[str], evidence:
     """Whether the answer is a row of a table of which neither a column nor a cell is what was asked for."""
     row = any(item["number"] == best.evidence and COLUMNS in item["heading"] for item in evidence)
     return row and bool(_unsaid(asked, said))
+
+
+def _is_of_another(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
+    """Whether a question asks what somebody said, and nothing cited is told to be of that mouth."""
+    asked_for = asked_speaker(asked.text)
+    if not asked_for or asked.asides:
+        return False
+    items = {item["number"]: item for item in evidence}
+    known: list[str] = []
+    for citation in (citation for claim in claims for citation in claim["citations"]):
+        item = items[citation["evidence"]]
+        start, end = (citation[side] - item["start"] for side in ("start", "end"))
+        known += [*speakers_of(citation["quote"]), *turn_of(item["text"], start, end), *item.get("who", [])]
+    return not any(asked_for in name or name in asked_for for name in known)
 
 
 def _best(asked: Asked, found: Sequence[Candidate]) -> Candidate:
