@@ -132,7 +132,7 @@ def test_the_commands(agent: Agent, tmp_path: Path) -> None:
     assert json.loads(run("import", str(tmp_path / "m.jsonl"), "--json")) == {"imported": 0}
     assert json.loads(run("stats", "--json"))["records"]["mid"] == {"episode": 1, "statement": 1}
     assert "mid" in run("stats") and "promoted" in run("tidy")
-    assert json.loads(run("forget", "--all", "--json"))["records"] == 3 and ids() == []
+    assert json.loads(run("forget", "--all", "--yes", "--json"))["records"] == 3 and ids() == []
 
 
 @pytest.mark.parametrize(
