@@ -301,13 +301,15 @@ def reckoned(library: Library, records: Iterable[Record], thread: str | None = N
 
     That is other records, runs with their checkpoints, and lines of the chat's history that hold a text. One
     that is no more than a word ("deposit", 押金) is forgotten only where it stands as a sentence of its own
-    or is quoted: that others hold the word does not mean that they repeat it. `thread`: runs of it, too.
+    or is quoted: that others hold the word does not mean that they repeat it. Of `thread`, and of a
+    thread that nothing is left of, all runs go as well.
     """
     store, chosen = library.store, list(records)
     texts = frozenset(text for one in chosen for text in texts_of(one))
     gone = dict.fromkeys(one.id for one in chosen)
     runs = dict.fromkeys(one.payload["run_id"] for one in chosen if one.payload.get("run_id"))
-    runs.update(dict.fromkeys(store.run_ids(thread) if thread is not None else []))
+    for one in {thread, *_left_empty(library, chosen)} - {None}:
+        runs.update(dict.fromkeys(store.run_ids(one)))
     for text in sorted(texts):
         holding, of_runs = store.records_holding(text), store.runs_holding(text)
         if not is_telling(text):
@@ -316,6 +318,13 @@ def reckoned(library: Library, records: Iterable[Record], thread: str | None = N
         gone.update(dict.fromkeys(holding))
         runs.update(dict.fromkeys(of_runs))
     return Forgetting(store.records_with(list(gone)), list(runs), texts)
+
+
+def _left_empty(library: Library, chosen: Sequence[Record]) -> set[str]:
+    """The threads of which all records are chosen."""
+    ids = {one.id for one in chosen}
+    threads = {one.thread for one in chosen if one.thread}
+    return {name for name in threads if all(one.id in ids for one in library.store.records(thread=name))}
 
 
 def everything(library: Library) -> Forgetting:

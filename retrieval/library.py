@@ -7,6 +7,7 @@ without one, search is lexical and says so. It knows nothing of questions, answe
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -73,7 +74,7 @@ class Library:
         self.erased_late = False
         """Whether opening it finished what an earlier `finish_forgetting` was kept from."""
         if not self.store.read_only:
-            with contextlib.suppress(StoreError):  # others use it: another time
+            with contextlib.suppress(StoreError, sqlite3.DatabaseError):  # others use it: another time
                 self.erased_late = self.finish_forgetting(wait_s=0.0)
 
     def close(self) -> None:
@@ -358,10 +359,11 @@ class Library:
     def finish_forgetting(self, wait_s: float = ERASE_WAIT_S) -> bool:
         """Erase the bytes of what `Store.forget` deleted; whether there was anything to erase.
 
-        Raises `StoreError` as `Records.erase` does; it can be done again.
+        Raises `StoreError` as `Records.erase` does, after `wait_s`; it can be done again.
         """
         if self.store.get_meta(ERASING) is None:
             return False
         self.forget_vectors()
-        self.store.erase(wait_s)
+        with self.store.waiting(wait_s):
+            self.store.erase()
         return True

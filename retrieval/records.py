@@ -308,18 +308,17 @@ class Records(Database):
         )
         return [row["id"] for row in rows]
 
-    def erase(self, wait_s: float = ERASE_WAIT_S) -> None:
+    def erase(self) -> None:
         """Leave nothing in the file of what was deleted: FTS5 and SQLite keep its bytes until they need room.
 
-        Raises `StoreError` while somebody else uses the library, after `wait_s`; then it is still to be done.
+        Raises `StoreError` while somebody else uses the library; then it is still to be done.
         """
         self.require_writable()
         noted = self.get_meta(ERASING)
         try:
-            with self._waiting(wait_s) as db:
-                db.execute("INSERT INTO lexicon (lexicon) VALUES ('optimize')")
-                db.execute("VACUUM")
-                busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            self._db.execute("INSERT INTO lexicon (lexicon) VALUES ('optimize')")
+            self._db.execute("VACUUM")
+            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except sqlite3.OperationalError as error:
             raise StoreError(f"{NOT_ERASED} ({error}): {ERASE_LATER}") from error
         if busy:
@@ -329,14 +328,13 @@ class Records(Database):
                 db.execute("DELETE FROM meta WHERE key = ? AND value = ?", (ERASING, noted))
 
     @contextmanager
-    def _waiting(self, wait_s: float) -> Iterator[sqlite3.Connection]:
-        """The connection, waiting so long for others."""
-        db = self._db
-        db.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
+    def waiting(self, wait_s: float) -> Iterator[None]:
+        """Wait so long for others, on this thread."""
+        self._db.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
         try:
-            yield db
+            yield
         finally:
-            db.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1000)}")
+            self._db.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1000)}")
 
 
 def _delete_record(db: sqlite3.Connection, record_id: str) -> int:
