@@ -278,22 +278,25 @@ def forget(library: Library, records: Iterable[Record], *, wait_s: float = ERASE
 
 
 def forget_named(library: Library, names: Sequence[str]) -> tuple[int, int]:
-    """`forget` for the ids of records or the starts of them.
+    """`forget` for the ids of records or the starts of them, after finishing what was cut short before."""
+    was_cut_short = finished(library)
+    return forget(library, named(library, names, was_cut_short=was_cut_short))
 
-    Where an earlier one was cut short it is finished first, and what that one deleted is not missed.
+
+def finished(library: Library) -> bool:
+    """Erase what is still to be erased; whether a forgetting had been cut short, or was when it was opened."""
+    return library.finish_forgetting() or library.erased_late
+
+
+def named(library: Library, names: Sequence[str], *, was_cut_short: bool) -> list[Record]:
+    """Records by their ids or the starts of them.
+
+    Raises `InputError` for an unknown one, but not where a forgetting was cut short: it may have been of that.
     """
-    return forget(library, named(library, names))
-
-
-def named(library: Library, names: Sequence[str]) -> list[Record]:
-    """Records to be forgotten, by their ids or the starts of them; erases first what is still to be erased.
-
-    Raises `InputError` for an unknown one, but not right after something was erased: it may have been that.
-    """
-    if library.finish_forgetting() or library.erased_late:
-        known = [library.store.record_named(name) for name in names]
-        return [one for one in known if one]
-    return [find(library, name) for name in names]
+    if not was_cut_short:
+        return [find(library, name) for name in names]
+    known = [library.store.record_named(name) for name in names]
+    return [one for one in known if one]
 
 
 def reckoned(library: Library, records: Iterable[Record], thread: str | None = None) -> Forgetting:

@@ -104,7 +104,7 @@ def test_a_short_correction_is_forgotten_where_it_is_quoted(
 
 
 @pytest.mark.parametrize(
-    "word, others",
+    ("word", "others"),
     [
         ("deposit", ("How much is the deposit?", "Is a deposit due at once: yes or no?")),
         ("押金", ("押金是多少？", "租金和押金一样吗？")),
@@ -138,6 +138,14 @@ def test_a_word_is_found_where_it_is_quoted(word: str, form: str) -> None:
 @pytest.mark.parametrize("text", ["My PIN is 4815", "48151623", "hunter2", "我吃素", "赵灵儿", "Anna Keller"])
 def test_more_than_a_word(text: str) -> None:
     assert records.is_telling(text)
+
+
+def test_a_thread_named_as_what_is_forgotten_stays(agent: Agent) -> None:
+    for name, thread in (("r", "a"), ("s", "My foo is 3")):
+        agent.library.put_record(Record(name, "mid", "statement", thread, f"My {name} is 3", {}, NOW, NOW, 0))
+    said = Record("u", "mid", "statement", "a", "My foo is 3", {}, NOW, NOW, 0)
+    agent.library.put_record(said)
+    assert [one.id for one in records.reckoned(agent.library, [said]).records] == ["u"]
 
 
 def test_all_and_a_thread_take_runs_that_no_record_speaks_of(agent: Agent, settings: Settings) -> None:
@@ -211,8 +219,6 @@ def test_forgetting_tells_first_all_that_goes(agent: Agent) -> None:
     for wrong in (["--all", "--json"], ["--all", "--thread", "t"], [episode.id, "--kind", "turn"], []):
         assert forget(*wrong, answer="y").exit_code == 2, wrong
     assert forget("--until", "2020", answer="y").exit_code == 1
-    before = len(agent.memory.records())
-    assert "forgotten" in forget("--kind", "turn", "--source", "lease", answer="n").output or before
     assert forget("--source", "lease", "--kind", "episode", answer="y").exit_code == 0
     assert all(one.kind != "episode" for one in agent.memory.records())
 
@@ -316,7 +322,7 @@ def test_an_import_made_by_hand_is_checked(hashed: Library, wrong: str) -> None:
         ' "created_s": 1.0, "used_s": 1, "uses": 0%s}'
     )
     lines = ['{"format": "toulmin-memory-1"}', good % (1, ""), "", good % (2, f", {wrong}")]
-    with pytest.raises(InputError, match="^line 4: .*nothing was taken in$"):
+    with pytest.raises(InputError, match=r"^line 4: .*nothing was taken in$"):
         records.imported(hashed, "\n".join(lines))
     assert hashed.store.records() == []
     assert records.imported(hashed, "\n".join(lines[:2])) == 1
@@ -324,7 +330,7 @@ def test_an_import_made_by_hand_is_checked(hashed: Library, wrong: str) -> None:
 
 @pytest.mark.parametrize("where", ["nowhere/x", "."])
 def test_an_export_that_cannot_be_written_says_so(settings: Settings, tmp_path: Path, where: str) -> None:
-    with pytest.raises(InputError, match="cannot be written: (No such|Is a)"):
+    with pytest.raises(InputError, match=r"cannot be written: (No such|Is a)"):
         CliRunner().invoke(app, ["memory", "export", str(tmp_path / where)], catch_exceptions=False)
 
 

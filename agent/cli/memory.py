@@ -190,13 +190,18 @@ def forget(
     chosen = _chosen(tier, kind, thread, since, until, source)
     with _opened() as agent:
         library = agent.library
+        was_cut_short = records.finished(library)
         if everything:
             found, going = [], records.everything(library)
         else:
-            found = records.named(library, ids) if ids else records.listed(library, **chosen)
+            found = (
+                records.named(library, ids, was_cut_short=was_cut_short)
+                if ids
+                else records.listed(library, **chosen)
+            )
             whole = thread if not any((tier, kind, since, until, source)) else None
             going = records.reckoned(library, found, whole)
-            if not (going.records or going.runs or library.erased_late):
+            if not (going.records or going.runs or was_cut_short):
                 raise InputError("there is nothing to forget: `agent memory list` shows what is remembered")
         if not yes and (going.records or going.runs):
             more = len(going.records) - len(found) if not everything else 0
