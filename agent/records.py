@@ -284,14 +284,14 @@ def forget_named(library: Library, names: Sequence[str]) -> tuple[int, int]:
 
 
 def finished(library: Library) -> bool:
-    """Erase what is still to be erased; whether a forgetting had been cut short, or was when it was opened."""
+    """Erase what is still to be erased; whether a forgetting had been cut short."""
     return library.finish_forgetting() or library.erased_late
 
 
 def named(library: Library, names: Sequence[str], *, was_cut_short: bool) -> list[Record]:
     """Records by their ids or the starts of them.
 
-    Raises `InputError` for an unknown one, but not where a forgetting was cut short: it may have been of that.
+    Raises `InputError` for an unknown one, but not where a forgetting was cut short: it may be gone.
     """
     if not was_cut_short:
         return [find(library, name) for name in names]
@@ -308,19 +308,21 @@ def reckoned(library: Library, records: Iterable[Record], thread: str | None = N
     thread that nothing is left of, all runs go as well.
     """
     store, chosen = library.store, list(records)
-    texts = frozenset(text for one in chosen for text in texts_of(one))
     gone = dict.fromkeys(one.id for one in chosen)
     runs = dict.fromkeys(one.payload["run_id"] for one in chosen if one.payload.get("run_id"))
-    for one in {thread, *_left_empty(library, chosen)} - {None}:
-        runs.update(dict.fromkeys(store.run_ids(one)))
-    for text in sorted(texts):
+    texts = {text for one in chosen for text in texts_of(one)}
+    for name in sorted(_left_empty(library, chosen) | ({thread} if thread else set())):
+        of_thread = store.run_ids(name)
+        runs.update(dict.fromkeys(of_thread))
+        texts |= {_quoted(run["question"]) for run in map(store.run, of_thread) if run}
+    for text in sorted(texts - {""}):
         holding, of_runs = store.records_holding(text), store.runs_holding(text)
         if not is_telling(text):
             holding = [one.id for one in store.records_with(holding) if _repeats(_strings(one), text)]
             of_runs = [one for one in of_runs if _repeats(_strings_of_run(library, one), text)]
         gone.update(dict.fromkeys(holding))
         runs.update(dict.fromkeys(of_runs))
-    return Forgetting(store.records_with(list(gone)), list(runs), texts)
+    return Forgetting(store.records_with(list(gone)), list(runs), frozenset(texts - {""}))
 
 
 def _left_empty(library: Library, chosen: Sequence[Record]) -> set[str]:
@@ -351,7 +353,12 @@ def texts_of(record: Record) -> list[str]:
     """The user's words in a record, without the full stop at their end: they are quoted without."""
     payload = record.payload
     found = [record.text, payload.get("standalone", ""), payload.get("words", ""), payload.get("said", "")]
-    return [text for text in dict.fromkeys(one.strip().rstrip(".。 ") for one in found) if text]
+    return [text for text in dict.fromkeys(map(_quoted, found)) if text]
+
+
+def _quoted(text: str) -> str:
+    """A text as answers quote it."""
+    return text.strip().rstrip(".。 ")
 
 
 def is_telling(text: str) -> bool:

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from agent import Agent, Settings, memory, records
 from agent.cli import app
@@ -155,7 +154,8 @@ def test_all_and_a_thread_take_runs_that_no_record_speaks_of(agent: Agent, setti
     store.put_run("open", "secret", "Is it quagga?", "unfinished", {"question": "Is it quagga?"})
     store.put_checkpoint(("open", "", "1", None, "k", b"quagga", "k", b""))
     store.put_checkpoint(("lone", "", "1", None, "k", b"quetzal", "k", b""))
-    (settings.library_folder / "chat_history").write_text("\n# 2026\n+Is it quokka?\n", encoding="utf-8")
+    history = settings.library_folder / "chat_history"
+    history.write_text("\n# 2026\n+Is it quagga?\n\n# 2026\n+Is it quokka?\n", encoding="utf-8")
     assert run_json("forget", "--thread", "secret") == {"records": 0, "runs": 1}
     left = bytes_of(settings.library_folder)
     assert b"quagga" not in left and b"secret" not in left and b"quokka" in left
@@ -182,10 +182,10 @@ def test_a_forgetting_that_was_cut_short_is_finished(agent: Agent, settings: Set
         agent.memory.forget(turn.id)
 
 
-@pytest.mark.parametrize("way", ["open", "tidy", "forget"])
+@pytest.mark.parametrize("way", ["open", "tidy", "all", "again"])
 def test_what_nobody_came_to_erase_is_erased_later(agent: Agent, settings: Settings, way: str) -> None:
     agent.ask(QUESTION, thread="t")
-    store = agent.library.store
+    store, [turn] = agent.library.store, agent.memory.turns("t")
     store.forget([one.id for one in store.records()], store.run_ids())
     agent.close()
     assert b"zyzzyva" in bytes_of(settings.library_folder)
@@ -193,7 +193,7 @@ def test_what_nobody_came_to_erase_is_erased_later(agent: Agent, settings: Setti
         with Agent(settings) as again:
             assert again.library.erased_late
     else:
-        words = ["tidy"] if way == "tidy" else ["forget", "--all", "--yes"]
+        words = {"tidy": ["tidy"], "all": ["forget", "--all", "--yes"], "again": ["forget", turn.id]}[way]
         assert CliRunner().invoke(app, ["memory", *words]).exit_code == 0
     assert b"zyzzyva" not in bytes_of(settings.library_folder)
 
