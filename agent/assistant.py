@@ -71,9 +71,9 @@ class Memory:
 
     def forget(self, *ids: str) -> tuple[int, int]:
         """Delete records, by their ids, and all that holds their texts; how many records and runs went."""
-        from agent.records import find, forget
+        from agent.records import forget_named
 
-        return forget(self._library, [find(self._library, one) for one in ids])
+        return forget_named(self._library, ids)
 
 
 class Agent:

@@ -39,7 +39,11 @@ class Tidying:
 
 def activation(record: Aged, now_s: float) -> float:
     """How present a record is, at least 0: (1 + verified uses) halved once in a half-life without use."""
-    idle_days = max(0.0, now_s - record.used_s) / DAY_S
+    return _activation(record, now_s - record.used_s)
+
+
+def _activation(record: Aged, idle_s: float) -> float:
+    idle_days = max(0.0, idle_s) / DAY_S
     return float((1 + record.uses) * 0.5 ** (idle_days / HALF_LIFE_DAYS.get(record.kind, 30.0)))
 
 
@@ -58,7 +62,7 @@ def is_expired(record: Aged, now_s: float) -> bool:
     """Whether a record has fallen below the floor. What no longer holds falls from when it ceased to."""
     if record.pinned or (is_kept(record) and record.ended_s is None):
         return False
-    return activation(record, now_s) < FLOOR
+    return _activation(record, now_s - max(record.used_s, record.ended_s or 0.0)) < FLOOR
 
 
 def tidying(

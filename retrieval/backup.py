@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from retrieval.embed import Embedder
 from retrieval.library import LOCK_FILE, STORE_FILE, Library
 from retrieval.lock import try_lock
+from retrieval.records import Record
 from retrieval.salvage import Readable, documents_in, moves_in, open_damaged, records_in, runs_in
 from retrieval.schema import SCHEMA_VERSION
 from retrieval.store import StoreError
@@ -105,14 +107,15 @@ def save_what_is_left(
 
 
 def _save(db: sqlite3.Connection, new: Library, tell: Callable[[int], None] | None) -> Readable:
-    documents = records = runs = 0
+    records = runs = 0
+    numbers: list[tuple[int, int]] = []  # of each document, before and now
     for one in documents_in(db):
         new.put_source(one.path, one.source, one.sha256, one.size_bytes, one.modified_s)
-        documents += 1
+        numbers.append((one.number, new.store.last_document()))
         if tell:
-            tell(documents)
+            tell(len(numbers))
     for record in records_in(db):
-        new.put_record(record)
+        new.put_records([(_renumbered(record, numbers), _reply(record))])
         records += 1
     for run in runs_in(db):
         named = (run[name] for name in ("id", "thread", "question", "outcome", "payload", "created_s"))
@@ -120,7 +123,25 @@ def _save(db: sqlite3.Connection, new: Library, tell: Callable[[int], None] | No
         runs += 1
     for old, now in moves_in(db):
         new.store.note_move(old, now)
-    return Readable(documents, records, runs)
+    return Readable(len(numbers), records, runs)
+
+
+def _renumbered(record: Record, numbers: Sequence[tuple[int, int]]) -> Record:
+    """A record that knows which of the documents came after it by the ids that they have now.
+
+    Where they came in another order, rather too many count as newer: its question is then searched anew.
+    """
+    last = record.payload.get("library_at")
+    if not isinstance(last, int):
+        return record
+    newer = [now for before, now in numbers if before > last]
+    known = min(newer) - 1 if newer else max((now for _, now in numbers), default=0)
+    return replace(record, payload={**record.payload, "library_at": known})
+
+
+def _reply(record: Record) -> str:
+    answer = record.payload.get("answer", "")
+    return answer if record.kind == "turn" and isinstance(answer, str) else ""
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ without one, search is lexical and says so. It knows nothing of questions, answe
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,8 +21,9 @@ from retrieval.embed import Embedder, EmbedderError
 from retrieval.index import SAVE_AFTER_CHANGES, VectorIndex
 from retrieval.load import Source
 from retrieval.lock import locked
+from retrieval.records import ERASE_WAIT_S, ERASING
 from retrieval.search import Passage, hybrid
-from retrieval.store import Document, Filter, NewRecord, Record, Store
+from retrieval.store import Document, Filter, NewRecord, Record, Store, StoreError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,6 +71,11 @@ class Library:
         self._adding = Adding(self.store, self.embedder, words_suffice=words_suffice)
         self.blind_reason = ""
         """Why there is no embedder to search with, or empty. Known after the first search."""
+        self.erased_late = False
+        """Whether opening it finished what an earlier `finish_forgetting` was kept from."""
+        if not self.store.read_only:
+            with contextlib.suppress(StoreError, sqlite3.DatabaseError):  # others use it: another time
+                self.erased_late = self.finish_forgetting(wait_s=0.0)
 
     def close(self) -> None:
         if self._index:
@@ -348,3 +355,15 @@ class Library:
             return
         for file in self.folder.glob("vectors.*"):
             file.unlink(missing_ok=True)
+
+    def finish_forgetting(self, wait_s: float = ERASE_WAIT_S) -> bool:
+        """Erase the bytes of what `Store.forget` deleted; whether there was anything to erase.
+
+        Raises `StoreError` as `Records.erase` does, after `wait_s`; it can be done again.
+        """
+        if self.store.get_meta(ERASING) is None:
+            return False
+        self.forget_vectors()
+        with self.store.waiting(wait_s):
+            self.store.erase()
+        return True

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from retrieval.chunks import NewChunk, delete_chunks, groups, insert_chunk, placeholders, words_of
-from retrieval.database import Database, StoreError
+from retrieval.database import BUSY_TIMEOUT_S, Database, StoreError
 
 REPLY = "reply"  # heading of the chunk that holds what a turn's question was answered with
 DAY_S = 86_400.0
+ERASING = "erasing"  # meta: what was deleted is still to be erased
+ERASE_WAIT_S = 5.0  # for others to leave the file
+
+NOT_ERASED = "it is deleted, but its bytes are still in the library's file"
+ERASE_LATER = "`agent memory tidy` erases them when nobody else uses it, and so does opening it"
 
 
 @dataclass(frozen=True)
@@ -260,8 +266,7 @@ class Records(Database):
         """Ids of the records in whose text or payload a text stands."""
         written = json.dumps(text, ensure_ascii=False)[1:-1]
         rows = self._db.execute(
-            "SELECT id FROM records WHERE instr(text, ?1) OR instr(payload, ?2) OR thread = ?1",
-            (text, written),
+            "SELECT id FROM records WHERE instr(text, ?1) OR instr(payload, ?2)", (text, written)
         )
         return [row["id"] for row in rows]
 
@@ -306,17 +311,30 @@ class Records(Database):
     def erase(self) -> None:
         """Leave nothing in the file of what was deleted: FTS5 and SQLite keep its bytes until they need room.
 
-        Raises `StoreError` while another process uses the library.
+        Raises `StoreError` while somebody else uses the library; then it is still to be done.
         """
         self.require_writable()
+        noted = self.get_meta(ERASING)
         try:
             self._db.execute("INSERT INTO lexicon (lexicon) VALUES ('optimize')")
             self._db.execute("VACUUM")
             busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except sqlite3.OperationalError as error:
-            raise StoreError(f"what was deleted could not be erased ({error}): do it again later") from error
+            raise StoreError(f"{NOT_ERASED} ({error}): {ERASE_LATER}") from error
         if busy:
-            raise StoreError("another process uses the library: close it, and do this again to erase all")
+            raise StoreError(f"{NOT_ERASED}, as somebody else reads the library: {ERASE_LATER}")
+        if noted:  # what was deleted meanwhile has a note of its own
+            with self._write() as db:
+                db.execute("DELETE FROM meta WHERE key = ? AND value = ?", (ERASING, noted))
+
+    @contextmanager
+    def waiting(self, wait_s: float) -> Iterator[None]:
+        """Wait so long for others, on this thread."""
+        self._db.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
+        try:
+            yield
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1000)}")
 
 
 def _delete_record(db: sqlite3.Connection, record_id: str) -> int:

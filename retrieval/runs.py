@@ -70,9 +70,9 @@ class Runs(Database):
     def prune_runs(self, before_s: float) -> int:
         """Forget the finished runs before a time, but for those that a record rests on; how many."""
         with self._write() as db:
-            return db.execute(
-                "DELETE FROM runs WHERE created_s < ? AND outcome <> ? AND NOT EXISTS"
-                " (SELECT 1 FROM records WHERE json_extract(records.payload, '$.run_id') = runs.id)",
+            return db.execute(  # the list is made once; an EXISTS reads all records for each run
+                "DELETE FROM runs WHERE created_s < ? AND outcome <> ? AND id NOT IN"
+                " (SELECT coalesce(json_extract(payload, '$.run_id'), '') FROM records)",
                 (before_s, UNFINISHED),
             ).rowcount
 
@@ -86,6 +86,17 @@ class Runs(Database):
             " UNION SELECT run_id FROM checkpoint_writes WHERE instr(value, CAST(?1 AS BLOB))",
             (text, written),
         )
+        return [row[0] for row in rows]
+
+    def run_ids(self, thread: str | None = None) -> list[str]:
+        """Ids of all runs, those too of which there is a checkpoint alone; or of the runs of a thread."""
+        if thread is not None:
+            rows = self._db.execute("SELECT id FROM runs WHERE thread = ?", (thread,))
+        else:
+            rows = self._db.execute(
+                "SELECT id FROM runs UNION SELECT run_id FROM checkpoints"
+                " UNION SELECT run_id FROM checkpoint_writes"
+            )
         return [row[0] for row in rows]
 
     def runs(self, limit: int) -> list[dict[str, Any]]:

@@ -29,6 +29,8 @@ RUN = "id, thread, question, outcome, created_s, payload"
 class Salvaged:
     """A document that could be read."""
 
+    number: int
+    """Its id: documents that came later have higher ones."""
     path: str
     sha256: str
     size_bytes: int
@@ -73,7 +75,12 @@ def documents_in(db: sqlite3.Connection) -> Iterator[Salvaged]:
     for row in _by_number(db, f"SELECT id AS number, {DOCUMENT}, {told} FROM documents", "id"):
         try:
             yield Salvaged(
-                str(row["path"]), row["sha256"], row["size_bytes"], row["modified_s"], source_of(row)
+                row["number"],
+                str(row["path"]),
+                row["sha256"],
+                row["size_bytes"],
+                row["modified_s"],
+                source_of(row),
             )
         except (ValueError, TypeError, KeyError):
             continue  # its own text is damaged

@@ -5,11 +5,14 @@ Each public method that writes is one short transaction. It does not embed, rank
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable
+
 from retrieval.chunks import TIER_BASE, TIER_SPAN, Chunks, Message, NewChunk, StoredChunk
-from retrieval.database import StoreError
+from retrieval.database import StoreError, put_meta
 from retrieval.documents import Document
 from retrieval.filters import Filter, Filters
-from retrieval.records import NewRecord, Record, Records
+from retrieval.records import ERASING, NewRecord, Record, Records
 from retrieval.runs import UNFINISHED, Runs
 from retrieval.schema import SCHEMA_VERSION
 from retrieval.texts import Texts
@@ -44,3 +47,12 @@ class Store(Texts, Chunks, Filters, Vectors, Records, Runs):
             self.tokenise_again()
         if self.get_meta("embedded_hashes") is None:
             self.hash_embedded()
+
+    def forget(self, record_ids: Iterable[str], run_ids: Iterable[str]) -> int:
+        """Delete records and runs, and note that their bytes are to be erased; how many records went."""
+        with self._write() as db:
+            deleted = self.delete_records(record_ids)
+            for run_id in run_ids:
+                self.drop_run(run_id)
+            put_meta(db, ERASING, uuid.uuid4().hex)
+        return deleted

@@ -139,6 +139,28 @@ def test_a_whole_library_is_saved_whole(tmp_path: Path) -> None:
         assert old.store.run("run1") == new.store.run("run1")
 
 
+def test_memory_that_is_saved_knows_what_is_newer(hashed: Library, tmp_path: Path) -> None:
+    """Documents have other ids afterwards; turns are found by their replies as before."""
+    files = write(tmp_path / "d", gone="Gone.", rent=RENT)
+    hashed.add(files)
+    hashed.remove(files[:1])
+    last = hashed.store.last_document()
+    payload = {"answer": "A quagga, said the keeper.", "library_at": last}
+    kinds = (("early", "episode", last), ("turn", "turn", last), ("late", "episode", last + 1))
+    hashed.add(write(tmp_path / "d", dues=DUES))
+    for name, kind, at in kinds:
+        one = Record(name, "short", kind, "t", "What was it?", {**payload, "library_at": at}, 1, 1, 0)
+        hashed.put_records([(one, payload["answer"] if kind == "turn" else "")])
+    save_what_is_left(hashed.folder / STORE_FILE, tmp_path / "saved", HashEmbedder)
+    restore(tmp_path / "saved", tmp_path / "again")
+    with Library(tmp_path / "again", HashEmbedder) as new:
+        ids = {Path(one.path).stem: new.store.document_id(one.path) for one in new.documents()}
+        assert ids == {"rent": 1, "dues": 2}
+        early, late = (new.store.record(name) for name in ("early", "late"))
+        assert early and early.payload["library_at"] == 1 and late and late.payload["library_at"] == 2
+        assert [p.chunk.record_id for p in new.search("quagga", 1, "short")] == ["turn"]
+
+
 def test_where_nothing_is_left(tmp_path: Path) -> None:
     (tmp_path / STORE_FILE).write_bytes(b"not a database at all" * 300)
     assert readable(tmp_path / STORE_FILE) is None
@@ -249,6 +271,7 @@ def test_runs_that_memory_rests_on_are_kept(hashed: Library) -> None:
     store.put_run("new", "", "rent?", "abstained", {})
     store.put_run("going", "", "rent?", "unfinished", {}, created_s=old_s)
     store.put_record(Record("r", "mid", "episode", "", "租金", {"run_id": "remembered"}, 1, 1, 0), None)
+    store.put_record(Record("s", "mid", "statement", "", "租金", {}, 1, 1, 0), None)  # of no run
     assert store.prune_runs(time.time() - 20 * 86_400) == 0
     assert store.prune_runs(time.time() - 5 * 86_400) == 1
     assert {run["id"] for run in store.runs(9)} == {"remembered", "new", "going"}

@@ -55,6 +55,14 @@ def test_use_on_separate_days_promotes_and_on_one_does_not() -> None:
     assert policy.is_expired(ended, NOW + 10_000 * DAY_S), "what no longer holds is not kept for ever"
 
 
+def test_what_was_superseded_falls_from_then_on() -> None:
+    long_unused = record(idle_days=200, uses=3, days=3, tier="long", ended_s=NOW)
+    assert policy.tidying([long_unused], NOW).expired == []
+    assert policy.tidying([long_unused], NOW + 300 * DAY_S).expired == ["r"]
+    ended_before = record(idle_days=0, ended_s=NOW - 300 * DAY_S)
+    assert not policy.is_expired(ended_before, NOW), "it was used since"
+
+
 def test_the_store_counts_days_as_the_policy_does(hashed: Library) -> None:
     one = record()
     hashed.put_record(one)

@@ -49,18 +49,27 @@ def list_records(
 @memory_app.command("search")
 def search(
     words: Annotated[str, typer.Argument(help="What was asked or said, in a few words.")],
+    tier: Tier = None,
+    kind: Kind = None,
     thread: Thread = None,
+    since: Since = "",
+    until: Until = "",
+    source: Source = "",
     limit: Annotated[int, typer.Option("-k", min=1, max=100, help="How many.")] = 5,
     json: Json = False,
 ) -> None:
-    """Find turns by their words and their day. Example: agent memory search "what did I ask on 6 May"."""
+    """Find what is remembered, of every kind, by its words and its day.
+
+    Example: agent memory search "what did I ask on 6 May"
+    """
     from datetime import date
 
-    from agent.turns import find_turns
+    from agent import records
 
+    chosen = _chosen(tier, kind, thread, since, until, source)
     with _opened() as agent:
-        found = find_turns(agent.library, words, date.today(), limit, thread=thread)
-        _print(agent, [one.record for one in found], as_json=json)
+        found = records.searched(agent.library, words, date.today(), limit, **chosen)
+        _print(agent, found, as_json=json, nothing="nothing that is remembered fits")
 
 
 @memory_app.command("show")
@@ -98,9 +107,9 @@ def why(id_: Id, json: Json = False) -> None:
         print(f"{stands}\t{span['path']} [{span['start']}:{span['end']}] {' '.join(span['quote'].split())}")
     for name, other in (("in place of", older), ("replaced by", newer)):
         if other:
-            print(
-                f"{name}\t{other['id'][:12]} {_minute(other['created_s'])} {other['said'] or other['text']}"
-            )
+            until = f" to {_minute(other['ended_s'])}" if other["ended_s"] is not None else ""
+            held = " ".join((other["said"] or other["answer"] or other["text"]).split())
+            print(f"{name}\t{other['id'][:12]} {_minute(other['created_s'])}{until} {held}")
 
 
 @memory_app.command("pin")
@@ -152,7 +161,12 @@ def forget(
     ids: Annotated[
         list[str] | None, typer.Argument(help="Records' ids or the starts of them.", metavar="[ID...]")
     ] = None,
+    tier: Tier = None,
+    kind: Kind = None,
     thread: Thread = None,
+    since: Since = "",
+    until: Until = "",
+    source: Source = "",
     everything: Annotated[
         bool, typer.Option("--all", help="All that is remembered; documents stay.")
     ] = False,
@@ -161,24 +175,41 @@ def forget(
 ) -> None:
     """Delete records, and everything else in the library that holds their texts, down to the last byte.
 
-    Other records and runs that repeat those words go, too. Backups are not touched. Example: agent memory
-    forget 1f3a
+    Other records and runs that repeat those words go, too; of a single word, those that quote it or consist
+    of it. Backups are not touched. Examples: agent memory forget 1f3a; agent memory forget --until 2024
     """
     from agent import records
     from agent.cli.render import print_json
     from agent.errors import InputError
 
-    if not ids and thread is None and not everything:
-        raise typer.BadParameter("name records, --thread or --all")
+    filtered = any((tier, kind, thread is not None, since, until, source))
+    if (bool(ids) + filtered + everything) != 1:
+        raise typer.BadParameter("name records, or choose them as `list` does, or say --all")
+    if json and not yes:
+        raise typer.BadParameter("--json asks nothing: add --yes")
+    chosen = _chosen(tier, kind, thread, since, until, source)
     with _opened() as agent:
-        found = [records.find(agent.library, one) for one in ids or []]
-        if thread is not None or everything:
-            found += records.listed(agent.library, thread=None if everything else thread)
-        if not found:
-            raise InputError("there is nothing to forget: `agent memory list` shows what is remembered")
-        if not yes and not json and not typer.confirm(f"forget {len(found)} records for good?"):
-            raise typer.Exit(1)
-        deleted, runs = records.forget(agent.library, found)
+        library = agent.library
+        was_cut_short = records.finished(library)
+        if everything:
+            found, going = [], records.everything(library)
+        else:
+            found = (
+                records.named(library, ids, was_cut_short=was_cut_short)
+                if ids
+                else records.listed(library, **chosen)
+            )
+            whole = thread if not any((tier, kind, since, until, source)) else None
+            going = records.reckoned(library, found, whole)
+            if not (going.records or going.runs or was_cut_short):
+                raise InputError("there is nothing to forget: `agent memory list` shows what is remembered")
+        if not yes and (going.records or going.runs):
+            more = len(going.records) - len(found) if not everything else 0
+            repeat = f", {more} of them as they repeat the words of others" if more else ""
+            records_ = f"{len(going.records)} records ({going.pinned} pinned{repeat})"
+            if not typer.confirm(f"forget {records_} and {len(going.runs)} runs for good?"):
+                raise typer.Exit(1)
+        deleted, runs = records.carry_out(library, going)
     if json:
         print_json({"records": deleted, "runs": runs})
     else:
@@ -199,6 +230,7 @@ def export(
     import sys
 
     from agent import records
+    from agent.errors import InputError
 
     with _opened() as agent:
         found = records.listed(agent.library, **_chosen(tier, kind, thread, since, until, source))
@@ -206,7 +238,10 @@ def export(
     if str(file) == "-":
         sys.stdout.write(text)
     else:
-        file.expanduser().write_text(text, encoding="utf-8")
+        try:
+            file.expanduser().write_text(text, encoding="utf-8")
+        except (OSError, RuntimeError) as error:  # the latter for a home that nobody has
+            raise InputError(f"{file} cannot be written: {_reason(error)}") from error
         print(f"{len(found)} records written to {file}")
 
 
@@ -221,8 +256,8 @@ def import_(
 
     try:
         text = file.expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read: {error}") from error
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} cannot be read: {_reason(error)}") from error
     with _opened() as agent:
         taken = records.imported(agent.library, text)
     if json:
@@ -258,6 +293,7 @@ def tidy(json: Json = False) -> None:
 
     with _opened() as agent:
         done = memory.tidy(agent.library, time.time())
+        agent.library.finish_forgetting()
     counts = {
         "promoted": len(done.promoted),
         "expired": len(done.expired),
@@ -267,6 +303,10 @@ def tidy(json: Json = False) -> None:
         print_json(counts)
     else:
         print(", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items()))
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 @contextmanager
@@ -323,7 +363,9 @@ def _pin(ids: list[str], *, pinned: bool) -> None:
     print(f"{len(found)} {'pinned' if pinned else 'unpinned'}")
 
 
-def _print(agent: Agent, found: list[Record], *, as_json: bool) -> None:
+def _print(
+    agent: Agent, found: list[Record], *, as_json: bool, nothing: str = "nothing is remembered"
+) -> None:
     import sys
 
     from agent import records
@@ -347,7 +389,7 @@ def _print(agent: Agent, found: list[Record], *, as_json: bool) -> None:
         console(),
     )
     if not found:
-        print("nothing is remembered", file=sys.stderr)
+        print(nothing, file=sys.stderr)
 
 
 def _print_fields(shown: dict[str, Any]) -> None:
