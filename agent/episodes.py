@@ -193,6 +193,7 @@ def payload_of(state: State, checked: str) -> dict[str, Any]:
         "checked": checked,
         "disagreed": len(state.get("conflicts", [])),
         "library_at": state.get("library_at", 0),
+        "demoted": state.get("demoted", []),
         "queries": state.get("tried", []),
         "worked": worked(state),
         "run_id": state["run_id"],
