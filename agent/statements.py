@@ -78,6 +78,7 @@ _PREDICATE = re.compile(
     r"(?P<word>due|late|early|paid|(?!located|parked|based|stored|scheduled|planned|fixed|booked)\w+ed)\b",
     re.IGNORECASE,
 )
+_NEARER = re.compile(r" (?:for|that|which|at|in|on|with|from|to|about)\b", re.IGNORECASE)
 _OLD = re.compile(r"\bhow old\b|\b\w+ years old\b", re.IGNORECASE)
 _CALLED = re.compile(r"\b(?:called|named)\b", re.IGNORECASE)
 _KINDS: dict[str, frozenset[str]] = {  # words of a question that only say what kind of thing is asked for
@@ -131,6 +132,8 @@ class _Value(NamedTuple):
 
     of: frozenset[str]
     """The words for that: in Chinese one, without what stands between words."""
+    mainly: frozenset[str]
+    """Those of them that a question about it has at least: not those of "for the tax return"."""
     start: int
     """Where the value begins in the text."""
     kind: AnswerType
@@ -150,7 +153,13 @@ def stated(message: str) -> str | None:
 
 @lru_cache(2048)  # all statements are looked through for each question
 def _value_in(text: str) -> _Value | None:
-    return _value_zh(simplified(text)) if has_cjk(text) else _value_en(text)
+    return _value_zh(simplified(text)) if _is_zh(text) else _value_en(text)
+
+
+def _is_zh(text: str) -> bool:
+    """Whether words of the user are Chinese; a name in them does not tell."""
+    own = _OWN.search(text)
+    return has_cjk(own.group()) if own else is_chinese(text)
 
 
 def _value_en(text: str) -> _Value | None:
@@ -161,14 +170,16 @@ def _value_en(text: str) -> _Value | None:
         said = _PREDICATE.match(value)
         more += [said["word"]] if said and not _CALLED.match(said["word"]) else []
         more += ["age"] if _OLD.match(value) else ["name"] if _CALLED.match(value) else []
-        return _Value(terms_of(f"{my['of']} {' '.join(more)}"), my.end(), _kind(value))
+        of, mainly = (terms_of(f"{of} {' '.join(more)}") for of in (my["of"], _NEARER.split(my["of"])[0]))
+        return _Value(of, mainly, my.end(), _kind(value))
     if not i:
         return None
     verb = (
         "age" if i["age"] else {"moved": "live", "called": "name", "named": "name"}.get(i["verb"], i["verb"])
     )
     beside = {i["place"]} & {"with", "as"} if i["place"] else set()
-    return _Value(terms_of(verb) | beside, i.end(), _kind(text[i.end() :]))
+    of = terms_of(verb) | beside
+    return _Value(of, of, i.end(), _kind(text[i.end() :]))
 
 
 def _value_zh(text: str) -> _Value | None:
@@ -179,11 +190,8 @@ def _value_zh(text: str) -> _Value | None:
         if match := form.match(text, own.end()):
             value = text[match.end() :]
             said = _PREDICATE_ZH.search(value.rstrip("。.!！ "))
-            return _Value(
-                frozenset([_core(match["of"]) + noun + (said.group() if said else "")]),
-                match.end(),
-                _kind(value),
-            )
+            of = frozenset([_core(match["of"]) + noun + (said.group() if said else "")])
+            return _Value(of, of, match.end(), _kind(value))
     return None
 
 
@@ -223,29 +231,37 @@ def key_of_subject(text: str) -> str:
 def answering(question: str, statements: Sequence[Record]) -> Record | None:
     """The newest statement that answers a question of the user about himself; None where none does.
 
-    It is of just what the question asks about, and has something of the kind that it asks for.
+    It is of just what the question asks about, and has something of the kind that it asks for. One of "my
+    deadline for the tax return" answers for "my deadline" where there is none of that alone.
     """
     if not _OWN.search(question):
         return None
-    fits = _fits_zh if is_chinese(question) else _fits_en
-    fitting = [one for one in statements if fits(question, one.text) and _has_kind(question, one.text)]
-    return max(fitting, key=lambda one: one.created_s, default=None)
+    chinese = _is_zh(question)
+    fits = _fits_zh if chinese else _fits_en
+    alike = [one for one in statements if _is_zh(one.text) == chinese and fits(question, one.text)]
+    fitting = [one for one in alike if _has_kind(question, one.text)]
+    return max(fitting, key=lambda one: (not _is_narrower(question, one.text), one.created_s), default=None)
+
+
+def _is_narrower(question: str, text: str) -> bool:
+    found = _value_in(text)
+    return bool(found and found.of != found.mainly and not found.of <= terms_of(question))
 
 
 def _has_kind(question: str, text: str) -> bool:
     kind, found = answer_type_of(question), _value_in(text)
     if found and found.kind == kind:
         return True
-    value = f"it {text[found.start :]}" if found and not has_cjk(text) else text
+    value = f"it {text[found.start :]}" if found and not _is_zh(text) else text
     return has_answer_of_type(kind, value, question) > 0
 
 
 def _fits_en(question: str, text: str) -> bool:
     asked = _CALLED.sub("name", _OLD.sub("age", question))
     found = _value_in(text)
-    own = found.of if found else frozenset[str]()
+    own = found.mainly if found else frozenset[str]()
     wanted = terms_of(asked) | ({"with", "as"} & set(asked.lower().rstrip("?. ").split()) & _beside(own))
-    held = terms_of(text) | own
+    held = terms_of(text) | (found.of if found else own)
     wanted -= _KINDS.get(answer_type_of(question), frozenset()) - held
     if not wanted or not wanted <= held or not own <= wanted:
         return False

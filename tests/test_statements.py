@@ -123,6 +123,8 @@ def test_a_statement_answers_a_question_of_oneself(question: str, text: str) -> 
         ("My car is parked at Level 3", "Where is my car?"),
         ("My deadline is next Friday", "When is my deadline?"),
         ("I don't eat pork", "Do I eat pork?"),
+        ("My deadline for the tax return is 12 May.", "When is my deadline?"),
+        ("My address is 王府井1号", "What is my address?"),
         ("我妈妈的生日是1960年3月1日", "我妈妈生日是什么时候"),
         ("我叫王丽", "我叫什么名字？"),
         ("我的名字是王丽", "我叫什么？"),
@@ -159,6 +161,8 @@ def test_a_statement_answers_what_it_is_of(text: str, question: str) -> None:
         ("我的截止日期是5月12日", "我的报税截止日期是哪天？"),
         ("我女儿叫小雨", "我叫什么名字？"),
         ("我不吃猪肉", "我吃什么？"),
+        ("My deadline is 12 May.", "我的deadline是哪天？"),
+        ("我的deadline是5月12日", "When is my deadline?"),
     ],
 )
 def test_a_statement_of_one_thing_answers_nothing_of_another(text: str, question: str) -> None:
@@ -184,3 +188,9 @@ def test_the_newest_counts_and_whose_words_they_are_is_said() -> None:
     assert newest is told[1]
     assert quoted("it is 3.", 1_772_000_000.0, "en").startswith("You said on ")
     assert quoted("我吃素", 1_772_000_000.0, "zh").endswith("日说过：“我吃素”。")
+
+
+def test_what_is_of_just_that_goes_before_what_is_of_a_part_of_it() -> None:
+    told = [record("My deadline is 12 May", 1.0), record("My deadline for the tax return is 1 April", 2.0)]
+    assert answering("When is my deadline?", told) is told[0]
+    assert answering("When is my deadline for the tax return?", told) is told[1]
