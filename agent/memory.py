@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from agent import policy
@@ -19,17 +19,16 @@ from agent.episodes import (
     answered_again,
     evidence_of,
     files_stand,
+    is_stale,
     may_answer,
     nothing_newer,
     payload_of,
     reworded,
     searches_of,
-    spans_stand,
 )
 from agent.likeness import alike, key_of
-from agent.state import State, Told, Turn
+from agent.state import State, Told
 from agent.statements import answering, key_of_subject
-from agent.turns import as_turn, older_turns, window
 from agent.unsearched import in_own_words
 from retrieval.library import Library
 from retrieval.records import DAY_S, Record
@@ -37,7 +36,7 @@ from retrieval.tokens import lexical_tokens, query_terms
 
 __all__ = ["Known", "correction", "evidence_of", "key_of", "recall", "recent_documents", "tidy", "write"]
 
-LIKE = 100  # records looked at that share words with a question, of all kinds and also such as hold no more
+LIKE = 40  # records looked at that share words with a question, of all kinds and also such as hold no more
 HINTS = 3  # episodes whose passages a like question is given
 RECENT_TURNS = 6  # whose documents "the report" may mean
 
@@ -56,14 +55,6 @@ class Known:
     """Searches to be tried first."""
     reworded: tuple[str, str, str] = "", "", ""
     """The question with a word replaced, the word, and what it was replaced by."""
-
-
-def turns_for(memory: Library | None, thread: str, question: str, today: date) -> list[Turn]:
-    """The turns that a question may lean on, oldest first: the latest, and older ones that it speaks of."""
-    recent = window(memory, thread)
-    if memory is None or not recent or memory.store.first_turn_s(thread) >= recent[0].created_s:
-        return [as_turn(record) for record in recent]
-    return [as_turn(record) for record in [*older_turns(memory, question, recent, today), *recent]]
 
 
 def recent_documents(memory: Library | None, thread: str) -> list[int]:
@@ -125,7 +116,7 @@ def _said(question: str, corrections: Sequence[Record], own: Sequence[Record]) -
 def _again(record: Record, library: Library, manner: Manner, demoted: Sequence[str]) -> dict[str, Any] | None:
     """The answer of an episode, where it would be found again now."""
     usable = record.payload.get("demoted", []) == demoted and may_answer(record, manner)
-    usable = usable and spans_stand(record, library) and files_stand(record, library)
+    usable = usable and not is_stale(record, library) and files_stand(record, library)
     if not usable or not nothing_newer(record, library):
         return None
     return answered_again(record, library, len(record.payload["spans"]) * 4 + 4)

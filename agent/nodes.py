@@ -42,6 +42,7 @@ from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.remarks import hearing
 from agent.routes import first_rung, next_rung, searchable, stagnated, stop_of
 from agent.state import Claim, Draft, Evidence, Plan, Search, State, merge_evidence, supported_of
+from agent.turns import turns_for
 from agent.unsearched import acknowledged
 from agent.whole import aim, cut_short, parts_of, quoted, without_label
 from retrieval.store import StoreError
@@ -57,7 +58,7 @@ def recall(state: State, runtime: Run) -> Changed:
     """The thread so far, the question on its own feet, and what is known of it: at best its answer."""
     deps = runtime.context
     told = corrections.told(deps.memory, state["question"], state["thread"])
-    turns = memory.turns_for(deps.memory, state["thread"], state["question"], deps.today())
+    turns = turns_for(deps.memory, state["thread"], state["question"], deps.today())
     notes: list[str] = []
     asked = with_item(state["question"], turns)
     try:
