@@ -15,7 +15,7 @@ from typing import Any
 from agent.likeness import denies, key_of, same_words
 from agent.reasoners.language import answer_type_of, has_answer_of_type, names_in
 from agent.state import AnswerType, Evidence, Place, Told
-from agent.statements import key_of_subject, kind_told, stated, with_value
+from agent.statements import key_of_subject, kind_of, kind_told, stated, with_value
 from agent.unsearched import USER
 from retrieval.library import Library
 from retrieval.records import Record
@@ -35,7 +35,7 @@ _IS_ZH = "(?:正确的?(?:答案)?(?:应该)?是|应该是|应为|答案是|其�
 _CORRECTION = re.compile(
     rf"\W*(?:(?:{_WRONG_EN})|{_WRONG_ZH})\W*"
     rf"|\W*(?:{_WRONG_EN})\W*\s{_IS_EN}[ :]+(?P<en>.+)"
-    rf"|\W*(?:{_WRONG_EN})\s*[,.;:!—–-]+\s*(?P<after>.+)"
+    rf"|\W*(?:{_WRONG_EN})\s*(?:[,.;:!]+\s|\s[—–-]+\s)\s*(?P<after>.+)"
     rf"|\W*(?:{_WRONG_ZH})(?:{_IS_ZH}|[，。,.!！：: ]+(?:{_IS_ZH}|是))[：: ]*(?P<zh>.+)"
     rf"|\W*(?:{_WRONG_ZH})[，。,.!！：:；; ]+(?P<after_zh>.+)"
     rf"|\W*no[,.!:]+ *{_IS_EN} (?P<no>.+)"
@@ -43,11 +43,14 @@ _CORRECTION = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NOUN_EN = re.compile(
-    r"(?:(?:in|on|at|from|by|to|with|about|between) )?(?:the|an?|my|our|your|his|her|their|its)? ?(?P<noun>[\w'’-]+)",
+    r"(?:(?:in|on|at|from|by|to|with|about|between) )?(?:(?:the|an?|my|our|your|his|her|their|its) )?(?P<noun>[\w'’-]+)",
     re.IGNORECASE,
 )
-_NO_THING_EN = re.compile(r"\b(?:fault|mistake|pity|shame|problem|same|good|great|fine|bad)\b", re.IGNORECASE)
-_NO_THING_ZH = re.compile("[我你您]|[这那]样|[真挺很好对没不也都还]|可以|行|的?[了吧啊呀]?$")
+_NO_THING_EN = re.compile(
+    r"\b(?:fault|mistake|pity|shame|problem|same|good|great|fine|bad|ok|okay|right|correct|true|clear)\b",
+    re.IGNORECASE,
+)
+_NO_THING_ZH = re.compile("[我你您]|[这那]样|[真挺很好对没不也都还]|可以|行|的?[了吧啊呀吗]?$")
 
 
 def corrects(message: str, kind: AnswerType = "other", question: str = "") -> str | None:
@@ -74,14 +77,15 @@ def _could_answer(right: str, kind: AnswerType, question: str) -> bool:
     """Whether words are a thing, a number, a date: "fine" and "not that" are none."""
     if not right or denies(right):
         return False
+    digits = any(char.isdigit() for char in right)
     if kind in ("date", "number"):
-        return has_answer_of_type(kind, right, question) > 0 or any(char.isdigit() for char in right)
+        return digits or kind_of(right) == kind or has_answer_of_type(kind, right, question) > 0
     if has_cjk(right):
         return len(right) > 1 and not _NO_THING_ZH.match(simplified(right))
-    if any(char.isdigit() for char in right) or names_in(f"it {right}"):
-        return True
+    if _NO_THING_EN.search(right):
+        return False
     noun = _NOUN_EN.match(right)
-    return bool(noun and noun.start("noun") and not _NO_THING_EN.search(right))
+    return digits or bool(names_in(f"it {right}")) or bool(noun and noun.start("noun"))
 
 
 # --- what is told -----------------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ _ASKS = re.compile(
     r"|^\s*(?:what|when|where|who|whom|whose|which|why|how|is|are|was|were|do|does|did|can|could|will|would"
     rf"|should|may|{_DO})\b|[,.;:—–] *(?:(?:so|and|then|now|please|can you|could you) )*(?:{_DO})\b"
     r"|\b(?:is|are|am|['’]m|['’]re) (?:asking|wondering|looking for)\b"
-    r"|[，,。；;：:] *(?:请|麻烦|帮我?|你|那就?|把它?)*(?:总结|概括|列出|解释|告诉|说明|翻译|比较|查|看看|找|读)",
+    r"|[，,。；;：:] *(?:你|那就?|把它?)*(?:总结|概括|列出|解释|告诉我|翻译)"
+    r"|[，,。；;：:] *(?:请|麻烦|帮我?|你)+(?:把它?)?(?:总结|概括|列出|解释|告诉|说明|翻译|比较|查|看|找|读)",
     re.IGNORECASE,
 )
 _REMEMBER = re.compile(
@@ -49,10 +50,10 @@ _FIRST = re.compile(
     r"|speak|own|drive|eat|drink|take|was born|were born|moved|bought|booked|paid) \S"
     r"|^\W*i have (?:an?|two|three|four|\d+) (?!question|problem)\w"
     r"|^\W*我们?的[^，。？?]{1,30}?(?:是|为|在|有|叫|改到|改成|定在)\S"
-    rf"|^\W*我们?(?:{_KIN})[^，。？?]{{0,12}}?(?:是|叫|在|住|有|姓|属|对|今年)\S"
+    rf"|^\W*我们?(?:{_KIN})[^，。？?]{{0,12}}?(?:(?:是|叫|住|姓|属|今年)\S|[\d一二三四五六七八九十]+岁|对[^，。]{{1,20}}过敏)"
     r"|^\W*我们?(?:现在|目前)?是(?![说想问在怕来要不否])[^，,。？?]{1,12}[。.!！]?\s*$"
     r"|^\W*我们?(?:已经|刚刚?|上周|上个?月|最近|去年|今年)?搬[到去进家]\S"
-    r"|^\W*我们?(?:现在|目前)?不(?:能|可以|会|喝|抽|用)(?:吃|喝|抽|开车|游泳|说|吸|碰)?\S"
+    r"|^\W*我们?(?:现在|目前)?不(?:能|可以|会|敢)?(?:吃|喝|抽烟|吸烟|开车|骑车|游泳|做饭|说|碰)"
     r"|^\W*我们?是?[\d一二三四五六七八九零〇]{2,4}年[^，。？?]{0,8}出?生"
     r"|^\W*我们?(?:现在|目前|平时|一直|从不|不|最|很|也)?(?:对[^，。]{1,20}过敏|住|喜欢|讨厌|爱|偏好|叫|姓|今年|属|吃素|不吃|养|会说|出生"
     r"|在[^，。]{1,20}(?:工作|上班|上学|读书)|买了|订了|有[一两三四五六七八九十\d]+)\S?",
@@ -120,7 +121,7 @@ _SAME_ZH = [
     (re.compile("上班"), "工作"),
 ]
 _ASKED_ZH = re.compile(
-    "什么(?:时候|时间|地方|日期)|什么|哪一?[年天日个位里儿些种月]|哪|谁|多少|几[年月号日天点]|几|怎么样?|多[长久远高重]|何[时地]"
+    "什么(?:时候|时间|地方|日期)|什么|哪一?[年天日个位里儿些种月家所]|哪|谁|多少|几[年月号日天点]|几|怎么样?|多[长久远高重]|何[时地]"
     "|是不是|有没有|吗$"
 )
 _DENIAL_ZH = re.compile("[不没]")
@@ -171,7 +172,7 @@ def _value_en(text: str) -> _Value | None:
         more += [said["word"]] if said and not _CALLED.match(said["word"]) else []
         more += ["age"] if _OLD.match(value) else ["name"] if _CALLED.match(value) else []
         of, mainly = (terms_of(f"{of} {' '.join(more)}") for of in (my["of"], _NEARER.split(my["of"])[0]))
-        return _Value(of, mainly, my.end(), _kind(value))
+        return _Value(of, mainly, my.end(), kind_of(value))
     if not i:
         return None
     verb = (
@@ -179,7 +180,7 @@ def _value_en(text: str) -> _Value | None:
     )
     beside = {i["place"]} & {"with", "as"} if i["place"] else set()
     of = terms_of(verb) | beside
-    return _Value(of, of, i.end(), _kind(text[i.end() :]))
+    return _Value(of, of, i.end(), kind_of(text[i.end() :]))
 
 
 def _value_zh(text: str) -> _Value | None:
@@ -191,11 +192,12 @@ def _value_zh(text: str) -> _Value | None:
             value = text[match.end() :]
             said = _PREDICATE_ZH.search(value.rstrip("。.!！ "))
             of = frozenset([_core(match["of"]) + noun + (said.group() if said else "")])
-            return _Value(of, of, match.end(), _kind(value))
+            return _Value(of, of, match.end(), kind_of(value))
     return None
 
 
-def _kind(value: str) -> AnswerType:
+def kind_of(value: str) -> AnswerType:
+    """What kind of thing a value is, as far as its wording tells."""
     if find_dates(value) or _WHEN.search(value):
         return "date"
     if find_numbers(value):
@@ -283,7 +285,7 @@ def _fits_zh(question: str, text: str) -> bool:
         [own] = found.of
         rest = joined.removeprefix(own)
         return joined == own or (joined.startswith(own) and rest in _core(simplified(text)[found.start :]))
-    told = _core(re.sub(r"^\W*我们?的?", "", simplified(text)))
+    told = _core(_in_one_wording(re.sub(r"^\W*我们?的?", "", simplified(text))))
     if _is_yes_or_no(question):
         parts, told = [_DENIAL_ZH.sub("", part) for part in parts], _DENIAL_ZH.sub("", told)
     elif denies(question) != denies(text):
@@ -294,9 +296,13 @@ def _fits_zh(question: str, text: str) -> bool:
 def _asked_parts(question: str) -> list[str]:
     """What stands before, between and after the words that ask."""
     text = re.sub("我们?的?", "", _OPENING_ZH.sub("", fold(question).strip(" ?？。!！")))
+    return [_core(part) for part in _ASKED_ZH.split(_in_one_wording(text))]
+
+
+def _in_one_wording(text: str) -> str:
     for pattern, word in _SAME_ZH:
         text = pattern.sub(word, text)
-    return [_core(part) for part in _ASKED_ZH.split(text)]
+    return text
 
 
 def _core(text: str) -> str:
