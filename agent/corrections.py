@@ -15,7 +15,8 @@ from typing import Any
 from agent.likeness import denies, key_of, same_words
 from agent.reasoners.language import answer_type_of, has_answer_of_type, names_in
 from agent.state import AnswerType, Evidence, Place, Told
-from agent.statements import key_of_subject, kind_of, kind_told, stated, with_value
+from agent.statements import key_of_subject, kind_of, kind_told, with_value
+from agent.telling import stated
 from agent.unsearched import USER
 from retrieval.library import Library
 from retrieval.records import Record

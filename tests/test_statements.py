@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.statements import answering, key_of_subject, quoted, stated
+from agent.statements import answering, key_of_subject, quoted
+from agent.telling import stated
 from retrieval.records import Record
 
 TOLD = [
