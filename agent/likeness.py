@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 from agent.reasoners.features import stems
 from agent.reasoners.language import answer_type_of
@@ -46,6 +47,7 @@ def key_of(question: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest() if text else ""
 
 
+@lru_cache(4096)  # the same question beside many records, and they beside the next
 def terms_of(question: str) -> frozenset[str]:
     """The words of a question that are not only there to ask, stemmed."""
     return frozenset(stems(" ".join(query_terms(question)))) - STOP_WORDS

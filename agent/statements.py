@@ -242,6 +242,7 @@ def _fits_zh(question: str, text: str) -> bool:
     return bool(re.match(".*".join(map(re.escape, parts)), told))
 
 
+@lru_cache(16)
 def _asked_parts(question: str) -> list[str]:
     """What stands before, between and after the words that ask."""
     text = re.sub("我们?的?", "", _OPENING_ZH.sub("", fold(question).strip(" ?？。!！")))
