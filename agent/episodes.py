@@ -22,19 +22,21 @@ NEWER_CHUNKS = 500  # of documents that came since; more are not looked through,
 SPEAKS = 0.5  # share of a question's words that a newer chunk may not hold
 
 
-def spans_stand(record: Record, library: Library) -> bool:
-    """Whether everything an episode rests on stands in the library's sources, byte for byte, where it did."""
-    spans = record.payload["spans"]
-    ids = {span["path"]: library.store.document_id(span["path"]) for span in spans}
-    texts = library.store.source_texts([one for one in ids.values() if one])
-    return bool(spans) and all(
-        texts.get(ids[span["path"]] or 0, "")[span["start"] : span["end"]] == span["quote"] for span in spans
-    )
+def standing(spans: Iterable[dict[str, Any]], library: Library) -> list[tuple[int, dict[str, Any]]]:
+    """The spans that stand in the library's sources, byte for byte, where they did, with their documents."""
+    found = [(library.store.document_id(span["path"]), span) for span in spans]
+    texts = library.store.source_texts({one for one, _ in found if one})
+    return [
+        (one, span)
+        for one, span in found
+        if one and texts.get(one, "")[span["start"] : span["end"]] == span["quote"]
+    ]
 
 
 def is_stale(record: Record, library: Library) -> bool:
-    """Whether an episode must not be used until it is verified again."""
-    return not spans_stand(record, library)
+    """Whether an episode must not be used until verified again: something it rests on is gone."""
+    spans = record.payload["spans"]
+    return not spans or len(standing(spans, library)) < len(spans)
 
 
 def files_stand(record: Record, library: Library) -> bool:
@@ -94,15 +96,12 @@ def evidence_of(found: Iterable[Record], library: Library) -> list[Evidence]:
     """The passages around the spans that episodes rest on; none where a source has changed since."""
     evidence: list[Evidence] = []
     for record in found:
-        for pointer in record.payload["spans"]:
-            document_id = library.store.document_id(pointer["path"])
-            texts = library.store.source_texts([document_id]) if document_id else {}
-            start, end = pointer["start"], pointer["end"]
-            if not document_id or texts.get(document_id, "")[start:end] != pointer["quote"]:
-                continue
-            for chunk in library.store.chunks(library.store.chunks_over(document_id, start, end)):
-                scores = pointer["score"], pointer["cosine"]
-                evidence.append(of_chunk(chunk, record.text, *scores, round_=0))
+        for document_id, span in standing(record.payload["spans"], library):
+            over = library.store.chunks_over(document_id, span["start"], span["end"])
+            scores = span["score"], span["cosine"]
+            evidence += [
+                of_chunk(chunk, record.text, *scores, round_=0) for chunk in library.store.chunks(over)
+            ]
     return evidence
 
 
@@ -193,6 +192,7 @@ def payload_of(state: State, checked: str) -> dict[str, Any]:
         "checked": checked,
         "disagreed": len(state.get("conflicts", [])),
         "library_at": state.get("library_at", 0),
+        "demoted": state.get("demoted", []),
         "queries": state.get("tried", []),
         "worked": worked(state),
         "run_id": state["run_id"],

@@ -12,8 +12,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from agent import memory
-from agent.corrections import without_places
+from agent import corrections, memory
 from agent.critic import critique_claims
 from agent.critic.sufficiency import (
     OPEN_SHARE,
@@ -43,6 +42,8 @@ from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.remarks import hearing
 from agent.routes import first_rung, next_rung, scope, searchable, stagnated, stop_of
 from agent.state import Claim, Draft, Evidence, Plan, State, merge_evidence, supported_of
+from agent.turns import turns_for
+from agent.unsearched import acknowledged
 from agent.whole import aim, cut_short, parts_of, quoted, without_label
 from retrieval.store import StoreError
 from tools import ToolError, run_call
@@ -56,8 +57,8 @@ BRIDGED = 2  # passages taken for each bridging query: there are many of those (
 def recall(state: State, runtime: Run) -> Changed:
     """The thread so far, the question on its own feet, and what is known of it: at best its answer."""
     deps = runtime.context
-    told = memory.told(deps.memory, state["question"], state["thread"])
-    turns = memory.turns_for(deps.memory, state["thread"], state["question"], deps.today())
+    told = corrections.told(deps.memory, state["question"], state["thread"])
+    turns = turns_for(deps.memory, state["thread"], state["question"], deps.today())
     notes: list[str] = []
     asked = with_item(state["question"], turns)
     try:
@@ -81,14 +82,14 @@ def recall(state: State, runtime: Run) -> Changed:
         "tool_failure": "",
     }
     if told:
-        return {**changed, **memory.acknowledged(told, state["question"])}
-    if state.get("where"):  # what answered it among all documents may lie outside of those asked now
-        return changed
-    known = memory.recall(deps.memory, deps.library, standalone, manner_of(deps))
+        return {**changed, **acknowledged(told, state["question"])}
+    # What answered it among all documents may lie outside of those asked now.
+    restricted = bool(state.get("where"))
+    known = memory.recall(deps.memory, deps.library, standalone, manner_of(deps), restricted=restricted)
     changed["episodes"] = [record.id for record in known.episodes]
     if known.answer:
         return {**changed, **known.answer, "notes": [*notes, memory.remembered_note(known)]}
-    hints = without_places(memory.evidence_of(known.episodes, deps.library), known.demoted)
+    hints = corrections.without_quotes(memory.evidence_of(known.episodes, deps.library), known.demoted)
     changed |= {"demoted": known.demoted, "wordings": known.wordings, "evidence": deps.found(hints)}
     words, asked_for, meant = known.reworded
     if words:
@@ -156,7 +157,7 @@ def retrieve(state: State, runtime: Run) -> Changed:
     lists = deps.library.search_many(texts, limits, scope(state))
     for query, rarity, passages in zip(queries, rarities, lists, strict=True):
         found += of_passages(asked, query, passages, state["round"], rarity)
-    found = without_places(found, state.get("demoted", []))
+    found = corrections.without_quotes(found, state.get("demoted", []))
     notes = [f"retrieve: {deps.library.blind_reason}"] if deps.library.blind_reason else []
     return {"evidence": deps.found(found), "tried": texts, "notes": notes}
 
@@ -182,7 +183,8 @@ def sweep(state: State, runtime: Run) -> Changed:
     if planned["sweep"] is None:
         return {"quoted": [], "shown": []}
     before = state.get("evidence", [])  # what an episode brought; it is no part of the sweep
-    found = deps.found(parts_of(planned["sweep"], deps.library, deps.settings.max_passages - len(before)))
+    parts = parts_of(planned["sweep"], deps.library, deps.settings.max_passages - len(before))
+    found = deps.found(corrections.without_quotes(parts, state.get("demoted", [])))
     evidence = merge_evidence(before, found)[len(before) :]
     claims = quoted(planned["sweep"], planned["lang"], evidence)
     if not claims and deps.at(state["rung"]) is deps.fallback:

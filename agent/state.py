@@ -61,7 +61,6 @@ class Place(TypedDict):
     start: int
     end: int
     quote: str
-    document_id: NotRequired[int]  # where it stands as it did
 
 
 class Worked(TypedDict):
@@ -230,7 +229,7 @@ class State(TypedDict, total=False):
     episodes: list[str]  # recall: ids of earlier questions that were like this one
     ready: bool  # recall: the answer is known, and nothing is searched
     told: Told | None  # recall: what the user's words say where they ask nothing
-    demoted: list[Place]  # recall: what is left out of the evidence, as it was wrong for a like question
+    demoted: list[str]  # recall: quotations left out of the evidence, as they were wrong for this question
     wordings: list[str]  # recall: searches that found the answer to this question before
     library_at: int  # recall: the id of the document that came last
     plan: Plan  # plan

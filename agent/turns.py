@@ -84,6 +84,14 @@ def as_turn(record: Record) -> Turn:
     }
 
 
+def turns_for(memory: Library | None, thread: str, question: str, today: date) -> list[Turn]:
+    """The turns that a question may lean on, oldest first: the latest, and older ones that it speaks of."""
+    recent = window(memory, thread)
+    if memory is None or not recent or memory.store.first_turn_s(thread) >= recent[0].created_s:
+        return [as_turn(record) for record in recent]
+    return [as_turn(record) for record in [*older_turns(memory, question, recent, today), *recent]]
+
+
 def older_turns(memory: Library, question: str, recent: Sequence[Record], today: date) -> list[Record]:
     """Turns before the window that a follow-up may mean, oldest first."""
     if not recent or not is_follow_up(question):

@@ -93,9 +93,8 @@ def quoted(sweep: Sweep, lang: Lang, evidence: Sequence[Evidence]) -> list[Claim
     """Quotations that answer a sweep, by document and place; the evidence is that of `parts_of`, numbered."""
     claims: list[Claim] = []
     for items, text in _documents(evidence):
-        offset = items[0]["start"]
         for lead, spans in _picks(sweep, lang, text):
-            cited = [span for start, end in spans for span in _within(start + offset, end + offset, items)]
+            cited = [span for start, end in spans for span in _within(start, end, items)]
             said = plain(_of(cited[-1], items)) if cited else ""
             claims.append(new_claim(lead + said, [], cited))
     return claims
@@ -143,10 +142,12 @@ def _picks(sweep: Sweep, lang: Lang, text: str) -> Iterator[tuple[str, list[Span
 
 
 def _within(start: int, end: int, items: Sequence[Evidence]) -> list[Cited]:
-    """A span in the evidence that holds its beginning, cut where that part ends."""
+    """A span of the joined text in the part that holds its beginning, cut where that ends."""
     for item in items:
-        if item["start"] <= start < item["end"]:
-            return [{"evidence": item["number"], "start": start, "end": min(end, item["end"])}]
+        if start < len(item["text"]):
+            end = min(end, len(item["text"]))
+            return [{"evidence": item["number"], "start": item["start"] + start, "end": item["start"] + end}]
+        start, end = start - len(item["text"]), end - len(item["text"])
     return []
 
 

@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from retrieval.chunks import NewChunk, delete_chunks, groups, insert_chunk, placeholders, words_of
@@ -95,6 +95,7 @@ class Records(Database):
     ) -> None:
         """Store records, each in place of one with the same id, in one transaction.
 
+        That one stays pinned, of tier long or ended where somebody made it so since it was read.
         In it a verified use at `at_s` is counted of those `used`, and those `ended` cease to hold.
         """
         words = [(words_of("", one.record.text), words_of("", one.reply)) for one in new]
@@ -102,7 +103,7 @@ class Records(Database):
             self.use_records(used, at_s)
             self.end_records(ended, at_s)
             for one, (own, replied) in zip(new, words, strict=True):
-                record = one.record
+                record = _with_what_became_of_it(db, one.record)
                 _delete_record(db, record.id)
                 db.execute(
                     "INSERT INTO records (id, tier, kind, thread, text, payload, created_s, used_s,"
@@ -335,6 +336,15 @@ class Records(Database):
             yield
         finally:
             self._db.execute(f"PRAGMA busy_timeout = {round(BUSY_TIMEOUT_S * 1000)}")
+
+
+def _with_what_became_of_it(db: sqlite3.Connection, record: Record) -> Record:
+    row = db.execute("SELECT tier, pinned, ended_s FROM records WHERE id = ?", (record.id,)).fetchone()
+    if row is None:
+        return record
+    tier = "long" if row["tier"] == "long" else record.tier
+    ended_s = row["ended_s"] if record.ended_s is None else record.ended_s
+    return replace(record, tier=tier, pinned=record.pinned or bool(row["pinned"]), ended_s=ended_s)
 
 
 def _delete_record(db: sqlite3.Connection, record_id: str) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agent import Agent, Answer, Settings, memory, records
 from agent.corrections import corrects
 from agent.episodes import Manner, replacement, reworded, searches_of
-from agent.turns import find_turns, window
+from agent.turns import find_turns, turns_for, window
 from retrieval.records import Record
 from tests.conftest import assert_cited
 
@@ -257,7 +257,7 @@ def test_the_window_has_room_for_tokens_and_what_overflows_is_found(agent: Agent
     assert 3 < len(recent) < 15 and recent[-1].id == "t39"
     from datetime import date
 
-    found = memory.turns_for(library, "t", "and the walnut table?", date(2027, 1, 15))
+    found = turns_for(library, "t", "and the walnut table?", date(2027, 1, 15))
     assert found[0]["question"] == "the walnut table of my aunt" or found[1]["question"].startswith(
         "the walnut"
     )

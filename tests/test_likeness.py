@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.likeness import alike, key_of
+from agent.likeness import alike, key_of, same_words
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,9 @@ def test_politeness_and_punctuation_do_not_tell_questions_apart(left: str, right
         ("What is 1.5 kg?", "What is 15 kg?"),
         ("甲方欠乙方多少？", "乙方欠甲方多少？"),
         ("他喜欢吗？", "他不喜欢吗？"),
+        ("What does Plan A cost?", "What does the plan cost?"),
+        ("what does plan a cost?", "what does the plan cost?"),
+        ("What is vitamin A?", "What is a vitamin?"),
     ],
 )
 def test_other_questions_have_other_keys(left: str, right: str) -> None:
@@ -54,3 +57,35 @@ def test_alike_minds_what_is_asked_for() -> None:
     assert not alike("甲方欠乙方多少？", "乙方欠甲方多少？")
     assert alike("会费由谁收取？", "请问会费由谁收取呢")
     assert not alike("会费由谁收取？", "会费什么时候收取？")
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("When was the contract signed?", "The contract: when was it signed?"),
+        ("会费每人每年多少钱？", "请问会费每人每年要多少钱？"),
+        ("會費由誰收取？", "会费由谁收取呢"),
+    ],
+)
+def test_the_same_words_in_another_order(left: str, right: str) -> None:
+    assert same_words(left, right) and same_words(right, left)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (
+            "甲公司与丙公司签订的房屋租赁合同的押金是多少？",
+            "乙公司与丙公司签订的房屋租赁合同的押金是多少？",
+        ),
+        ("张三的妻子的电话号码是多少", "张三的儿子的电话号码是多少"),
+        (
+            "What is the deposit of the lease that company A signed with the city?",
+            "What is the deposit of the lease that company B signed with the city?",
+        ),
+        ("What does Plan A cost?", "What does the plan cost?"),
+        ("What is vitamin A?", "What is a vitamin?"),
+    ],
+)
+def test_a_word_more_is_another_question(left: str, right: str) -> None:
+    assert not same_words(left, right)

@@ -8,28 +8,42 @@ from pathlib import Path
 import pytest
 
 from agent import Agent, Settings, memory
-from agent.turns import WINDOW_TURNS
+from agent.episodes import Manner
+from agent.state import Turn
+from agent.turns import WINDOW_TURNS, as_turn, window
+from retrieval.library import Library
+from retrieval.records import Record
 
 CONTRACT = "When was the contract signed?"
 FEE = "会费每人每年多少钱？"
+NEVER = Manner((), "", 2.0)
+
+
+def turns(library: Library | None, thread: str) -> list[Turn]:
+    return [as_turn(record) for record in window(library, thread)]
+
+
+def hints(library: Library, question: str) -> list[Record]:
+    """What is known of a question, if no answer is given again."""
+    return memory.recall(library, library, question, NEVER).episodes
 
 
 def test_turns_are_kept_in_order_and_apart(agent: Agent) -> None:
     for question in (CONTRACT, FEE):
         agent.ask(question, thread="a")
     agent.ask("Who painted the Mona Lisa?", thread="b")
-    told = memory.turns(agent.library, "a")
+    told = turns(agent.library, "a")
     assert [turn["question"] for turn in told] == [CONTRACT, FEE]
     assert "1 March 2026" in told[0]["answer"] and told[1]["outcome"] == "verified"
     assert [record.text for record in agent.memory.turns("a")] == [CONTRACT, FEE]
-    assert [turn["outcome"] for turn in memory.turns(agent.library, "b")] == ["abstained"]
-    assert memory.turns(agent.library, "") == memory.turns(None, "a") == []
+    assert [turn["outcome"] for turn in turns(agent.library, "b")] == ["abstained"]
+    assert turns(agent.library, "") == turns(None, "a") == []
 
 
 def test_only_the_latest_turns_are_read(agent: Agent) -> None:
     for n in range(WINDOW_TURNS + 2):
         agent.ask(f"What is {n} + 1?", thread="a")
-    told = memory.turns(agent.library, "a")
+    told = turns(agent.library, "a")
     assert [turn["question"] for turn in told] == [f"What is {n} + 1?" for n in range(2, WINDOW_TURNS + 2)]
 
 
@@ -48,18 +62,18 @@ def test_episode_is_found_by_its_question_never_by_its_answer(
     agent: Agent, question: str, again: str, by_answer: str
 ) -> None:
     agent.ask(question)
-    assert [found.text for found in memory.episodes(agent.library, question)] == [question]
-    assert [found.text for found in memory.episodes(agent.library, again)] == [question]
-    assert memory.episodes(agent.library, by_answer) == []
-    assert memory.episodes(None, question) == []
+    assert [found.text for found in hints(agent.library, question)] == [question]
+    assert [found.text for found in hints(agent.library, again)] == [question]
+    assert hints(agent.library, by_answer) == []
+    assert memory.recall(None, agent.library, question, NEVER).episodes == []
     [row] = agent.memory.search(by_answer)[:1] or agent.memory.search(question)[:1]
     assert row.chunk.text == question, "an episode's text is its question, and nothing else"
 
 
 def test_another_question_is_another_episode(agent: Agent) -> None:
     agent.ask(CONTRACT)
-    assert memory.episodes(agent.library, "When was the deposit paid?") == []
-    assert memory.episodes(agent.library, "定金是什么时候支付的？") == []
+    assert hints(agent.library, "When was the deposit paid?") == []
+    assert hints(agent.library, "定金是什么时候支付的？") == []
 
 
 @pytest.mark.parametrize(
@@ -76,7 +90,7 @@ def test_episode_contributes_its_passages_while_the_source_holds(
     agent: Agent, files: Path, question: str, file: str
 ) -> None:
     agent.ask(question)
-    found = memory.episodes(agent.library, question)
+    found = hints(agent.library, question)
     evidence = memory.evidence_of(found, agent.library)
     assert evidence and {Path(item["path"]).name for item in evidence} == {file}
     source = agent.library.store.source(evidence[0]["document_id"])
@@ -86,7 +100,7 @@ def test_episode_contributes_its_passages_while_the_source_holds(
     changed = files / file
     changed.write_text("A line before.\n\n" + changed.read_text(encoding="utf-8"), encoding="utf-8")
     agent.add(files)
-    assert memory.evidence_of(memory.episodes(agent.library, question), agent.library) == []
+    assert memory.evidence_of(hints(agent.library, question), agent.library) == []
     answer = agent.ask(question)
     assert answer.outcome == "verified"
     for citation in answer.claims[0].citations:
@@ -99,7 +113,7 @@ def test_episode_of_a_removed_document_contributes_nothing(agent: Agent) -> None
         agent.ask(question)
     agent.library.store.remove_documents([document.path for document in agent.library.store.documents()])
     for question in (CONTRACT, FEE):
-        found = memory.episodes(agent.library, question)
+        found = hints(agent.library, question)
         assert len(found) == 1 and memory.evidence_of(found, agent.library) == []
         assert agent.ask(question).outcome == "abstained", "a remembered answer is not an answer"
 
@@ -119,11 +133,11 @@ def test_what_the_assistant_said_is_never_evidence(agent: Agent) -> None:
 def test_uses_are_counted_only_when_verified(agent: Agent) -> None:
     for _ in range(3):
         agent.ask(CONTRACT)
-    [found] = memory.episodes(agent.library, CONTRACT)
+    [found] = hints(agent.library, CONTRACT)
     assert found.uses == 2 and found.used_s > found.created_s
     agent.library.store.remove_documents([document.path for document in agent.library.store.documents()])
     agent.ask(CONTRACT)
-    assert memory.episodes(agent.library, CONTRACT)[0].uses == 2
+    assert hints(agent.library, CONTRACT)[0].uses == 2
 
 
 def test_without_memory_old_turns_are_not_read_either(settings: Settings, files: Path) -> None:
@@ -154,7 +168,7 @@ def test_what_is_remembered_of_a_file_outlives_its_move(
         assert agent.ask(question, thread="t").outcome == "verified"
         file.rename(tmp_path / "b.txt")
         assert agent.add(tmp_path / "b.txt").moved
-        [record] = memory.episodes(agent.library, question)
+        [record] = hints(agent.library, question)
         [evidence] = memory.evidence_of([record], agent.library)
         assert evidence["path"] == str(tmp_path / "b.txt") and evidence["text"] == text
         assert memory.recent_documents(agent.library, "t") == [evidence["document_id"]]

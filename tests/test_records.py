@@ -392,3 +392,14 @@ def test_the_commands(agent: Agent, tmp_path: Path) -> None:
 )
 def test_mistakes_are_told(settings: Settings, words: list[str]) -> None:
     assert CliRunner().invoke(app, ["memory", *words]).exit_code != 0
+
+
+@pytest.mark.parametrize("words", ["When was the contract signed?", "我的截止日期"])
+def test_what_is_stored_anew_keeps_what_became_of_it_meanwhile(agent: Agent, words: str) -> None:
+    record = Record("e", "mid", "episode", "", words, {"spans": []}, NOW, NOW, 0)
+    agent.library.put_record(record)
+    records.pin(agent.library, [record], pinned=True)
+    agent.library.store.end_records(["e"], NOW + 1)
+    agent.library.put_record(record)
+    kept = records.find(agent.library, "e")
+    assert kept.pinned and kept.tier == "long" and kept.ended_s == NOW + 1

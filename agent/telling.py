@@ -1,0 +1,62 @@
+"""Which messages tell something rather than ask: "my deadline is 12 May", 我对花生过敏.
+
+Read by rule: a sentence of the first person that asks nothing, or one that asks to be remembered. It reads
+wordings, not meaning: what is told in other words is a question like any other.
+"""
+
+from __future__ import annotations
+
+import re
+
+from retrieval.tokens import simplified
+
+MAX_CHARS = 500  # of a statement
+
+_DO = r"summari[sz]e|list|show|tell|give|find|explain|describe|compare|translate|check|read|help"
+_ASKS = re.compile(
+    r"[?？]|[吗嗎呢][。.!！]?\s*$|什么|什麼|怎么|怎麼|怎样|多少|哪|谁|誰|几[个点时号]|是否|是不是|有没有"
+    r"|^\s*(?:what|when|where|who|whom|whose|which|why|how|is|are|was|were|do|does|did|can|could|will|would"
+    rf"|should|may|{_DO})\b|[,.;:—–] *(?:(?:so|and|then|now|please|can you|could you) )*(?:{_DO})\b"
+    r"|\b(?:is|are|am|['’]m|['’]re) (?:asking|wondering|looking for)\b"
+    r"|[，,。；;：:] *(?:你|那就?|把它?)*(?:总结|概括|列出|解释|告诉我|翻译)"
+    r"|[，,。；;：:] *(?:请|麻烦|帮我?|你)+(?:把它?)?(?:总结|概括|列出|解释|告诉|说明|翻译|比较|查|看|找|读)",
+    re.IGNORECASE,
+)
+_REMEMBER = re.compile(
+    r"^\W*(?:please |kindly )?(?:remember|note|keep in mind)(?: that)?[:,]? +(?P<said>.+)$"
+    r"|^\W*(?:请|請|麻烦|帮我)?(?:你)?(?:记住|記住|记一下|記一下|记得|記得|备注|備註)[：:，, ]*(?P<zh>.+)$",
+    re.IGNORECASE | re.DOTALL,
+)
+_KIN = (
+    "爸|妈|父|母|儿子|女儿|孩子|哥|姐|弟|妹|爷|奶|外公|外婆|姥|丈夫|老公|妻子|老婆|太太|先生|男朋友|女朋友|男友|女友|对象"
+    "|老板|同事|朋友|室友|房东|家|公司|猫|狗|车"
+)
+_FIRST = re.compile(
+    r"^\W*(?:my|our) [\w'’ -]{2,60}? (?:is|are|was|were|will be|has been|(?:has )?(?:moved|changed) to|ends|expires|starts|begins) \S"
+    r"|^\W*(?:i am|i['’]m|we are|we['’]re) (?:allergic|vegetarian|vegan|married|born|\w+ years old|from|based|called|an? \w)"
+    r"|^\W*(?:i|we) (?:can['’]?t|cannot|must not|mustn['’]t|may not) (?:eat|drink|have|take|drive|swim|smoke) \S"
+    r"|^\W*(?:i|we) (?:don['’]t |do not |never |usually |always |really |now |currently )?(?:like|love|prefer|hate|dislike|enjoy|live|work|study"
+    r"|speak|own|drive|eat|drink|take|was born|were born|moved|bought|booked|paid) \S"
+    r"|^\W*i have (?:an?|two|three|four|\d+) (?!question|problem)\w"
+    r"|^\W*我们?的[^，。？?]{1,30}?(?:是|为|在|有|叫|改到|改成|定在)\S"
+    rf"|^\W*我们?(?:{_KIN})[^，。？?]{{0,12}}?(?:(?:是|叫|住|姓|属|今年)\S|[\d一二三四五六七八九十]+岁|对[^，。]{{1,20}}过敏)"
+    r"|^\W*我们?(?:现在|目前)?是(?![说想问在怕来要不否])[^，,。？?]{1,12}[。.!！]?\s*$"
+    r"|^\W*我们?(?:已经|刚刚?|上周|上个?月|最近|去年|今年)?搬[到去进家]\S"
+    r"|^\W*我们?(?:现在|目前)?不(?:能|可以|会|敢)?(?:吃|喝|抽烟|吸烟|开车|骑车|游泳|做饭|说|碰)"
+    r"|^\W*我们?是?[\d一二三四五六七八九零〇]{2,4}年[^，。？?]{0,8}出?生"
+    r"|^\W*我们?(?:现在|目前|平时|一直|从不|不|最|很|也)?(?:对[^，。]{1,20}过敏|住|喜欢|讨厌|爱|偏好|叫|姓|今年|属|吃素|不吃|养|会说|出生"
+    r"|在[^，。]{1,20}(?:工作|上班|上学|读书)|买了|订了|有[一两三四五六七八九十\d]+)\S?",
+    re.IGNORECASE,
+)
+
+
+def stated(message: str) -> str | None:
+    """What a message tells, verbatim, or None where it asks or may do so."""
+    text = message.strip()
+    if not text or len(text) > MAX_CHARS:
+        return None
+    asked_to = _REMEMBER.match(text)
+    if asked_to:
+        text = (asked_to["said"] or asked_to["zh"]).strip()
+    plain = simplified(text)
+    return None if _ASKS.search(plain) or not (asked_to or _FIRST.search(plain)) else text
