@@ -8,6 +8,7 @@ it for `agent.records`. Evidence is only ever a source's text or the user's own 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -32,6 +33,7 @@ from agent.statements import answering, key_of_subject
 from agent.unsearched import in_own_words
 from retrieval.library import Library
 from retrieval.records import DAY_S, Record
+from retrieval.store import StoreError
 from retrieval.tokens import lexical_tokens, query_terms
 
 __all__ = ["Known", "correction", "evidence_of", "key_of", "recall", "recent_documents", "tidy", "write"]
@@ -255,8 +257,13 @@ def _told_record(memory: Library, said: Told, state: State, now_s: float) -> tup
 
 
 def tidy(memory: Library, now_s: float) -> policy.Tidying:
-    """Move to the tier long what has proved itself, and delete what the policy has no room for."""
+    """Move to the tier long what has proved itself, and delete what the policy has no room for.
+
+    A forgetting that was cut short is finished, where nobody else uses the library just then.
+    """
     store = memory.store
+    with suppress(StoreError):
+        memory.finish_forgetting(wait_s=0.0)
     done = policy.tidying(store.ages(turns=False), now_s)
     turns_ = policy.old_turns(store.ages(turns=True), now_s)
     store.keep_records(done.promoted, tier="long")
