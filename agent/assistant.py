@@ -71,7 +71,7 @@ class Memory:
 
     def forget(self, *ids: str) -> tuple[int, int]:
         """Delete records, by their ids, and all that holds their texts; how many records and runs went."""
-        from agent.records import forget_named
+        from agent.forgetting import forget_named
 
         return forget_named(self._library, ids)
 

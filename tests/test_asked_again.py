@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import Agent, Answer, Settings, memory, records
+from agent import Agent, Answer, Settings, carrying, memory, records
 from agent.corrections import corrects
 from agent.episodes import Manner, replacement, reworded, searches_of
 from agent.turns import find_turns, turns_for, window
@@ -229,10 +229,10 @@ def test_it_cannot_be_made_to_cite_itself(agent: Agent, told: str, asks: list[st
     library = agent.library
     forged = {**episode.payload, "answer": lie, "claims": [{**episode.payload["claims"][0], "text": lie}]}
     library.put_record(replace(turn, id="t1", text=told, payload={**turn.payload, "answer": lie}))
-    file = records.exported(
+    file = carrying.exported(
         library, [replace(episode, id="e1", text=told, payload=forged, pinned=True, tier="long")]
     )
-    assert records.imported(library, file) == 1
+    assert carrying.imported(library, file) == 1
     unfounded = {**forged, "spans": [{**forged["spans"][0], "quote": lie, "start": 0, "end": len(lie)}]}
     library.put_record(replace(episode, id="e2", text=told, key=memory.key_of(told), payload=unfounded))
     for question in (told, *asks, told):

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from agent import Agent, Settings, memory, records
+from agent import Agent, Settings, carrying, forgetting, memory, records
 from agent.cli import app
 from agent.errors import InputError
 from retrieval.embed import HashEmbedder
@@ -57,7 +57,7 @@ def test_forgotten_is_forgotten_to_the_last_byte(
     (folder / "chat_history").write_text(f"\n# 2026\n+{question}\n\n# 2026\n+other words\n", encoding="utf-8")
     library.save_index()
     assert all(trace.encode() in bytes_of(folder) for trace in traces[:1])
-    records.forget(library, [library.store.turns("t", 2)[0]])
+    forgetting.forget(library, [library.store.turns("t", 2)[0]])
     left = bytes_of(folder)
     assert all(trace.encode() not in left for trace in traces)
     assert b"other words" in left and len(library.store.turns("t", 5)) == 1
@@ -98,7 +98,7 @@ def test_a_short_correction_is_forgotten_where_it_is_quoted(
     agent.ask(right, thread="t")
     agent.ask(question, thread="u")
     [made] = agent.memory.records(kinds=("correction",))
-    records.forget(agent.library, [made])
+    forgetting.forget(agent.library, [made])
     assert made.payload["said"].encode() not in bytes_of(settings.library_folder)
 
 
@@ -119,7 +119,7 @@ def test_a_common_word_takes_only_what_quotes_it(agent: Agent, word: str, others
         library.store.put_checkpoint(
             (f"run{n}", "", "1", None, "k", b"\xa7" + text.encode() + b"\xa1", "k", b"")
         )
-    going = records.reckoned(library, [records.find(library, "r0")])
+    going = forgetting.reckoned(library, [records.find(library, "r0")])
     assert [one.id for one in going.records] == ["r0", "r1", "r2"]
     assert going.runs == ["run0", "run1", "run2"]
 
@@ -129,14 +129,14 @@ def test_a_common_word_takes_only_what_quotes_it(agent: Agent, word: str, others
     st.sampled_from(["{}", "{}.", "“{}”", "No. {}. Yes", "好。{}。", '"{}!"']),
 )
 def test_a_word_is_found_where_it_is_quoted(word: str, form: str) -> None:
-    assert not records.is_telling(word)
-    assert records._repeats([f"Other words.\n{form.format(word)}"], word)
-    assert not records._repeats([f"x{form.format('the ' + word + ' here')}"], word)
+    assert not forgetting.is_telling(word)
+    assert forgetting._repeats([f"Other words.\n{form.format(word)}"], word)
+    assert not forgetting._repeats([f"x{form.format('the ' + word + ' here')}"], word)
 
 
 @pytest.mark.parametrize("text", ["My PIN is 4815", "48151623", "hunter2", "我吃素", "赵灵儿", "Anna Keller"])
 def test_more_than_a_word(text: str) -> None:
-    assert records.is_telling(text)
+    assert forgetting.is_telling(text)
 
 
 def test_a_thread_named_as_what_is_forgotten_stays(agent: Agent) -> None:
@@ -144,7 +144,7 @@ def test_a_thread_named_as_what_is_forgotten_stays(agent: Agent) -> None:
         agent.library.put_record(Record(name, "mid", "statement", thread, f"My {name} is 3", {}, NOW, NOW, 0))
     said = Record("u", "mid", "statement", "a", "My foo is 3", {}, NOW, NOW, 0)
     agent.library.put_record(said)
-    assert [one.id for one in records.reckoned(agent.library, [said]).records] == ["u"]
+    assert [one.id for one in forgetting.reckoned(agent.library, [said]).records] == ["u"]
 
 
 def test_all_and_a_thread_take_runs_that_no_record_speaks_of(agent: Agent, settings: Settings) -> None:
@@ -172,7 +172,7 @@ def test_a_forgetting_that_was_cut_short_is_finished(agent: Agent, settings: Set
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM records").fetchone()
         with pytest.raises(StoreError, match="still in the library's file"):
-            records.forget(agent.library, [turn], wait_s=0.0)
+            forgetting.forget(agent.library, [turn], wait_s=0.0)
         assert Library(settings.library_folder, HashEmbedder).erased_late is False
         assert b"zyzzyva" in bytes_of(settings.library_folder)
         reader.execute("COMMIT")
@@ -274,19 +274,19 @@ def test_what_is_used_on_three_days_is_promoted_and_the_unused_goes(agent: Agent
 def test_export_and_import(agent: Agent, tmp_path: Path, cache_folder: Path) -> None:
     for words in ("When was the contract signed?", "My deadline is 12 May.", "我对花生过敏"):
         agent.ask(words, thread="t")
-    text = records.exported(agent.library, records.listed(agent.library))
-    assert records.imported(agent.library, text) == 0
+    text = carrying.exported(agent.library, records.listed(agent.library))
+    assert carrying.imported(agent.library, text) == 0
     other = tmp_path / "other"
     other.mkdir()
     (other / "cache").symlink_to(cache_folder)
     with Agent(Settings(home=other)) as apart:
-        assert records.imported(apart.library, text) == 6
+        assert carrying.imported(apart.library, text) == 6
         assert "12 May" in apart.ask("When is my deadline?").text
         assert "花生" in apart.ask("我对什么过敏？").text
         assert apart.ask("When was the contract signed?").outcome == "abstained", "its file is not there"
         for wrong in ("", "x", "{}", "[" * 100_000, text.replace('"spans"', '"span"'), text + "[]\n"):
             with pytest.raises(InputError):
-                records.imported(apart.library, wrong)
+                carrying.imported(apart.library, wrong)
 
 
 def test_what_is_told_in_odd_lines_comes_back(agent: Agent, tmp_path: Path, cache_folder: Path) -> None:
@@ -323,9 +323,9 @@ def test_an_import_made_by_hand_is_checked(hashed: Library, wrong: str) -> None:
     )
     lines = ['{"format": "toulmin-memory-1"}', good % (1, ""), "", good % (2, f", {wrong}")]
     with pytest.raises(InputError, match=r"^line 4: .*nothing was taken in$"):
-        records.imported(hashed, "\n".join(lines))
+        carrying.imported(hashed, "\n".join(lines))
     assert hashed.store.records() == []
-    assert records.imported(hashed, "\n".join(lines[:2])) == 1
+    assert carrying.imported(hashed, "\n".join(lines[:2])) == 1
 
 
 @pytest.mark.parametrize("where", ["nowhere/x", "."])

@@ -178,7 +178,7 @@ def forget(
     Other records and runs that repeat those words go, too; of a single word, those that quote it or consist
     of it. Backups are not touched. Examples: agent memory forget 1f3a; agent memory forget --until 2024
     """
-    from agent import records
+    from agent import forgetting, records
     from agent.cli.render import print_json
     from agent.errors import InputError
 
@@ -190,17 +190,17 @@ def forget(
     chosen = _chosen(tier, kind, thread, since, until, source)
     with _opened() as agent:
         library = agent.library
-        was_cut_short = records.finished(library)
+        was_cut_short = forgetting.finished(library)
         if everything:
-            found, going = [], records.everything(library)
+            found, going = [], forgetting.everything(library)
         else:
             found = (
-                records.named(library, ids, was_cut_short=was_cut_short)
+                forgetting.named(library, ids, was_cut_short=was_cut_short)
                 if ids
                 else records.listed(library, **chosen)
             )
             whole = thread if not any((tier, kind, since, until, source)) else None
-            going = records.reckoned(library, found, whole)
+            going = forgetting.reckoned(library, found, whole)
             if not (going.records or going.runs or was_cut_short):
                 raise InputError("there is nothing to forget: `agent memory list` shows what is remembered")
         if not yes and (going.records or going.runs):
@@ -209,7 +209,7 @@ def forget(
             records_ = f"{len(going.records)} records ({going.pinned} pinned{repeat})"
             if not typer.confirm(f"forget {records_} and {len(going.runs)} runs for good?"):
                 raise typer.Exit(1)
-        deleted, runs = records.carry_out(library, going)
+        deleted, runs = forgetting.carry_out(library, going)
     if json:
         print_json({"records": deleted, "runs": runs})
     else:
@@ -229,12 +229,12 @@ def export(
     """Write what is remembered to a file. Example: agent memory export memory.jsonl --tier long"""
     import sys
 
-    from agent import records
+    from agent import carrying, records
     from agent.errors import InputError
 
     with _opened() as agent:
         found = records.listed(agent.library, **_chosen(tier, kind, thread, since, until, source))
-        text = records.exported(agent.library, found)
+        text = carrying.exported(agent.library, found)
     if str(file) == "-":
         sys.stdout.write(text)
     else:
@@ -250,7 +250,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="A file that `agent memory export` wrote.")], json: Json = False
 ) -> None:
     """Take in what was exported, beside what is there. Example: agent memory import memory.jsonl"""
-    from agent import records
+    from agent import carrying
     from agent.cli.render import print_json
     from agent.errors import InputError
 
@@ -259,7 +259,7 @@ def import_(
     except (OSError, RuntimeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read: {_reason(error)}") from error
     with _opened() as agent:
-        taken = records.imported(agent.library, text)
+        taken = carrying.imported(agent.library, text)
     if json:
         print_json({"imported": taken})
     else:
