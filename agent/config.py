@@ -408,7 +408,7 @@ _TOKEN = re.compile(
     r"|'''.*?'{3,5}"
     r'|"(?:\\[^\n]|[^"\\\n])*"'
     r"|'[^'\n]*'"
-    r"|#[^\n]*|[^\"'#\n\[\]{}]+|.",
+    r"|#[^\r\n]*|\r?\n|[^\"'#\r\n\[\]{}]+|.",
     re.DOTALL,
 )
 _ASSIGNED = re.compile(r"""\s*("[^"\n]*"|'[^'\n]*'|[A-Za-z0-9_-]+)\s*=[ \t]*""")
@@ -419,7 +419,7 @@ def statements(text: str) -> Iterator[Statement]:
     start, depth, line, first, full = 0, 0, 1, 1, False
     for token in _TOKEN.finditer(text + "\n"):
         word = token[0]
-        if word == "\n" and depth <= 0:
+        if word in ("\n", "\r\n") and depth <= 0:
             if full:
                 yield Statement(start, token.start(), first)
             start, first, depth, full = token.end(), line + 1, 0, False
@@ -480,13 +480,16 @@ def _own(text: str, name: str, *, sound: bool) -> Statement | None:
     for number, line in enumerate(text.split("\n"), 1):
         found = _ASSIGNED.match(line)
         if found and found[1].strip("\"'") == name:
-            return Statement(start, start + len(line), number)
+            return Statement(start, start + len(line.removesuffix("\r")), number)
         start += len(line) + 1
     return None
 
 
 def _without(text: str, own: Statement | None) -> str:
-    return text if own is None else text[: own.start] + text[own.end + 1 :]
+    if own is None:
+        return text
+    rest = text[own.end :]
+    return text[: own.start] + rest.removeprefix("\r").removeprefix("\n")
 
 
 def _with(text: str, own: Statement | None, name: str, value: Any, before: Any) -> str:
