@@ -403,21 +403,21 @@ class Statement(NamedTuple):
 
 
 # Strings first, as they may hold whatever else is looked for (TOML 1.0: strings, comments, arrays).
-_TOKEN = re.compile(
+_TOKEN = (  # not compiled until a file has to be read
+    r"(?s)"
     r'"""(?:\\.|[^\\])*?"{3,5}'
     r"|'''.*?'{3,5}"
     r'|"(?:\\[^\n]|[^"\\\n])*"'
     r"|'[^'\n]*'"
-    r"|#[^\r\n]*|\r?\n|[^\"'#\r\n\[\]{}]+|.",
-    re.DOTALL,
+    r"|#[^\r\n]*|\r?\n|[^\"'#\r\n\[\]{}]+|."
 )
-_ASSIGNED = re.compile(r"""\s*("[^"\n]*"|'[^'\n]*'|[A-Za-z0-9_-]+)\s*=[ \t]*""")
+_ASSIGNED = r"""\s*("[^"\n]*"|'[^'\n]*'|[A-Za-z0-9_-]+)\s*=[ \t]*"""
 
 
 def statements(text: str) -> Iterator[Statement]:
     """The stretches of a sound TOML text that hold more than blanks and comments."""
     start, depth, line, first, full = 0, 0, 1, 1, False
-    for token in _TOKEN.finditer(text + "\n"):
+    for token in re.finditer(_TOKEN, text + "\n"):
         word = token[0]
         if word in ("\n", "\r\n") and depth <= 0:
             if full:
@@ -478,7 +478,7 @@ def _own(text: str, name: str, *, sound: bool) -> Statement | None:
         return next((one for one, key, in_table in _named(text) if key == name and not in_table), None)
     start = 0
     for number, line in enumerate(text.split("\n"), 1):
-        found = _ASSIGNED.match(line)
+        found = re.match(_ASSIGNED, line)
         if found and found[1].strip("\"'") == name:
             return Statement(start, start + len(line.removesuffix("\r")), number)
         start += len(line) + 1
@@ -500,11 +500,11 @@ def _with(text: str, own: Statement | None, name: str, value: Any, before: Any) 
         gap = newline if text[:at] and not text[:at].endswith("\n") else ""
         return f"{text[:at]}{gap}{name} = {written(value)}{newline}{text[at:]}"
     old = text[own.start : own.end]
-    assigned = _ASSIGNED.match(old)
+    assigned = re.match(_ASSIGNED, old)
     if assigned is None:
         raise SettingsError(f"{own.line}: {name} cannot be changed here")
     rest = old[assigned.end() :]
-    *_, last = [0, *(token.start() for token in _TOKEN.finditer(rest))]
+    *_, last = [0, *(token.start() for token in re.finditer(_TOKEN, rest))]
     kept = rest[:last] if rest[last:].startswith("#") else rest
     tail = rest[len(kept.rstrip()) :]
     return f"{text[: own.start]}{assigned[0]}{written(value)}{tail}{text[own.end :]}"
