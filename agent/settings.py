@@ -1,13 +1,13 @@
 """Settings: one frozen object, read once. It never builds anything.
 
-They come from flags, then from `AGENT_*` environment variables, then from the defaults here.
+`Settings(...)` takes what it is given and the defaults here; `read_settings` is the one place that looks
+elsewhere: at flags, then at `AGENT_*` environment variables, then at files (`agent.config`).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -85,33 +85,34 @@ class Settings:
 
     @property
     def library_folder(self) -> Path:
-        return (self.home or _platform("data")) / "library"
+        return (self.home or platform_folder("data")) / "library"
 
     @property
     def models_folder(self) -> Path:
-        return (self.home or _platform("data")) / "models"
+        return (self.home or platform_folder("data")) / "models"
 
     @property
     def cache_folder(self) -> Path:
-        return self.home / "cache" if self.home else _platform("cache")
+        return self.home / "cache" if self.home else platform_folder("cache")
 
 
-def read_settings(environment: Mapping[str, str] = os.environ, **flags: Any) -> Settings:
-    """Settings from flags (None means not given) and the environment.
+def read_settings(environment: Mapping[str, str] | None = None, **flags: Any) -> Settings:
+    """Settings from flags (None means not given), the environment and the files of project and user.
 
-    Raises `SettingsError` for a value that cannot be read, naming where it stands.
+    An `environment` in place of the process's own stands alone: no file is read beside it. Raises
+    `SettingsError` for a value that cannot be used, naming where it stands; says once on stderr what a
+    project's file may not decide.
     """
-    values: dict[str, Any] = {}
-    for field in fields(Settings):
-        name = f"AGENT_{field.name.upper()}"
-        if flags.get(field.name) is not None:
-            values[field.name] = flags[field.name]
-        elif environment.get(name):
-            values[field.name] = _parse(str(field.type), name, environment[name])
-    return Settings(**values)
+    from agent import config  # which imports this module
+
+    found = config.resolve_here(flags) if environment is None else config.resolve(flags, environment)
+    for note in found.notes:
+        config.tell(note)
+    return found.settings()
 
 
-def _parse(kind: str, name: str, text: str) -> Any:
+def parse(kind: str, name: str, text: str) -> Any:
+    """A value from the text of a variable. Raises `SettingsError` that names it."""
     try:
         if kind == "bool":
             return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[
@@ -120,7 +121,7 @@ def _parse(kind: str, name: str, text: str) -> Any:
         if kind == "Path | None":
             return Path(text).expanduser()
         return {"str": str, "int": int, "float": float}[kind](text)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, RuntimeError) as error:  # RuntimeError: the home of nobody, "~nobody"
         raise SettingsError(f"{name}={text!r} is not a valid {kind}") from error
 
 
@@ -129,8 +130,13 @@ def _between(name: str, value: float, low: float, high: float) -> None:
         raise SettingsError(f"{name} must be between {low} and {high}, not {value}")
 
 
-def _platform(kind: str) -> Path:
+def platform_folder(kind: str) -> Path:
+    """Our folder among the platform's for "data", "cache" or "config"."""
     import platformdirs
 
-    folder = platformdirs.user_cache_dir if kind == "cache" else platformdirs.user_data_dir
-    return Path(folder(APP, appauthor=False))
+    folders = {
+        "data": platformdirs.user_data_dir,
+        "cache": platformdirs.user_cache_dir,
+        "config": platformdirs.user_config_dir,
+    }
+    return Path(folders[kind](APP, appauthor=False))

@@ -62,11 +62,12 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing a test does may touch the library of whoever runs it."""
+    """Nothing a test does may touch the library of whoever runs it, or read their settings."""
     for name in list(os.environ):
         if name.startswith("AGENT_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AGENT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AGENT_NO_PROJECT", "1")
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ AGENT = [sys.executable, "-m", "agent.cli"]
 def environment(home: Path | None = None, **more: str) -> dict[str, str]:
     """That of the tests, with this home and this tree."""
     kept = {k: v for k, v in os.environ.items() if home is None or not k.startswith("AGENT_")}
-    own = {} if home is None else {"AGENT_HOME": str(home)}
+    own = {} if home is None else {"AGENT_HOME": str(home), "AGENT_NO_PROJECT": "1"}
     return {**kept, **own, "PYTHONPATH": str(ROOT), "COLUMNS": "100", **more}
 
 

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
+from agent.cli.config import config_app
 from agent.cli.memory import memory_app
 from agent.state_names import EXIT_CODES
 
@@ -36,6 +37,7 @@ app.add_typer(docs_app, name="docs")
 model_app = typer.Typer(help="List, download and choose chat models.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
 app.add_typer(memory_app, name="memory")
+app.add_typer(config_app, name="config")
 
 GPU_CHOICES = "auto|cuda|metal|vulkan|rocm|cpu"
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

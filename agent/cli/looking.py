@@ -14,6 +14,7 @@ from pathlib import Path
 
 from agent.assistant import Agent
 from agent.cli.render import console, print_json, print_table
+from agent.config import resolve_here
 from agent.deps import build_embedder, reranker_loader
 from agent.errors import InputError
 from agent.runs import Node, tree
@@ -111,7 +112,8 @@ Finding = tuple[str, bool, str]  # what was looked at, whether it is well, what 
 
 def examine(*, as_json: bool) -> int:
     """Print every finding; 1 when one is broken."""
-    settings = read_settings()
+    found = resolve_here({})
+    settings = found.usable()
     checks: tuple[Callable[[Settings], list[Finding]], ...] = (
         _versions,
         _embedder,
@@ -119,7 +121,9 @@ def examine(*, as_json: bool) -> int:
         _library,
         _llama,
     )
-    findings = [finding for check in checks for finding in check(settings)]
+    findings = [("settings", False, problem) for problem in found.problems]
+    findings += [("settings", True, note) for note in found.notes]
+    findings += [finding for check in checks for finding in check(settings)]
     if as_json:
         print_json({"findings": [{"name": n, "ok": ok, "detail": d} for n, ok, d in findings]})
     else:
