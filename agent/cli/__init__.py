@@ -518,7 +518,10 @@ def graph(
         bool, typer.Option("--mermaid", help="As Mermaid on a terminal, too, as it is in a pipe.")
     ] = False,
 ) -> None:
-    """Draw the state machine; in a pipe, print it as a Mermaid diagram. Example: agent graph > graph.mmd"""
+    """Draw the state machine; in a pipe, print it as a Mermaid diagram.
+
+    Example: agent graph > graph.mmd
+    """
     from agent.cli.looking import print_graph
 
     print_graph(mermaid=mermaid)

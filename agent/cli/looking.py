@@ -99,9 +99,9 @@ def write_page(run_id: str, file: Path, *, force: bool) -> None:
         sys.stdout.write(page)
         return
     try:
-        _replace(file.expanduser().resolve(), page, force=force)
-    except OSError as error:
-        raise InputError(f"{file} cannot be written: {error.strerror}") from error
+        _replace(Path(os.path.realpath(file.expanduser())), page, force=force)
+    except (OSError, RuntimeError) as error:  # RuntimeError: ~nobody/x.html
+        raise InputError(f"{file} cannot be written: {getattr(error, 'strerror', error)}") from error
     print(f"run {found['id']} written to {file}")
 
 
