@@ -26,7 +26,7 @@ from retrieval.tokens import is_chinese, query_terms, simplified, stem, words_of
 
 GENERATOR = "Toulmin, agent why"  # by which a page is known to be one of these
 LONG = 8  # rows of a table above which it is folded
-SHOWN_LIMIT = 60  # words of the question that are marked in a passage
+MARKED_WORDS = 60  # words of the question that are marked in a passage
 
 Run = Mapping[str, Any]
 Words = Mapping[str, Any]
@@ -297,9 +297,11 @@ def _rounds(run: Run, words: Words) -> list[Part]:
     moves = _moves(run)
     body: list[Part] = []
     for name, events in _grouped(run.get("events") or [], words):
-        if name != words["end"]:
-            told = [part for event in events for part in _told(event, run, moves, words)]
-            body.append(_e("article", _e("h3", name), *told) if told else None)
+        told = [part for event in events for part in _told(event, run, moves, words)]
+        if events[-1]["event"] == "draft":  # cut short before the critique
+            told.append(_verdicts([(text, "unverified", "") for text in events[-1]["claims"]], words))
+        if told:
+            body.append(_e("article", _e("h3", name), *told))
     return body
 
 
@@ -354,12 +356,15 @@ def _searches(event: Run, run: Run, moves: Mapping[str, str], words: Words) -> I
 
 
 def _critique(event: Run, words: Words) -> Iterator[Part]:
-    verdicts = event["verdicts"]
-    items = [_e("li", *_judged(v["text"], v["verdict"], words, v["reason"])) for v in verdicts]
-    judged = _e("ul", *items, class_="claims")
-    if items:
-        yield judged if len(items) <= LONG else _folded(words["sentences"].format(len(items)), judged)
+    yield _verdicts([(one["text"], one["verdict"], one["reason"]) for one in event["verdicts"]], words)
     yield _e("p", words["passed"][bool(event["passed"])].format(f"{event['sufficiency']:.0%}"))
+
+
+def _verdicts(verdicts: Sequence[tuple[str, str, str]], words: Words) -> Element | None:
+    """Sentences, each with its verdict and the reason for it."""
+    items = [_e("li", *_judged(text, verdict, words, reason)) for text, verdict, reason in verdicts]
+    judged = _e("ul", *items, class_="claims") if items else None
+    return judged if len(items) <= LONG else _folded(words["sentences"].format(len(items)), judged)
 
 
 # --- time and budget ---
@@ -530,7 +535,7 @@ def _with_asked(text: str, start: int, end: int, asked: Sequence[tuple[int, int]
 
 def _asked(text: str, wanted: Sequence[str]) -> list[tuple[int, int]]:
     """Where words of the question stand in a text, in its spelling, in order and apart."""
-    found = sorted(words_of(text, wanted), key=len, reverse=True)[:SHOWN_LIMIT]
+    found = sorted(words_of(text, wanted), key=len, reverse=True)[:MARKED_WORDS]
     if not found:
         return []
     each = "|".join(re.escape(word) if is_chinese(word) else rf"\b{re.escape(word)}\b" for word in found)

@@ -237,10 +237,10 @@ def test_a_run_from_memory_is_a_page(agent: Agent) -> None:
 def test_an_unfinished_run_is_a_page(agent: Agent, question: str, word: str) -> None:
     state: Any = {"question": question, "run_id": "ab12", "thread": "", "started_s": 1.0}
     record_unfinished(
-        agent.library.store, state, "extractive", RUN["events"][:3], {"seconds": 1.0, "tokens": 0}
+        agent.library.store, state, "extractive", RUN["events"][:5], {"seconds": 1.0, "tokens": 0}
     )
     said = checked(page_of(payload(agent, "ab12"))).said()
-    assert word in said and "agent ask --resume ab12" in said
+    assert word in said and "agent ask --resume ab12" in said and "She paid 4 euros." in said
     agent.library.store.drop_run("ab12")
 
 
