@@ -446,15 +446,28 @@ def model_rm(
 @app.command()
 def why(
     run: Annotated[str, typer.Argument(help="A run's id or the start of it; without it, the latest.")] = "",
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write it as one HTML page; '-' is stdout.", metavar="FILE")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --html: replace a file that is no such page.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show how an answer came about: queries, passages, verdicts, timings.
 
-    Example: agent why
+    Example: agent why --html answer.html
     """
-    from agent.cli.looking import show_run
+    from agent.cli.looking import show_run, write_page
 
-    show_run(run, as_json=json)
+    if html and json:
+        raise typer.BadParameter("--html and --json exclude each other: give one of them")
+    if force and not html:
+        raise typer.BadParameter("--force belongs to --html")
+    if html:
+        write_page(run, html, force=force)
+    else:
+        show_run(run, as_json=json)
 
 
 @app.command()
@@ -502,11 +515,18 @@ def backup(
 
 
 @app.command()
-def graph() -> None:
-    """Print the state machine as a Mermaid diagram. Example: agent graph > graph.mmd"""
+def graph(
+    mermaid: Annotated[
+        bool, typer.Option("--mermaid", help="As Mermaid on a terminal, too, as it is in a pipe.")
+    ] = False,
+) -> None:
+    """Draw the state machine; in a pipe, print it as a Mermaid diagram.
+
+    Example: agent graph > graph.mmd
+    """
     from agent.cli.looking import print_graph
 
-    print_graph()
+    print_graph(mermaid=mermaid)
 
 
 @app.command()

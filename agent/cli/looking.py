@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from agent.assistant import Agent
 from agent.cli.render import console, print_json, print_table
@@ -37,6 +38,32 @@ SAMPLES = {
     "Chinese": "条约是什么时候签署的，由谁签署？",
 }
 
+# Down the middle each node leads on to the next; other ways leave beside a node, and arrive above one.
+GRAPH = """\
+            START
+              │
+            recall ─────────────────────────╮
+              │                             │
+            plan ──────────┬─────┬─────╮    │
+              │            │     │     │    │
+            sweep ─────────│─────│─────┤    │
+   ╭─────────▸┼◂───────────╯     │     │    │
+   │        retrieve ────────────│─────┤    │
+   │          ├◂─────────────────╯     │    │
+   │        act                        │    │
+   │    ╭────▸┼◂───────────────────────╯    │
+   │    │   draft                           │
+   │    │     │                             │
+   ├────│── critique ───────────────────────┤
+   │    │     │                             │
+   ╰────┴── reformulate                     │
+              ├◂────────────────────────────╯
+            settle
+              │
+            remember
+              │
+            END"""
+
 MUCH_BLIND_CHUNKS = 20  # below both of these the odd chunk without a word is meant
 MUCH_BLIND_SHARE = 0.1
 BLIND_ADVICE = (
@@ -47,14 +74,9 @@ BLIND_ADVICE = (
 
 
 def show_run(run_id: str, *, as_json: bool) -> None:
-    with Agent(read_settings()) as assistant:
-        found = assistant.library.store.run(run_id or None)
-    if found is None:
-        raise InputError(
-            f"no run {run_id!r}: `agent runs` lists them" if run_id else "no runs yet: ask something"
-        )
+    found = _found(run_id)
     if as_json:
-        print_json({**found["payload"], "run_id": found["id"], "created_s": found["created_s"]})
+        print_json(_whole(found))
         return
     from rich.text import Text
     from rich.tree import Tree
@@ -66,6 +88,60 @@ def show_run(run_id: str, *, as_json: bool) -> None:
         return branch
 
     console().print(grow(tree(found)))
+
+
+def write_page(run_id: str, file: Path, *, force: bool) -> None:
+    """A run as an HTML page in a file, which only another such page is replaced in; `-` is stdout."""
+    from agent.page import page_of
+
+    found = _found(run_id)
+    page = page_of(_whole(found))
+    if str(file) == "-":
+        sys.stdout.write(page)
+        return
+    try:
+        _replace(Path(os.path.realpath(file.expanduser())), page, force=force)
+    except (OSError, RuntimeError) as error:  # RuntimeError: ~nobody/x.html
+        raise InputError(f"{file} cannot be written: {getattr(error, 'strerror', error)}") from error
+    print(f"run {found['id']} written to {file}")
+
+
+def _replace(target: Path, page: str, *, force: bool) -> None:
+    """Write a page in one step, so that no half of one is ever seen."""
+    if target.exists():
+        if not target.is_file():
+            raise InputError(f"{target} is no file: give another")
+        if not force and not _is_own_page(target):
+            raise InputError(f"{target} exists and is no page of a run: --force replaces it")
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        part.write_text(page, encoding="utf-8", newline="\n")
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _is_own_page(file: Path) -> bool:
+    from agent.page import is_page_of_a_run
+
+    with file.open(encoding="utf-8", errors="replace") as opened:
+        return is_page_of_a_run(opened.read(1000))
+
+
+def _found(run_id: str) -> dict[str, Any]:
+    """A recorded run, the latest for "". Raises `InputError` when there is none."""
+    with Agent(read_settings()) as assistant:
+        found = assistant.library.store.run(run_id or None)
+    if found is None:
+        raise InputError(
+            f"no run {run_id!r}: `agent runs` lists them" if run_id else "no runs yet: ask something"
+        )
+    return found
+
+
+def _whole(run: dict[str, Any]) -> dict[str, Any]:
+    """What `agent why --json` prints."""
+    return {**run["payload"], "run_id": run["id"], "created_s": run["created_s"]}
 
 
 def list_runs(limit: int, *, as_json: bool) -> None:
@@ -101,10 +177,11 @@ def _minute(at_s: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at_s))
 
 
-def print_graph() -> None:
+def print_graph(*, mermaid: bool) -> None:
+    """The state machine, drawn on a terminal; as Mermaid in a pipe, where a program reads it."""
     from agent.graph import build_graph
 
-    print(build_graph().get_graph().draw_mermaid())
+    print(build_graph().get_graph().draw_mermaid() if mermaid or not sys.stdout.isatty() else GRAPH)
 
 
 Finding = tuple[str, bool, str]  # what was looked at, whether it is well, what was seen and what to do
