@@ -43,7 +43,7 @@ def _block(command: str, home: Path) -> str:
 def _run(arguments: list[str], home: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "agent.cli", *arguments],
-        env={**os.environ, "AGENT_HOME": str(home)},
+        env={**os.environ, "AGENT_HOME": str(home), "AGENT_NO_PROJECT": "1"},
         capture_output=True,
         text=True,
         cwd=ROOT,
