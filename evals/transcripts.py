@@ -58,6 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fill the transcripts of the READMEs.")
     parser.add_argument("--check", action="store_true", help="only say whether they are up to date")
     check = parser.parse_args().check
+    os.environ.setdefault("AGENT_NO_PROJECT", "1")
     cache = prepare(read_settings())[0].parent.parent
     stale = []
     with tempfile.TemporaryDirectory() as folder:
