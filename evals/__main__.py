@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from importlib import import_module
 from pathlib import Path
 
@@ -17,6 +18,7 @@ SUITES = {
 
 
 def main() -> None:
+    os.environ.setdefault("AGENT_NO_PROJECT", "1")  # figures do not depend on the folder they are taken in
     parser = argparse.ArgumentParser(prog="python -m evals", description="Measure quality and speed.")
     parser.add_argument("suite", choices=sorted(SUITES))
     parser.add_argument(

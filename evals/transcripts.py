@@ -43,7 +43,7 @@ def _block(command: str, home: Path) -> str:
 def _run(arguments: list[str], home: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "agent.cli", *arguments],
-        env={**os.environ, "AGENT_HOME": str(home)},
+        env={**os.environ, "AGENT_HOME": str(home), "AGENT_NO_PROJECT": "1"},
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -58,6 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fill the transcripts of the READMEs.")
     parser.add_argument("--check", action="store_true", help="only say whether they are up to date")
     check = parser.parse_args().check
+    os.environ.setdefault("AGENT_NO_PROJECT", "1")
     cache = prepare(read_settings())[0].parent.parent
     stale = []
     with tempfile.TemporaryDirectory() as folder:

@@ -66,7 +66,7 @@ def set_(
     value: Annotated[str, typer.Argument(help="Its value from now on.", metavar="VALUE")],
 ) -> None:
     """Write a setting to your file, where all else stays. Example: agent config set max_rounds 3"""
-    from agent import config
+    from agent import config, config_files
     from agent.settings import parse
 
     name = _name(key)
@@ -75,7 +75,7 @@ def set_(
         given = str(given.absolute())
     file = _user_file()
     usable = config.checked(name, given, file.parent)
-    config.change(file, name, str(usable) if isinstance(usable, Path) else usable)
+    config_files.change(file, name, str(usable) if isinstance(usable, Path) else usable)
     found = _resolved()
     stronger = found.values[name]
     if stronger.source != "user":
@@ -86,11 +86,11 @@ def set_(
 @config_app.command("unset")
 def unset(key: Annotated[str, typer.Argument(help="What your file sets.", metavar="KEY")]) -> None:
     """Take a setting out of your file. Example: agent config unset max_rounds"""
-    from agent import config
+    from agent import config_files
     from agent.errors import InputError
 
     file = _user_file()
-    if not any(config.change(file, name, None) for name in dict.fromkeys((key, key.replace("-", "_")))):
+    if not any(config_files.change(file, name, None) for name in dict.fromkeys((key, key.replace("-", "_")))):
         raise InputError(f"{file} does not set {key!r}")
     _end(_resolved())
 
@@ -124,15 +124,15 @@ def trust(folder: Folder = None) -> None:
 
     Example: agent config trust ~/work/treaty
     """
-    from agent import config
+    from agent import config, config_files
     from agent.errors import SettingsError
 
     file, data = _project(folder)
     found = config.read_settings_file(file, data, "project", allow_all=True)
     if found.problems:
         raise SettingsError(found.problems[0])
-    config.trust(_user_file().parent, file, data)
-    print(f"trusted until it changes: {config.shown(file)}")
+    config_files.trust(_user_file().parent, file, data)
+    print(f"trusted until it changes: {config_files.shown(file)}")
     for name, one in found.values.items():
         if not config.FROM_A_PROJECT[name][0]:
             print(f"{name} = {_literal(one.value)}")
@@ -141,11 +141,11 @@ def trust(folder: Folder = None) -> None:
 @config_app.command("untrust")
 def untrust(folder: Folder = None) -> None:
     """Trust a project's .agent.toml no longer. Example: agent config untrust ~/work/treaty"""
-    from agent import config
+    from agent import config_files
 
-    file = folder.expanduser() / config.PROJECT_FILE if folder else _project(None)[0]
-    config.untrust(_user_file().parent, file)
-    print(f"no longer trusted: {config.shown(file)}")
+    file = folder.expanduser() / config_files.PROJECT_FILE if folder else _project(None)[0]
+    config_files.untrust(_user_file().parent, file)
+    print(f"no longer trusted: {config_files.shown(file)}")
 
 
 def _resolved() -> Resolved:
@@ -169,7 +169,8 @@ def _end(found: Resolved, *, told: bool = False) -> None:
 def _user_file() -> Path:
     import os
 
-    from agent.config import USER_FILE, config_folder
+    from agent.config import config_folder
+    from agent.config_files import USER_FILE
     from agent.errors import SettingsError
 
     place = config_folder({}, os.environ)
@@ -188,7 +189,7 @@ def _name(key: str) -> str:
 
 def _project(folder: Path | None) -> tuple[Path, bytes]:
     """The `.agent.toml` of a folder, or the one in force here. Raises `InputError` where there is none."""
-    from agent.config import PROJECT_FILE, find_project
+    from agent.config_files import PROJECT_FILE, find_project
     from agent.errors import InputError
 
     notes: list[str] = []
@@ -204,6 +205,6 @@ def _plain(value: Any) -> Any:
 
 
 def _literal(value: Any) -> str:
-    from agent.config import written
+    from agent.config_files import written
 
     return "-" if value is None else written(value)
