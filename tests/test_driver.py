@@ -265,6 +265,7 @@ def test_passages_are_a_budget(home: Path) -> None:
 # --- kill and resume ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("question", "good"), GOOD)
 def test_a_killed_run_goes_on_where_it_was(
     clean: Path, monkeypatch: pytest.MonkeyPatch, question: str, good: str

@@ -274,6 +274,7 @@ def test_cache_keeps_no_text(tmp_path: Path) -> None:
     assert digest in kept
 
 
+@pytest.mark.slow
 def test_much_text_is_embedded_as_little_is(minilm: OnnxEmbedder) -> None:
     texts = [f"Kite number {n} flew over {'the old harbour and ' * (n % 20)}the sea." for n in range(40)]
     few = np.concatenate([minilm.embed([text]) for text in texts])

@@ -81,6 +81,7 @@ def test_small_data_is_whole() -> None:
         assert any(not row["answerable"] for row in asked)
 
 
+@pytest.mark.slow
 def test_suites_write_their_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_missing_data_folder_is_one_line(tmp_path: Path, monkeypatch: pytest.M
         command.main()
 
 
+@pytest.mark.slow
 def test_adding_documents_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setenv("AGENT_HOME", str(home))
     assert ingest.spread(list("abcdef"), 3) == ["a", "c", "e"]
@@ -136,6 +138,7 @@ def test_cuts_at_fixed_lengths_hold_the_text(text: str) -> None:
     assert all(len(piece) <= ingesters.CHUNK_CHARS for piece in (first, *rest))
 
 
+@pytest.mark.slow
 def test_whole_searches_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setenv("AGENT_HOME", str(home))
     for name in ("corpus_en.jsonl", "qa_en.jsonl"):

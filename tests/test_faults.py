@@ -43,6 +43,7 @@ def test_examples_in_the_docstrings_hold() -> None:
     assert doctest.testmod(rewrites).failed == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_every_kind_is_there_and_each_case_is_whole(lang: str) -> None:
     found = made(lang)

@@ -82,6 +82,7 @@ def chatty(folder: Path, template: str = CHATML, **options: object) -> ChatGGUF:
     return ChatGGUF(model_path=str(file), **given)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", [CHATML, DEEPSEEK], ids=["chatml", "deepseek"])
 def test_noise_that_can_be_read_is_taken_out_by_the_critic(home: Path, tmp_path: Path, template: str) -> None:
     model = chatty(tmp_path, template)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.processes import python
 
 
@@ -11,6 +13,7 @@ def run(code: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_the_graph_does_not_run_the_deferred_package() -> None:
     code = (
         "import sys\n"
@@ -22,6 +25,7 @@ def test_the_graph_does_not_run_the_deferred_package() -> None:
     assert run(code) == "['_Deferred']"
 
 
+@pytest.mark.slow
 def test_a_deferred_package_runs_when_a_name_is_asked_for() -> None:
     code = (
         "from agent.lean import defer_unused\n"

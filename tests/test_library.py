@@ -84,6 +84,7 @@ def test_paths_are_made_absolute(hashed: Library, tmp_path: Path, monkeypatch: p
     assert hashed.remove([Path("d/rent.txt")]) == [str(tmp_path / "d" / "rent.txt")]
 
 
+@pytest.mark.slow
 def test_many_chunks_in_one_file_and_many_files(hashed: Library, tmp_path: Path) -> None:
     long = "\n\n".join(f"Paragraph {n} tells of kite {n}. 第{n}段讲风筝。" * 12 for n in range(150))
     many = {f"note{n}": f"Note {n} is about boat{n}." for n in range(150)}

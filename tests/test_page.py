@@ -327,6 +327,7 @@ TAGS = {tag for tag, _ in Page(page_of(RUN)).tags}
 LEAVES = list(leaves(RUN))
 
 
+@pytest.mark.slow
 @given(path=st.sampled_from(LEAVES), text=HOSTILE)
 def test_no_text_becomes_markup(path: tuple[Any, ...], text: str) -> None:
     shown = page_of(put(RUN, path, text))
@@ -334,6 +335,7 @@ def test_no_text_becomes_markup(path: tuple[Any, ...], text: str) -> None:
     assert {tag for tag, _ in checked(shown).tags} <= TAGS | {"ul"}
 
 
+@pytest.mark.slow
 @given(text=HOSTILE)
 def test_a_hostile_text_everywhere_stays_a_text(text: str) -> None:
     run = RUN

@@ -85,6 +85,7 @@ def test_turns_go_with_their_thread_and_beyond_a_capacity() -> None:
     assert policy.old_turns(turns, NOW, capacity=3) == ["t3", "t4"]
 
 
+@pytest.mark.slow
 def test_a_year_of_use_stays_bounded(tmp_path: Path) -> None:
     """10,000 turns and 2,000 episodes: what is there at the year's end is no more than at its middle."""
     _, half, _, year = simulate(tmp_path / "library", tidy_days=7)

@@ -47,6 +47,7 @@ def test_questions_written_to_mislead_are_no_part_of_precision() -> None:
     assert risks["of all but adversarial ones"]["1.0"] == pytest.approx(2 / 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_a_refilled_library_answers_as_a_fresh_one(lang: str, settings: Settings) -> None:
     settings = replace(settings, remember=False)

@@ -145,6 +145,7 @@ def test_many_open_a_new_library_at_once(tmp_path: Path) -> None:
     assert errors == []
 
 
+@pytest.mark.slow
 def test_processes_open_a_new_library_at_once(tmp_path: Path) -> None:
     failed = []
     for n in range(4):

@@ -133,6 +133,7 @@ def watching(tmp_path: Path, cache_folder: Path) -> Iterator[tuple[subprocess.Po
     child.stdout.close()
 
 
+@pytest.mark.slow
 def test_watching_from_the_command_line(watching: tuple[subprocess.Popen[str], list[str], Path]) -> None:
     child, lines, folder = watching
     assert any("1 indexed" in line for line in lines), lines
