@@ -13,6 +13,26 @@ from agent.errors import Stopped
 from agent.settings import Settings
 from agent.state import State
 
+STOPPED: dict[str, dict[str, str]] = {
+    "en": {
+        "rounds": "no rounds left",
+        "tokens": "no tokens left",
+        "seconds": "out of time",
+        "passages": "no room for passages",
+        "stagnated": "nothing new found",
+        "interrupted": "interrupted",
+    },
+    "zh": {
+        "rounds": "轮数用完",
+        "tokens": "词元用完",
+        "seconds": "时间用完",
+        "passages": "段落已满",
+        "stagnated": "没有新发现",
+        "interrupted": "已中断",
+    },
+}
+"""Why no further round began, in words."""
+
 
 class Spent(TypedDict):
     """What a run has used so far of what only a clock and a chat model can tell."""

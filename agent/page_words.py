@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent.budget import STOPPED
 from agent.state import Lang
 
 PAGE_WORDS: dict[Lang, dict[str, Any]] = {
@@ -36,14 +37,7 @@ PAGE_WORDS: dict[Lang, dict[str, Any]] = {
             "undecided": "undecided",
             "unverified": "not verified",
         },
-        "stopped": {
-            "rounds": "no rounds left",
-            "tokens": "no tokens left",
-            "seconds": "out of time",
-            "passages": "no room for passages",
-            "stagnated": "nothing new found",
-            "interrupted": "interrupted",
-        },
+        "stopped": STOPPED["en"],
         "changed": {"changed": "changed since it was indexed", "gone": "the file is gone"},
         "asked_at": "asked",
         "took": "took",
@@ -183,14 +177,7 @@ PAGE_WORDS: dict[Lang, dict[str, Any]] = {
             "undecided": "未定",
             "unverified": "未能核实",
         },
-        "stopped": {
-            "rounds": "轮数用完",
-            "tokens": "词元用完",
-            "seconds": "时间用完",
-            "passages": "段落已满",
-            "stagnated": "没有新发现",
-            "interrupted": "已中断",
-        },
+        "stopped": STOPPED["zh"],
         "changed": {"changed": "索引之后文件已改动", "gone": "文件已不存在"},
         "asked_at": "提问时间",
         "took": "用时",

@@ -17,6 +17,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from agent.budget import STOPPED
 from agent.events import first_and_more
 from agent.filters import said
 from agent.models.names import shown_name
@@ -41,14 +42,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "also": "also in",
         "more": "and {n} more",
         "rounds": "rounds",
-        "stopped": {
-            "rounds": "no rounds left",
-            "tokens": "no tokens left",
-            "seconds": "out of time",
-            "passages": "no room for passages",
-            "stagnated": "nothing new found",
-            "interrupted": "interrupted",
-        },
+        "stopped": STOPPED["en"],
     },
     "zh": {
         "missing": "引文中没有提到",
@@ -58,14 +52,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "also": "也见于",
         "more": "另有 {n} 处",
         "rounds": "轮",
-        "stopped": {
-            "rounds": "轮数用完",
-            "tokens": "词元用完",
-            "seconds": "时间用完",
-            "passages": "段落已满",
-            "stagnated": "没有新发现",
-            "interrupted": "已中断",
-        },
+        "stopped": STOPPED["zh"],
     },
 }
 
