@@ -122,7 +122,7 @@ def edit() -> None:
 def trust(folder: Folder = None) -> None:
     """Let a project's .agent.toml set everything, as long as it stays as it is.
 
-    Example: agent config trust ~/work/treaty
+    Example: agent config trust ~/papers/treaty
     """
     from agent import config, config_files
     from agent.errors import SettingsError
@@ -140,7 +140,7 @@ def trust(folder: Folder = None) -> None:
 
 @config_app.command("untrust")
 def untrust(folder: Folder = None) -> None:
-    """Trust a project's .agent.toml no longer. Example: agent config untrust ~/work/treaty"""
+    """Trust a project's .agent.toml no longer. Example: agent config untrust ~/papers/treaty"""
     from agent import config_files
 
     file = folder.expanduser() / config_files.PROJECT_FILE if folder else _project(None)[0]
