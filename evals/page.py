@@ -23,6 +23,7 @@ from agent.markup import element as _e
 from evals.data import SMALL_DATA
 from evals.panels import Panel, panels
 from evals.results import (
+    UNSAID,
     Loaded,
     Table,
     all_metrics,
@@ -154,6 +155,8 @@ def _results(results: Sequence[Loaded]) -> Element:
         ]
         rows.append(_e("tr", *(_e("td", cell) for cell in cells)))
         command = _e("code", command_of(result))
+        if not result.about.get("command"):
+            others = [UNSAID, *others]
         more = [part for other in others for part in (_e("br"), other)]
         rows.append(_e("tr", _e("td", command, *more, colspan=str(len(head))), class_="more"))
     top = _e("tr", *(_e("th", name, scope="col") for name in head))

@@ -53,7 +53,7 @@ def panels(results: Sequence[Loaded]) -> list[Panel]:
             found += make(results)
         except (_MissingError, ValueError, TypeError) as error:
             found.append(Panel(title, "", f"Not drawn: {error}."))
-    return [*found, *_bars(results)]
+    return found if results[0].suite == "retrieval" else [*found, *_bars(results)]
 
 
 # --- rows ---------------------------------------------------------------------------------------------------
@@ -269,8 +269,9 @@ def _bars(results: Sequence[Loaded]) -> list[Panel]:
                         own.setdefault(", ".join(filter(None, (label, name))), {})[result.name] = interval
     found = []
     for path, rows in made.items():
-        title = " › ".join(path) or "Shares"
+        title = " › ".join(path) or "shares"
         large = sum(map(len, rows.values())) > MOST_BARS
+        title = title[0].upper() + title[1:]
         found.append(Panel(title, bars_plot(title, list(rows.items())), "With 95 % intervals.", large))
     return found
 

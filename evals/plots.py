@@ -17,9 +17,9 @@ from agent.markup import element as _e
 from evals.curves import bins, calibration_gap, finite, quantile, risks, shares_below
 from evals.metrics import Interval
 
-WIDTH = 420  # of a drawing, in its own units; its texts are 12 high
-HEIGHT = 220  # of the space within the axes
-LEFT, RIGHT = 46, 16
+WIDTH = 360  # of a drawing, in its own units; its texts are 12 high
+HEIGHT = 190  # of the space within the axes
+LEFT, RIGHT = 44, 12
 LINE = 17  # of a text
 COLOURS = 8
 MOST_TICKS = 6
@@ -136,7 +136,7 @@ def risk_coverage_plot(named: Named, marks: Mapping[str, Point] | None = None) -
         )
         told.append(f"{name}: {found[-1].risk:.3f} of all {len(scores)} are wrong.")
     top = max((y for one in drawn for _, y in (*one.line, *one.dots)), default=0.0)
-    x = Axis("coverage: share of questions answered, the most confident first", ticks(0, 1))
+    x = Axis("coverage: share answered, the most confident first", ticks(0, 1))
     y = Axis("risk: share wrong", ticks(0, min(1.0, 1.15 * top)))
     return lines("Risk by coverage", told, drawn, x, y)
 
@@ -308,7 +308,7 @@ def _series(one: Series, at: Callable[[Sequence[float]], str]) -> list[Element]:
         parts.append(_e("path", d=f"M{at((x, low))} L{at((x, high))}", class_="whisker"))
     for x, y in one.dots:
         across, up = at((x, y)).split(",")
-        parts.append(_e("circle", _e("title", f"{x:.3g}: {y:.3f}"), cx=across, cy=up, r="3.5", class_="dot"))
+        parts.append(_e("circle", _e("title", f"{x:.3g}: {y:.3f}"), cx=across, cy=up, r="4.5", class_="dot"))
     return parts
 
 
@@ -325,7 +325,8 @@ def bars_plot(title: str, rows: Sequence[tuple[str, Mapping[str, Interval]]]) ->
         raise ValueError("nothing to draw")
     legend, top = _legend(names) if len(names) > 1 else ([], 4)
     end = WIDTH - 52  # the figures stand behind
-    axis = Axis("", ticks(0, 1))
+    highs = finite(high for _, bars in rows for _, _, high in bars.values())
+    axis = Axis("", ticks(0, min(max(highs), 1.0)))
     body, height = [], float(top)
     for label, bars in rows:
         body.append(_text(0, height + 12, label, "", room=WIDTH))

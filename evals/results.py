@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from evals.metrics import mean_ci
+
 Path_ = tuple[str, ...]  # the names that lead to a number in the metrics
 ANY = "*"  # in such a path: a corpus, or whatever the suite reports one by one
+UNSAID = "its options are not in the result"
 INTERVAL = " [95 % interval]"  # what some names end in
 
 # What is said first of a suite: its name in words, and where it stands in the metrics.
@@ -93,6 +96,25 @@ HEADLINES: dict[str, list[tuple[str, Path_]]] = {
 }  # fmt: skip
 
 
+# What a row says of a share that its suite gives without an interval; None where it says nothing of it.
+FROM_ROWS: dict[str, dict[Path_, Callable[[Mapping[str, Any]], float | None]]] = {
+    "qa": {
+        (ANY, "coverage of verified"): lambda row: row["outcome"] == "verified",
+        (ANY, "containment"): lambda row: row["right"] if row["answerable"] else None,
+        (ANY, "f1"): lambda row: row["f1"] if row["answerable"] else None,
+        (ANY, "refusal_recall"): lambda row: (
+            None if row["answerable"] else row["outcome"] not in ("verified", "partial")
+        ),
+    },
+    "retrieval": {
+        (ANY, "hybrid", "mrr"): lambda row: 1 / (1 + row["hybrid"]) if row["hybrid"] < MISSED else 0.0,
+        (ANY, "dense", "r@1"): lambda row: row["dense"] < 1,
+        (ANY, "lexical", "r@1"): lambda row: row["lexical"] < 1,
+    },
+}
+MISSED = 10_000  # the rank of a document that was not found
+
+
 class Loaded(NamedTuple):
     """A result and the name that it has beside the others."""
 
@@ -170,7 +192,7 @@ def short_names(files: Sequence[Path]) -> list[str]:
 
 
 def command_of(result: Loaded) -> str:
-    """The command that made a result; without its options where the result does not say them."""
+    """The command that made a result, as far as the result says."""
     told = result.about.get("command")
     if isinstance(told, str) and told:
         return told
@@ -263,7 +285,7 @@ def _headline(results: Sequence[Loaded], wanted: Sequence[tuple[str, Path_]]) ->
     found: list[tuple[str, dict[tuple[str, int], str]]] = []
     for words, pattern in wanted:
         row = {
-            (star, n): worded(value, path[-1])
+            (star, n): worded(_with_interval(result, pattern, star, value), path[-1])
             for n, result in enumerate(results)
             for star, path, value in _matching(result.metrics, pattern)
         }
@@ -279,6 +301,19 @@ def _headline(results: Sequence[Loaded], wanted: Sequence[tuple[str, Path_]]) ->
         ["", *(name or "value" for name in names)],
         [[words, *(row.get(key, "–") for key in columns)] for words, row in found],
     )
+
+
+def _with_interval(result: Loaded, pattern: Path_, star: str, value: Any) -> Any:
+    """The value with the interval that the rows give; alone where they give none, or another value."""
+    said = FROM_ROWS.get(result.suite, {}).get(pattern)
+    if said is None or not _is_number(value):
+        return value
+    try:
+        found = [said(row) for row in result.rows if row.get("corpus") == star]
+        mean, low, high = mean_ci([float(one) for one in found if one is not None])
+    except (KeyError, TypeError, ValueError):
+        return value
+    return [mean, low, high] if abs(mean - value) < 1e-6 else value
 
 
 def _matching(metrics: Mapping[str, Any], pattern: Path_) -> Iterator[tuple[str, Path_, Any]]:
@@ -316,13 +351,17 @@ def markdown(results: Sequence[Loaded]) -> str:
     for suite, found in by_suite(results).items():
         tables = headlines(found) or [all_metrics(found)]
         parts += [f"### {_cell(suite)}", *map(_markdown, tables)]
-        commands = [
-            command_of(one) if len(found) == 1 else f"{command_of(one)}  # {one.name}" for one in found
-        ]
+        commands = [_command(one, name=len(found) > 1) for one in found]
         longest = max((len(run) for line in commands for run in re.findall("`+", line)), default=0)
         fence = "`" * max(3, longest + 1)
-        parts.append("\n".join([f"{fence}bash", *(" ".join(line.split()) for line in commands), fence]))
+        parts.append("\n".join([f"{fence}bash", *(line.replace("\n", " ") for line in commands), fence]))
     return "\n\n".join(parts) + "\n"
+
+
+def _command(result: Loaded, *, name: bool) -> str:
+    said = [result.name] if name else []
+    said += [] if result.about.get("command") else [UNSAID]
+    return command_of(result) + (f"  # {'; '.join(said)}" if said else "")
 
 
 def _markdown(table: Table) -> str:
