@@ -137,28 +137,24 @@ def _style() -> str:
 
 def _results(results: Sequence[Loaded]) -> Element:
     """Every result with what it says of itself, and the command that made it."""
-    shown_keys = [key for key in FIRST if any(result.about.get(key) for result in results)]
-    head = ["result", "suite", "n", *shown_keys]
+    empty: tuple[Any, ...] = (None, "", {}, [])
+    head = ["result", "suite", "n"]
+    head += [key for key in FIRST if any(result.about.get(key) not in empty for result in results)]
     rows = []
     for result in results:
         suite = f"{result.suite}, {result.part}" if result.part else result.suite
-        cells = [
-            result.name,
-            suite,
-            shown(result.n),
-            *(flat(result.about.get(key) or "–") for key in shown_keys),
+        cells = [result.name, suite, shown(result.n)]
+        cells += ["–" if (told := result.about.get(key)) in empty else flat(told) for key in head[3:]]
+        rows.append(_e("tr", *(_e("td", cell, data_name=key) for key, cell in zip(head, cells, strict=True))))
+        more = [] if result.about.get("command") else [UNSAID]
+        more += [
+            f"{key}: {flat(told)}"
+            for key, told in result.about.items()
+            if key not in (*FIRST, "command") and told not in empty
         ]
-        others = [
-            f"{key}: {flat(value)}"
-            for key, value in result.about.items()
-            if key not in (*FIRST, "command") and value not in (None, "", {}, [])
-        ]
-        rows.append(_e("tr", *(_e("td", cell) for cell in cells)))
-        command = _e("code", command_of(result))
-        if not result.about.get("command"):
-            others = [UNSAID, *others]
-        more = [part for other in others for part in (_e("br"), other)]
-        rows.append(_e("tr", _e("td", command, *more, colspan=str(len(head))), class_="more"))
+        lines = [part for line in more for part in (_e("br"), line)]
+        cell = _e("td", _e("code", command_of(result)), *lines, colspan=str(len(head)))
+        rows.append(_e("tr", cell, class_="more"))
     top = _e("tr", *(_e("th", name, scope="col") for name in head))
     return _wide(_e("table", _e("thead", top), _e("tbody", *rows), class_="results"))
 

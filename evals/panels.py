@@ -48,12 +48,14 @@ class _MissingError(Exception):
 def panels(results: Sequence[Loaded]) -> list[Panel]:
     """The plots of results of one suite."""
     found: list[Panel] = []
-    for title, make in _PLOTS.get(results[0].suite, []):
+    for title, make in _PLOTS.get(results[0].suite, [("Shares", _bars)]):
         try:
             found += make(results)
-        except (_MissingError, ValueError, TypeError) as error:
+        except (_MissingError, ValueError) as error:
             found.append(Panel(title, "", f"Not drawn: {error}."))
-    return found if results[0].suite == "retrieval" else [*found, *_bars(results)]
+        except (TypeError, LookupError, AttributeError, ArithmeticError):  # written by hand, or long ago
+            found.append(Panel(title, "", "Not drawn: the results have another form."))
+    return found
 
 
 # --- rows ---------------------------------------------------------------------------------------------------
@@ -173,7 +175,8 @@ def _gain(results: Sequence[Loaded]) -> Iterator[Panel]:
             if isinstance(by_round, dict) and by_round:
                 shares = {int(n): _interval(value) for n, value in by_round.items() if n.isdecimal()}
                 single = result.metrics.get(f"{key} single-shot")
-                found[result.name] = shares, _interval(single) if single else None
+                if shares:
+                    found[result.name] = shares, _interval(single) if single else None
         if found:
             yield Panel(label[0].upper() + label[1:], gain_plot(found, label), "With 95 % intervals.")
         elif key == "all_support_recall" and not any("moves" in one.metrics for one in results):
@@ -255,7 +258,7 @@ def _groups(metrics: Mapping[str, Any], path: Path_ = ()) -> Iterator[tuple[Path
 # --- shares with intervals ----------------------------------------------------------------------------------
 
 
-def _bars(results: Sequence[Loaded]) -> list[Panel]:
+def _bars(results: Sequence[Loaded]) -> Iterator[Panel]:
     """Bars of every group of shares with intervals that has no plot of its own."""
     made: dict[Path_, dict[str, dict[str, Interval]]] = {}
     for result in results:
@@ -267,13 +270,10 @@ def _bars(results: Sequence[Loaded]) -> list[Panel]:
                         own.setdefault(label, {})[name] = interval
                     else:
                         own.setdefault(", ".join(filter(None, (label, name))), {})[result.name] = interval
-    found = []
     for path, rows in made.items():
-        title = " › ".join(path) or "shares"
+        title = ": ".join(filter(None, ("Shares", " › ".join(path))))
         large = sum(map(len, rows.values())) > MOST_BARS
-        title = title[0].upper() + title[1:]
-        found.append(Panel(title, bars_plot(title, list(rows.items())), "With 95 % intervals.", large))
-    return found
+        yield Panel(title, bars_plot(title, list(rows.items())), "With 95 % intervals.", large)
 
 
 def _shares(
@@ -306,15 +306,22 @@ def _own_shares(metrics: Mapping[str, Any]) -> dict[str, Interval]:
     return {name: one for name, one in found.items() if min(one) >= 0 and max(one) <= 1}
 
 
+_ANSWERED = [
+    ("Risk by coverage", _risk),
+    ("Reliability", _reliability),
+    ("Latency", _latency),
+    ("Shares", _bars),
+]
 _PLOTS: dict[str, list[tuple[str, Callable[[Sequence[Loaded]], Iterator[Panel]]]]] = {
     "critic": [("Reliability of the score", _critic_reliability)],
     "loop": [
         ("Gain per round", _gain),
         ("Latency by rounds at most", _loop_latency),
         ("What the loop adds", _added),
+        ("Shares", _bars),
     ],
-    "qa": [("Risk by coverage", _risk), ("Reliability", _reliability), ("Latency", _latency)],
-    "refusal": [("Risk by coverage", _risk), ("Reliability", _reliability), ("Latency", _latency)],
+    "qa": _ANSWERED,
+    "refusal": _ANSWERED,
     "retrieval": [("Recall", _recall)],
     "speed": [("Parts of a search", _parts)],
 }

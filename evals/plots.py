@@ -38,6 +38,7 @@ class Series(NamedTuple):
     dots: Sequence[Point] = ()
     whiskers: Sequence[Band] = ()
     dashed: bool = False
+    told: str = ""  # figures behind the name in the legend
 
 
 class Axis(NamedTuple):
@@ -59,7 +60,9 @@ def ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
     if low > high:
         low, high = high, low
     if high - low <= 1e-9 * max(abs(low), abs(high)):
-        low, high = (min(low, 0.0), max(high, 0.0)) if low or high else (0.0, 1.0)
+        low, high = min(low, 0.0), max(high, 0.0)
+    if high - low < 1e-200:
+        low, high = 0.0, 1.0
     [span] = finite([high - low])
     power = math.floor(math.log10(span / most))
     for factor in (1, 2, 5, 10, 20):
@@ -72,7 +75,7 @@ def ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten around a positive range, or powers of ten where those are too many.
+    """1, 2 and 5 times powers of ten around a positive range, fewer of each where those are too many.
 
     Raises ValueError for ends that are not positive and finite.
     """
@@ -80,12 +83,12 @@ def log_ticks(low: float, high: float) -> list[float]:
     if not 0 < low <= high:
         raise ValueError(f"no logarithmic axis from {low} to {high}")
     powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
-    fine = _around([float(f"{factor}e{n}") for n in powers for factor in (1, 2, 5)], low, high)
-    if len(fine) <= MOST_TICKS + 2:
-        return fine
-    tens = _around([float(f"1e{n}") for n in powers], low, high)
-    stride = math.ceil(len(tens) / MOST_TICKS)
-    return tens[::stride] if (len(tens) - 1) % stride == 0 else [*tens[::stride], tens[-1]]
+    for factors in ((1, 2, 5), (1, 3), (1,)):
+        found = _around([float(f"{factor}e{n}") for n in powers for factor in factors], low, high)
+        if len(found) <= MOST_TICKS + 2:
+            return found
+    stride = math.ceil(len(found) / MOST_TICKS)
+    return found[::stride] if (len(found) - 1) % stride == 0 else [*found[::stride], found[-1]]
 
 
 def _around(marks: Sequence[float], low: float, high: float) -> list[float]:
@@ -154,10 +157,11 @@ def reliability_plot(named: Named) -> str:
         dots = [(one.score, one.share) for one in found]
         drawn.append(
             Series(
-                f"{name}: error {gap:.3f}, {len(found)} bins of {size}",
+                name,
                 dots,
                 dots=dots,
                 whiskers=[(one.score, one.low, one.high) for one in found],
+                told=f": error {gap:.3f}, {len(found)} bins of {size}",
             )
         )
         told.append(f"{name}: expected calibration error {gap:.3f}, {len(scores)} cases.")
@@ -185,10 +189,11 @@ def gain_plot(named: Mapping[str, tuple[Mapping[int, Interval], Interval | None]
             ends = (rounds[0] - 0.25, rounds[-1] + 0.25)
             drawn.append(
                 Series(
-                    f"{name}: one search",
+                    name,
                     [(x, single[0]) for x in ends],
                     [(x, *single[1:]) for x in ends],
                     dashed=True,
+                    told=": one search",
                 )
             )
             told.append(f"One search: {single[0]:.3f}.")
@@ -233,7 +238,7 @@ def latency_plot(named: Mapping[str, Sequence[float]]) -> str:
         for value, share in steps:
             corners += [(value, corners[-1][1]), (value, share)]
         half, most = quantile(seconds, 0.5), quantile(seconds, 0.95)
-        drawn.append(Series(f"{name}: median {_seconds(half)}, 95 % {_seconds(most)}", corners))
+        drawn.append(Series(name, corners, told=f": median {_seconds(half)}, 95 % {_seconds(most)}"))
         told.append(f"{name}: median {_seconds(half)}, 95 % within {_seconds(most)}, {len(seconds)} cases.")
     values = [x for one in drawn for x, _ in one.line]
     if not values:
@@ -262,7 +267,7 @@ def lines(
     """
     if not series:
         raise ValueError("nothing to draw")
-    legend, top = _legend([one.name for one in series])
+    legend, top = _legend([(one.name, one.told) for one in series])
     top += LINE
     bottom, right = top + HEIGHT, WIDTH - RIGHT
     ends = x._replace(ticks=[x.ticks[0] - margin, x.ticks[-1] + margin])
@@ -308,7 +313,7 @@ def _series(one: Series, at: Callable[[Sequence[float]], str]) -> list[Element]:
         parts.append(_e("path", d=f"M{at((x, low))} L{at((x, high))}", class_="whisker"))
     for x, y in one.dots:
         across, up = at((x, y)).split(",")
-        parts.append(_e("circle", _e("title", f"{x:.3g}: {y:.3f}"), cx=across, cy=up, r="4.5", class_="dot"))
+        parts.append(_e("circle", _e("title", f"{x:.3g}: {y:.3f}"), cx=across, cy=up, r="4", class_="dot"))
     return parts
 
 
@@ -323,7 +328,7 @@ def bars_plot(title: str, rows: Sequence[tuple[str, Mapping[str, Interval]]]) ->
     names = list(dict.fromkeys(name for _, bars in rows for name in bars))
     if not names:
         raise ValueError("nothing to draw")
-    legend, top = _legend(names) if len(names) > 1 else ([], 4)
+    legend, top = _legend([(name, "") for name in names]) if len(names) > 1 else ([], 4)
     end = WIDTH - 52  # the figures stand behind
     highs = finite(high for _, bars in rows for _, _, high in bars.values())
     axis = Axis("", ticks(0, min(max(highs), 1.0)))
@@ -368,7 +373,7 @@ def stacked_plot(title: str, rows: Sequence[tuple[str, Mapping[str, float]]], un
         raise ValueError("nothing to draw")
     if min(finite(value for _, found in rows for value in found.values())) < 0:
         raise ValueError("a part is negative")
-    legend, top = _legend(parts)
+    legend, top = _legend([(name, "") for name in parts])
     end = WIDTH - 64
     axis = Axis("", ticks(0, max(sum(found.values()) for _, found in rows)))
     body, height = [], float(top)
@@ -414,19 +419,20 @@ def text_width(text: str) -> float:
 
 
 def cut(text: str, room: float) -> str:
-    """A text that is no wider than `room`, with … for what had to go."""
-    if text_width(text) <= room:
-        return text
-    while text and text_width(text) > room - 8:
-        text = text[:-1]
-    return f"{text.rstrip()}…"
+    """A text that is no wider than `room`, with … for what had to go from its middle."""
+    kept = len(text)
+    shown = text
+    while kept and text_width(shown) > room:
+        kept -= 1
+        shown = f"{text[: kept - kept // 2].rstrip()}…{text[len(text) - kept // 2 :].lstrip()}"
+    return shown
 
 
-def _legend(names: Sequence[str]) -> tuple[list[Element], int]:
-    """The series' names with their colours, in as many lines as they need, and where those end."""
+def _legend(names: Sequence[tuple[str, str]]) -> tuple[list[Element], int]:
+    """The series' names, colours and figures, in as many lines as they need, and where those end."""
     parts, across, line = [], 0.0, 0
-    for n, name in enumerate(names):
-        shown = cut(name, WIDTH - 24)
+    for n, (name, told) in enumerate(names):
+        shown = cut(name, WIDTH - 20 - text_width(told)) + told
         width = 20 + text_width(shown) + 14
         if across and across + width - 14 > WIDTH:
             across, line = 0.0, line + 1

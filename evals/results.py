@@ -16,6 +16,7 @@ from evals.metrics import mean_ci
 
 Path_ = tuple[str, ...]  # the names that lead to a number in the metrics
 ANY = "*"  # in such a path: a corpus, or whatever the suite reports one by one
+DEEPEST = 20  # groups within each other
 UNSAID = "its options are not in the result"
 INTERVAL = " [95 % interval]"  # what some names end in
 
@@ -162,6 +163,8 @@ def _read(file: Path) -> dict[str, Any]:
         raise ValueError(
             f"{file}: is no result of `python -m evals SUITE --json FILE`: no {', '.join(missing)}"
         )
+    if _is_deep(found):
+        raise ValueError(f"{file}: is nested too deeply for a result")
     found = {"rows": [], "settings": {}, **found}
     for key, kind in {**wanted, "rows": list, "settings": dict}.items():
         if not isinstance(found[key], kind) or isinstance(found[key], bool):
@@ -169,6 +172,18 @@ def _read(file: Path) -> dict[str, Any]:
     if not all(isinstance(row, dict) for row in found["rows"]):
         raise ValueError(f"{file}: a row is no object")
     return found
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            below
+            for one in level
+            for below in (one.values() if isinstance(one, dict) else one)
+            if isinstance(below, dict | list)
+        ]
+    return bool(level)
 
 
 def _no_number(name: str) -> NoReturn:
@@ -311,7 +326,7 @@ def _with_interval(result: Loaded, pattern: Path_, star: str, value: Any) -> Any
     try:
         found = [said(row) for row in result.rows if row.get("corpus") == star]
         mean, low, high = mean_ci([float(one) for one in found if one is not None])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, ArithmeticError):  # rows of another form
         return value
     return [mean, low, high] if abs(mean - value) < 1e-6 else value
 
@@ -332,7 +347,8 @@ def all_metrics(results: Sequence[Loaded]) -> Table:
         for path, value in leaves(result.metrics):
             found.setdefault(path, {})[n] = worded(value, path[-1])
     rows = [
-        [" › ".join(path), *(row.get(n, "–") for n in range(len(results)))] for path, row in found.items()
+        [" › ".join(path).replace(INTERVAL, ""), *(row.get(n, "–") for n in range(len(results)))]
+        for path, row in found.items()
     ]
     return Table(["metric", *(result.name for result in results)], rows)
 
@@ -370,4 +386,4 @@ def _markdown(table: Table) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", r"\|").split())
+    return " ".join(text.replace("|", r"\|").replace("<", "&lt;").split())
