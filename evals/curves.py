@@ -101,14 +101,9 @@ def calibration_gap(found: Sequence[Bin]) -> float:
 def shares_below(values: Sequence[float]) -> list[tuple[float, float]]:
     """(value, share of the values up to it) of each distinct value, thinned: the empirical distribution."""
     ordered = sorted(finite(values))
-    found = [(value, n / len(ordered)) for n, value in enumerate(ordered, start=1)]
-    last = [
-        one
-        for one, after in zip(found, [*found[1:], None], strict=True)
-        if after is None or after[0] > one[0]
-    ]
+    last = {value: n / len(ordered) for n, value in enumerate(ordered, start=1)}
     step = max(1, len(last) // POINTS)
-    return last[::-step][::-1]
+    return list(last.items())[::-step][::-1]
 
 
 def quantile(values: Sequence[float], share: float) -> float:

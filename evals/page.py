@@ -23,6 +23,7 @@ from agent.markup import element as _e
 from evals.data import SMALL_DATA
 from evals.panels import Panel, panels
 from evals.results import (
+    MARK,
     UNSAID,
     Loaded,
     Table,
@@ -36,6 +37,7 @@ from evals.results import (
     shown,
 )
 
+GENERATOR = "Toulmin, python -m evals report"  # by which a page is known to be one of these
 MOST = 12  # rows shown of each kind
 OPEN = 12  # rows of a table that is not folded
 FIRST = ("hash", "settings", "data", "seed", "started")  # of what a result says of itself
@@ -74,11 +76,22 @@ def _report(sources: Sequence[Path], html: Path | None, tables: Path | None, dat
         if target.resolve() in {one.resolve() for one in sources}:
             raise ValueError(f"{target}: is one of the results, and would be lost")
         text = page_of(results, questions(data)) if form == "html" else markdown(results)
+        if not _is_ours(target):
+            raise ValueError(f"{target}: is there already and no such report: move it, or name another file")
         try:
             target.write_text(text, encoding="utf-8")
         except OSError as error:
             raise ValueError(f"{target}: cannot be written: {error.strerror or error}") from None
         print(f"wrote {target}")
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether a file may be replaced: one that is not there, is empty or was written by this program."""
+    try:
+        begin = file.read_bytes()[:500].decode("utf-8", "ignore")
+    except OSError:
+        return True  # what is wrong, writing says
+    return not begin or begin.startswith(MARK) or f'content="{GENERATOR}"' in begin
 
 
 def questions(folder: Path) -> Asked:
@@ -109,7 +122,7 @@ def page_of(results: Sequence[Loaded], asked: Asked) -> str:
         _e(
             "head",
             _e("meta", charset="utf-8"),
-            _e("meta", name="generator", content="Toulmin, python -m evals report"),
+            _e("meta", name="generator", content=GENERATOR),
             _e("meta", name="viewport", content="width=device-width, initial-scale=1"),
             _e("meta", name="color-scheme", content="light dark"),
             _e("meta", name="referrer", content="no-referrer"),

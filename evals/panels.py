@@ -306,13 +306,14 @@ def _own_shares(metrics: Mapping[str, Any]) -> dict[str, Interval]:
     return {name: one for name, one in found.items() if min(one) >= 0 and max(one) <= 1}
 
 
-_ANSWERED = [
+_Plots = list[tuple[str, Callable[[Sequence[Loaded]], Iterator[Panel]]]]
+_ANSWERED: _Plots = [
     ("Risk by coverage", _risk),
     ("Reliability", _reliability),
     ("Latency", _latency),
     ("Shares", _bars),
 ]
-_PLOTS: dict[str, list[tuple[str, Callable[[Sequence[Loaded]], Iterator[Panel]]]]] = {
+_PLOTS: dict[str, _Plots] = {
     "critic": [("Reliability of the score", _critic_reliability)],
     "loop": [
         ("Gain per round", _gain),

@@ -218,7 +218,9 @@ def recall_plot(named: Mapping[str, Sequence[Interval]], title: str) -> str:
     ]
     most = max(len(found) for found in named.values())
     low = min(one[1] for found in named.values() for one in found)
-    x = Axis("among the first documents", [1.0, *(float(n) for n in ticks(0, most) if n > 1)])
+    x = Axis(
+        "among the first documents", [1.0, *(n for n in ticks(0, max(most, 2)) if n > 1 and n == int(n))]
+    )
     return lines(title, told, drawn, x, Axis("share found", ticks(low, 1)))
 
 

@@ -16,6 +16,7 @@ from evals.metrics import mean_ci
 
 Path_ = tuple[str, ...]  # the names that lead to a number in the metrics
 ANY = "*"  # in such a path: a corpus, or whatever the suite reports one by one
+MARK = "<!-- python -m evals report -->"  # by which a file of tables is known
 DEEPEST = 20  # groups within each other
 UNSAID = "its options are not in the result"
 INTERVAL = " [95 % interval]"  # what some names end in
@@ -157,9 +158,10 @@ def _read(file: Path) -> dict[str, Any]:
         raise ValueError(f"{file}: is nested too deeply for a result") from None
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{file}: is no result of `python -m evals SUITE --json FILE`: no object")
     wanted = {"suite": str, "n": int, "metrics": dict}
-    if not isinstance(found, dict) or not set(wanted) <= set(found):
-        missing = sorted(set(wanted) - set(found)) if isinstance(found, dict) else ["an object"]
+    if missing := [key for key in wanted if key not in found]:
         raise ValueError(
             f"{file}: is no result of `python -m evals SUITE --json FILE`: no {', '.join(missing)}"
         )
@@ -363,7 +365,7 @@ def by_suite(results: Sequence[Loaded]) -> dict[str, list[Loaded]]:
 
 def markdown(results: Sequence[Loaded]) -> str:
     """The tables of all suites, each with the commands that make its numbers."""
-    parts = []
+    parts = [MARK]
     for suite, found in by_suite(results).items():
         tables = headlines(found) or [all_metrics(found)]
         parts += [f"### {_cell(suite)}", *map(_markdown, tables)]
