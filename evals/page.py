@@ -165,7 +165,7 @@ def _results(results: Sequence[Loaded]) -> Element:
             for key, told in result.about.items()
             if key not in (*FIRST, "command") and told not in empty
         ]
-        lines = [part for line in more for part in (_e("br"), line)]
+        lines = [_e("div", line) for line in more]
         cell = _e("td", _e("code", command_of(result)), *lines, colspan=str(len(head)))
         rows.append(_e("tr", cell, class_="more"))
     top = _e("tr", *(_e("th", name, scope="col") for name in head))

@@ -138,15 +138,17 @@ def _with_language(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _recall(results: Sequence[Loaded]) -> Iterator[Panel]:
-    corpora = _series([result._replace(name=f"{n}") for n, result in enumerate([*results, results[0]])])
-    for plot, found in corpora.items():
-        named: dict[str, list[Interval]] = {}
-        for n, rows in found.items():
-            for part in ("dense", "lexical", "hybrid") if len(results) == 1 else ("hybrid",):
-                name = part if len(results) == 1 else results[int(n) % len(results)].name
-                named[name] = _recalls(_numbers(rows, part))
-        note = "With 95 % bands." if len(results) == 1 else "Hybrid search, with 95 % bands."
-        yield Panel(_titled("Recall", plot), recall_plot(named, _titled("Recall", plot)), note)
+    """Of dense, lexical and hybrid search with one result; of the hybrid search of each with several."""
+    wanted = _series(results)
+    if len(results) == 1:
+        for corpus, rows in wanted[""].items():
+            named = {part: _recalls(_numbers(rows, part)) for part in ("dense", "lexical", "hybrid")}
+            yield Panel(f"Recall, {corpus}", recall_plot(named, f"Recall, {corpus}"), "With 95 % bands.")
+        return
+    for corpus, found in wanted.items():
+        named = {name: _recalls(_numbers(rows, "hybrid")) for name, rows in found.items()}
+        note = "Of hybrid search, with 95 % bands."
+        yield Panel(f"Recall, {corpus}", recall_plot(named, f"Recall, {corpus}"), note)
 
 
 def _recalls(ranks: Sequence[float]) -> list[Interval]:

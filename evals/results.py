@@ -388,4 +388,5 @@ def _markdown(table: Table) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", r"\|").replace("<", "&lt;").split())
+    """A text in a cell: it ends no cell, and opens no tag."""
+    return " ".join(re.sub(r"<(?=[a-z/!?])", "&lt;", text.replace("|", r"\|"), flags=re.IGNORECASE).split())
