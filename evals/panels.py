@@ -21,9 +21,8 @@ from evals.plots import (
     risk_coverage_plot,
     stacked_plot,
 )
-from evals.results import INTERVAL, Loaded, Path_, interval_of
+from evals.results import INTERVAL, Loaded, Path_, Rows, interval_of
 
-Rows = Sequence[Mapping[str, Any]]
 AMONG = 10  # documents of a recall plot
 APART = "uhgeval"  # of the critic's sources: there a supported claim is a sentence of its source
 _BINS = (
@@ -222,6 +221,22 @@ def _added(results: Sequence[Loaded]) -> Iterator[Panel]:
         yield Panel(title, stacked_plot(title, rows, "ms"), "Medians of questions that pass in round 0.")
 
 
+# --- memory -------------------------------------------------------------------------------------------------
+
+
+def _repeats(results: Sequence[Loaded]) -> Iterator[Panel]:
+    """Of questions asked twice."""
+    named: dict[str, list[float]] = {}
+    for result in results:
+        for asked in ("first", "again"):
+            rows = [row[asked] for row in result.rows if isinstance(row.get(asked), dict)]
+            if rows:
+                name = asked if len(results) == 1 else f"{result.name}, {asked}"
+                named[name] = [ms / 1000 for ms in _numbers(rows, "clock")]
+    if named:
+        yield Panel("Latency of the same question again", latency_plot(named), "First, and from memory.")
+
+
 # --- parts of a search --------------------------------------------------------------------------------------
 
 
@@ -323,6 +338,7 @@ _PLOTS: dict[str, _Plots] = {
         ("What the loop adds", _added),
         ("Shares", _bars),
     ],
+    "memory": [("Latency of the same question again", _repeats), ("Shares", _bars)],
     "qa": _ANSWERED,
     "refusal": _ANSWERED,
     "retrieval": [("Recall", _recall)],

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 from evals.metrics import mean_ci
 
 Path_ = tuple[str, ...]  # the names that lead to a number in the metrics
+Rows = Sequence[Mapping[str, Any]]
 ANY = "*"  # in such a path: a corpus, or whatever the suite reports one by one
 MARK = "<!-- python -m evals report -->"  # by which a file of tables is known
 DEEPEST = 20  # groups within each other
@@ -98,20 +99,26 @@ HEADLINES: dict[str, list[tuple[str, Path_]]] = {
 }  # fmt: skip
 
 
-# What a row says of a share that its suite gives without an interval; None where it says nothing of it.
-FROM_ROWS: dict[str, dict[Path_, Callable[[Mapping[str, Any]], float | None]]] = {
+# The values of rows whose mean is a share that its suite gives without an interval.
+FROM_ROWS: dict[str, dict[Path_, Callable[[Rows], list[float]]]] = {
     "qa": {
-        (ANY, "coverage of verified"): lambda row: row["outcome"] == "verified",
-        (ANY, "containment"): lambda row: row["right"] if row["answerable"] else None,
-        (ANY, "f1"): lambda row: row["f1"] if row["answerable"] else None,
-        (ANY, "refusal_recall"): lambda row: (
-            None if row["answerable"] else row["outcome"] not in ("verified", "partial")
-        ),
+        (ANY, "coverage of verified"): lambda rows: [row["outcome"] == "verified" for row in rows],
+        (ANY, "selective accuracy at coverage", "0.6"): lambda rows: [
+            row["draft_right"]
+            for row in sorted(rows, key=lambda row: -row["confidence"])[: max(1, round(len(rows) * 0.6))]
+        ],
+        (ANY, "containment"): lambda rows: [row["right"] for row in rows if row["answerable"]],
+        (ANY, "f1"): lambda rows: [row["f1"] for row in rows if row["answerable"]],
+        (ANY, "refusal_recall"): lambda rows: [
+            row["outcome"] not in ("verified", "partial") for row in rows if not row["answerable"]
+        ],
     },
     "retrieval": {
-        (ANY, "hybrid", "mrr"): lambda row: 1 / (1 + row["hybrid"]) if row["hybrid"] < MISSED else 0.0,
-        (ANY, "dense", "r@1"): lambda row: row["dense"] < 1,
-        (ANY, "lexical", "r@1"): lambda row: row["lexical"] < 1,
+        (ANY, "hybrid", "mrr"): lambda rows: [
+            1 / (1 + row["hybrid"]) if row["hybrid"] < MISSED else 0.0 for row in rows
+        ],
+        (ANY, "dense", "r@1"): lambda rows: [row["dense"] < 1 for row in rows],
+        (ANY, "lexical", "r@1"): lambda rows: [row["lexical"] < 1 for row in rows],
     },
 }
 MISSED = 10_000  # the rank of a document that was not found
@@ -126,7 +133,7 @@ class Loaded(NamedTuple):
     part: str
     n: int
     metrics: Mapping[str, Any]
-    rows: Sequence[Mapping[str, Any]]
+    rows: Rows
     about: Mapping[str, Any]  # every other key
 
 
@@ -326,8 +333,8 @@ def _with_interval(result: Loaded, pattern: Path_, star: str, value: Any) -> Any
     if said is None or not _is_number(value):
         return value
     try:
-        found = [said(row) for row in result.rows if row.get("corpus") == star]
-        mean, low, high = mean_ci([float(one) for one in found if one is not None])
+        found = said([row for row in result.rows if row.get("corpus") == star])
+        mean, low, high = mean_ci([float(one) for one in found])
     except (KeyError, TypeError, ValueError, ArithmeticError):  # rows of another form
         return value
     return [mean, low, high] if abs(mean - value) < 1e-6 else value
