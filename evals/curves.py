@@ -13,7 +13,7 @@ from typing import NamedTuple
 from evals.metrics import Interval, risk_coverage
 
 BINS = 10
-FEWEST = 10  # cases at which a risk-coverage curve begins: a share of fewer says little
+FEWEST = 10  # cases that a share is drawn of, where there are enough: one of fewer says little
 POINTS = 200  # of a curve, at most about so many
 _Z = 1.959964  # of a 95 % interval
 
@@ -51,13 +51,14 @@ class Risk(NamedTuple):
 
 
 def risks(scores: Sequence[float], right: Sequence[bool]) -> list[Risk]:
-    """The share of wrong answers by coverage, from `FEWEST` cases on, thinned; Wilson intervals by point.
+    """The share of wrong answers by coverage, from `FEWEST` cases or half of all on, thinned.
 
-    The intervals take the order of the cases as given.
+    The intervals are Wilson's and take the order of the cases as given.
     """
     curve = risk_coverage(finite(scores), right)
     n = len(curve)
-    wanted = {n, *range(min(FEWEST, n), n + 1, max(1, n // POINTS))} if n else set()
+    first = min(FEWEST, max(1, n // 2))
+    wanted = {n, *range(first, n + 1, max(1, n // POINTS))} if n else set()
     return [Risk(k / n, *wilson(curve[k - 1] * k, k)) for k in sorted(wanted)]
 
 
@@ -107,6 +108,8 @@ def shares_below(values: Sequence[float]) -> list[tuple[float, float]]:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The smallest value with at least this share of the values up to it; raises IndexError for none."""
+    """The value with this share of the values below it, between two where need be; IndexError for none."""
     ordered = sorted(finite(values))
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+    place = share * (len(ordered) - 1)
+    below = ordered[math.floor(place)]
+    return below + (place - math.floor(place)) * (ordered[math.ceil(place)] - below)

@@ -288,7 +288,9 @@ def _bars(results: Sequence[Loaded]) -> Iterator[Panel]:
                     else:
                         own.setdefault(", ".join(filter(None, (label, name))), {})[result.name] = interval
     for path, rows in made.items():
-        title = ": ".join(filter(None, ("Shares", " › ".join(path))))
+        series = {name for bars in rows.values() for name in bars}
+        only = series.pop() if len(series) == 1 and len(results) == 1 else ""
+        title = ": ".join(filter(None, ("Shares", " › ".join(path), only)))
         large = sum(map(len, rows.values())) > MOST_BARS
         yield Panel(title, bars_plot(title, list(rows.items())), "With 95 % intervals.", large)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element, tostring
 
 from agent.markup import element as _e
-from evals.curves import bins, calibration_gap, finite, quantile, risks, shares_below
+from evals.curves import BINS, FEWEST, bins, calibration_gap, finite, quantile, risks, shares_below
 from evals.metrics import Interval
 
 WIDTH = 360  # of a drawing, in its own units; its texts are 12 high
@@ -138,9 +138,12 @@ def risk_coverage_plot(named: Named, marks: Mapping[str, Point] | None = None) -
             )
         )
         told.append(f"{name}: {found[-1].risk:.3f} of all {len(scores)} are wrong.")
-    top = max((y for one in drawn for _, y in (*one.line, *one.dots)), default=0.0)
+    # The bands of the first few cases reach to 1 and would press all else to the ground.
+    heights = [y for one in drawn for _, y in (*one.line, *one.dots)]
+    heights += [high for one in drawn for coverage, _, high in one.band if coverage >= 0.5]
+    top = max(heights, default=0.0)
     x = Axis("coverage: share answered, the most confident first", ticks(0, 1))
-    y = Axis("risk: share wrong", ticks(0, min(1.0, 1.15 * top)))
+    y = Axis("risk: share wrong", ticks(0, top))
     return lines("Risk by coverage", told, drawn, x, y)
 
 
@@ -148,7 +151,7 @@ def reliability_plot(named: Named) -> str:
     """The share of right answers by confidence, in bins of equally many cases; right on the diagonal."""
     drawn, told = [], []
     for name, (scores, right) in named.items():
-        found = bins(scores, right)
+        found = bins(scores, right, min(BINS, max(1, len(scores) // FEWEST)))
         if not found:
             continue
         gap = calibration_gap(found)
@@ -161,7 +164,7 @@ def reliability_plot(named: Named) -> str:
                 dots,
                 dots=dots,
                 whiskers=[(one.score, one.low, one.high) for one in found],
-                told=f": error {gap:.3f}, {len(found)} bins of {size}",
+                told=f": error {gap:.3f}, {len(found)} {'bin' if len(found) == 1 else 'bins'} of {size}",
             )
         )
         told.append(f"{name}: expected calibration error {gap:.3f}, {len(scores)} cases.")

@@ -328,16 +328,19 @@ def _headline(results: Sequence[Loaded], wanted: Sequence[tuple[str, Path_]]) ->
 
 
 def _with_interval(result: Loaded, pattern: Path_, star: str, value: Any) -> Any:
-    """The value with the interval that the rows give; alone where they give none, or another value."""
+    """The value with the interval of the rows; alone where those give another; None where no row counts."""
     said = FROM_ROWS.get(result.suite, {}).get(pattern)
     if said is None or not _is_number(value):
         return value
     try:
-        found = said([row for row in result.rows if row.get("corpus") == star])
-        mean, low, high = mean_ci([float(one) for one in found])
+        rows = [row for row in result.rows if row.get("corpus") == star]
+        found = [float(one) for one in said(rows)]
+        mean, low, high = mean_ci(found)
     except (KeyError, TypeError, ValueError, ArithmeticError):  # rows of another form
         return value
-    return [mean, low, high] if abs(mean - value) < 1e-6 else value
+    if rows and not found:
+        return None
+    return [mean, low, high] if rows and abs(mean - value) < 1e-6 else value
 
 
 def _matching(metrics: Mapping[str, Any], pattern: Path_) -> Iterator[tuple[str, Path_, Any]]:
