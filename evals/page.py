@@ -35,9 +35,11 @@ from evals.results import (
     markdown,
     read_results,
     shown,
+    telling_settings,
 )
 
 GENERATOR = "Toulmin, python -m evals report"  # by which a page is known to be one of these
+EMPTY: tuple[Any, ...] = (None, "", {}, [])
 MOST = 12  # rows shown of each kind
 OPEN = 12  # rows of a table that is not folded
 FIRST = ("hash", "settings", "data", "seed", "started")  # of what a result says of itself
@@ -150,26 +152,37 @@ def _style() -> str:
 
 def _results(results: Sequence[Loaded]) -> Element:
     """Every result with what it says of itself, and the command that made it."""
-    empty: tuple[Any, ...] = (None, "", {}, [])
+    telling = telling_settings(results)
+    told = [{**result.about, "settings": _some(result.about["settings"], telling)} for result in results]
     head = ["result", "suite", "n"]
-    head += [key for key in FIRST if any(result.about.get(key) not in empty for result in results)]
+    head += [key for key in FIRST if any(about.get(key) not in EMPTY for about in told)]
     rows = []
-    for result in results:
+    for result, about in zip(results, told, strict=True):
         suite = f"{result.suite}, {result.part}" if result.part else result.suite
         cells = [result.name, suite, shown(result.n)]
-        cells += ["–" if (told := result.about.get(key)) in empty else flat(told) for key in head[3:]]
+        cells += ["–" if about.get(key) in EMPTY else flat(about[key]) for key in head[3:]]
         rows.append(_e("tr", *(_e("td", cell, data_name=key) for key, cell in zip(head, cells, strict=True))))
-        more = [] if result.about.get("command") else [UNSAID]
-        more += [
-            f"{key}: {flat(told)}"
-            for key, told in result.about.items()
-            if key not in (*FIRST, "command") and told not in empty
-        ]
-        lines = [_e("div", line) for line in more]
-        cell = _e("td", _e("code", command_of(result)), *lines, colspan=str(len(head)))
+        unsaid = None if about.get("command") else _e("div", UNSAID)
+        cell = _e(
+            "td", _e("code", command_of(result)), unsaid, _others(result, telling), colspan=str(len(head))
+        )
         rows.append(_e("tr", cell, class_="more"))
     top = _e("tr", *(_e("th", name, scope="col") for name in head))
     return _wide(_e("table", _e("thead", top), _e("tbody", *rows), class_="results"))
+
+
+def _some(settings: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: settings[key] for key in keys if settings.get(key) not in EMPTY}
+
+
+def _others(result: Loaded, telling: Sequence[str]) -> Element | None:
+    """What a result says of itself and the table does not, folded."""
+    keys = [key for key in result.about if key not in (*FIRST, "command")]
+    lines = [f"{key}: {flat(value)}" for key in keys if (value := result.about[key]) not in EMPTY]
+    given = result.about["settings"]
+    if len(telling) < len(given):
+        lines.append(f"settings: {flat({key: one for key, one in given.items() if one not in EMPTY})}")
+    return _folded("versions and settings", *(_e("div", line) for line in lines)) if lines else None
 
 
 def _suite(name: str, results: Sequence[Loaded], asked: Asked) -> Element:

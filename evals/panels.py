@@ -280,7 +280,7 @@ def _bars(results: Sequence[Loaded]) -> Iterator[Panel]:
     made: dict[Path_, dict[str, dict[str, Interval]]] = {}
     for result in results:
         for path, rows in _shares(result.metrics):
-            own = made.setdefault(path, {})
+            own = made.setdefault(tuple(name.removesuffix(INTERVAL) for name in path), {})
             for label, bars in rows.items():
                 for name, interval in bars.items():
                     if len(results) == 1:

@@ -17,6 +17,7 @@ from evals.metrics import mean_ci
 Path_ = tuple[str, ...]  # the names that lead to a number in the metrics
 Rows = Sequence[Mapping[str, Any]]
 ANY = "*"  # in such a path: a corpus, or whatever the suite reports one by one
+FEW_SETTINGS = 4
 MARK = "<!-- python -m evals report -->"  # by which a file of tables is known
 DEEPEST = 20  # groups within each other
 UNSAID = "its options are not in the result"
@@ -215,6 +216,15 @@ def short_names(files: Sequence[Path]) -> list[str]:
     return [f"{'/'.join(one[-1:])} ({n})" for n, one in enumerate(parts, start=1)]
 
 
+def telling_settings(results: Sequence[Loaded]) -> list[str]:
+    """The settings that tell these results apart, and the model of the answers; all where there are few."""
+    given = [result.about["settings"] for result in results]
+    keys = list(dict.fromkeys(key for one in given for key in one))
+    if len(keys) <= FEW_SETTINGS:
+        return keys
+    return [key for key in keys if key == "model" or len({flat(one[key]) for one in given if key in one}) > 1]
+
+
 def command_of(result: Loaded) -> str:
     """The command that made a result, as far as the result says."""
     told = result.about.get("command")
@@ -222,7 +232,7 @@ def command_of(result: Loaded) -> str:
         return told
     if isinstance(told, list) and told:
         return shlex.join(map(str, told))
-    part = ["--part", result.part] if result.part else []
+    part = ["--part", result.part] if result.part and "," not in result.part else []  # else those by default
     return shlex.join(["python", "-m", "evals", result.suite, *part, "--json", result.file.name])
 
 
@@ -345,8 +355,10 @@ def _with_interval(result: Loaded, pattern: Path_, star: str, value: Any) -> Any
 
 def _matching(metrics: Mapping[str, Any], pattern: Path_) -> Iterator[tuple[str, Path_, Any]]:
     """(what stands for the star, path, value) of every number that a pattern leads to."""
-    for path, value in leaves(metrics):
+    found = dict(leaves(metrics))
+    for path, value in found.items():
         if len(path) == len(pattern) and all(p in (ANY, own) for p, own in zip(pattern, path, strict=True)):
+            value = found.get((*path[:-1], path[-1] + INTERVAL), value)
             star = "".join(own for p, own in zip(pattern, path, strict=True) if p == ANY)
             if not star.startswith("source "):  # the parts of a part
                 yield star, path, value
@@ -356,13 +368,17 @@ def all_metrics(results: Sequence[Loaded]) -> Table:
     """Every number of results of one suite, side by side."""
     found: dict[Path_, dict[int, str]] = {}
     for n, result in enumerate(results):
-        for path, value in leaves(result.metrics):
+        told = {_plain(path): value for path, value in leaves(result.metrics)}  # the interval stands last
+        for path, value in told.items():
             found.setdefault(path, {})[n] = worded(value, path[-1])
     rows = [
-        [" › ".join(path).replace(INTERVAL, ""), *(row.get(n, "–") for n in range(len(results)))]
-        for path, row in found.items()
+        [" › ".join(path), *(row.get(n, "–") for n in range(len(results)))] for path, row in found.items()
     ]
     return Table(["metric", *(result.name for result in results)], rows)
+
+
+def _plain(path: Path_) -> Path_:
+    return tuple(name.removesuffix(INTERVAL) for name in path)
 
 
 def by_suite(results: Sequence[Loaded]) -> dict[str, list[Loaded]]:

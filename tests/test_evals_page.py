@@ -236,6 +236,27 @@ def test_what_a_result_says_of_itself_is_shown(tmp_path: Path) -> None:
     assert "python -m evals qa --data 'my notes'" in said and results.UNSAID not in said
 
 
+def test_of_many_settings_those_that_differ_are_shown(tmp_path: Path) -> None:
+    many = {f"s{n}": n for n in range(9)} | {"model": "extractive", "moves": ""}
+    files = written(
+        tmp_path,
+        a={**RESULTS["qa"], "settings": many},
+        b={**RESULTS["qa"], "settings": {**many, "s3": 4}},
+    )
+    text = page_of(read_results(files), {})
+    for n in (3, 4):
+        assert f'<td data-name="settings">s3 {n}, model extractive</td>' in text
+    assert "settings: s0 0, s1 1" in checked(text).said()
+
+
+def test_a_share_with_its_interval_beside_it_is_shown_once(tmp_path: Path) -> None:
+    name = "containment"
+    files = written(tmp_path, a=of("qa", {"en": {name: 0.5, f"{name} [95 % interval]": SHARE}}, []))
+    found = read_results(files)
+    assert headlines(found)[0].rows == [["right of the answerable", "0.500 (0.400 to 0.600)"]]
+    assert results.all_metrics(found).rows == [["en › containment", "0.500 (0.400 to 0.600)"]]
+
+
 def test_questions_of_the_data_are_known_by_their_id(tmp_path: Path) -> None:
     row = {"id": "q1", "question": "谁？", "answers": ["我"]}
     (tmp_path / "qa_zh.jsonl").write_text(json.dumps(row) + "\n[]\n", encoding="utf-8")
