@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -18,6 +19,9 @@ SUITES = {
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["report"]:
+        import_module("evals.page").main(sys.argv[2:])
+        return
     os.environ.setdefault("AGENT_NO_PROJECT", "1")  # figures do not depend on the folder they are taken in
     parser = argparse.ArgumentParser(prog="python -m evals", description="Measure quality and speed.")
     parser.add_argument("suite", choices=sorted(SUITES))
