@@ -1,7 +1,7 @@
 """Which activation keeps what is asked again: policies of one capacity over traces of a year of askings.
 
-A trace is which question is asked on which day. Each policy keeps the most active questions at the end of each
-day; an asking of one that is kept is a hit. No question is answered, and nothing is stored.
+A trace is which question is asked on which day. Each policy keeps the most active questions at the end of
+each day; an asking of one that is kept is a hit. No question is answered, and nothing is stored.
 """
 
 from __future__ import annotations
@@ -80,8 +80,10 @@ def base_level(days: Sequence[int], now: int) -> float:
 
 
 def base_level_in_short(days: Sequence[int], now: int) -> float:
-    """The same of the first and the last asking and their number alone: Petrov 2006, "Computationally efficient
-    approximation of the base-level learning equation in ACT-R", with k = 1."""
+    """The same of the first and the last asking and their number alone.
+
+    Petrov 2006, "Computationally efficient approximation of the base-level learning equation in ACT-R", k = 1.
+    """
     since, age = now - days[-1] + 1, now - days[0] + 1
     total = since**-DECAY
     if age > since:

@@ -229,9 +229,13 @@ def _could_answer(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
     """Not a heading, code, a bare name or a table rule; not a question, nor the question said again."""
     if sentence.lstrip().startswith(("#", "```", "~~~")) or len(tokens) < 3:
         return False
-    if sentence.rstrip("\"'”」*） )").endswith(("?", "？")) or _repeats(asked, sentence, tokens):
+    if is_question(sentence) or _repeats(asked, sentence, tokens):
         return False
     return has_cjk(sentence) or len(_BREAK.split(sentence.strip())) >= 3
+
+
+def is_question(sentence: str) -> bool:
+    return sentence.rstrip("\"'”」*） )").endswith(("?", "？"))
 
 
 def _to_be_named(asked: Asked, item: Evidence) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Things told apart by a mark alone: Plan B, Room 12, World War II, 甲公司, 3号楼, 第二章, 方案B.
+"""Things told apart by a mark alone: Plan B, Room 12, World War II, GPT-4, 甲公司, 3号楼, 第二章, 方案B.
 
 Words and vectors hardly differ between "Plan A" and "Plan B", so what is said of the one passes for what was
 asked of the other. `of_another` says where that is so. A mark is only read beside a noun; what the noun means
@@ -58,6 +58,7 @@ _ENGLISH = re.compile(
     r"(?<![\w'’-])(?P<noun>[A-Za-z][A-Za-z-]{2,}) (?:(?:no\.?|number) |#)?"
     r"(?P<mark>[0-9]{1,4}(?:\.[0-9]+)*(?!\w|%|[,./:-]\w)|[IVX]{2,6}\b|[A-Zb-hj-z](?![\w'’.&-]))"
 )
+_MODEL = re.compile(r"(?<![A-Za-z0-9])(?P<noun>[A-Za-z]{2,})-?(?P<mark>[0-9]{1,4}(?:\.[0-9]+)*)(?![0-9])")
 _PRONOUN = re.compile(
     r"\W*(?:(?:it|he|she|they|this|that|these|its|his|her|their)\b|[它他她牠其该該此这這])", re.I
 )
@@ -90,6 +91,7 @@ def labels_of(text: str) -> frozenset[Label]:
         noun = match["noun"].lower()
         if noun in _NOUNS or (match["noun"] != noun and noun not in _NO_NOUNS and noun not in STOP_WORDS):
             found.add((stem(noun), _english_mark(match["mark"])))
+    found.update((match["noun"].lower(), match["mark"]) for match in _MODEL.finditer(text))
     return frozenset(found)
 
 
