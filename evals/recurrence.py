@@ -82,7 +82,7 @@ def base_level(days: Sequence[int], now: int) -> float:
 def base_level_in_short(days: Sequence[int], now: int) -> float:
     """The same of the first and the last asking and their number alone.
 
-    Petrov 2006, "Computationally efficient approximation of the base-level learning equation in ACT-R", k = 1.
+    Petrov 2006, "Computationally efficient approximation of the base-level learning equation", with k = 1.
     """
     since, age = now - days[-1] + 1, now - days[0] + 1
     total = since**-DECAY
