@@ -60,6 +60,7 @@ WORDS: dict[Lang, dict[str, Any]] = {
         "act": "computed: ",
         "sweep": "read {parts} parts of whole documents: {quoted} quotations",
         "round": "round {n}: {queries}",
+        "more": " (and {n} more)",
         "none": "nothing new to search for",
         "drafted": "draft by {model}, not verified:",
         "judged": "checked; only what is verified (✓) is answered:",
@@ -106,7 +107,7 @@ WORDS: dict[Lang, dict[str, Any]] = {
         "exported": "{n} questions written to {file}",
         "cannot_write": "{file} cannot be written: {why}",
         "export_empty": "there is nothing to export: nothing has been asked in this thread yet",
-        "help_tail": "A line beginning with // is asked with one /. Alt-Enter or Ctrl-J begins a new line.",
+        "help_tail": "A line beginning with // is asked with one /. Alt-Enter or Ctrl-J begins a new line; Ctrl-D or /quit leaves.",
         "exported_on": "Exported on {when}",
         "outcome": {
             "verified": "verified",
@@ -166,6 +167,7 @@ WORDS: dict[Lang, dict[str, Any]] = {
         "act": "计算：",
         "sweep": "通读了 {parts} 个部分，摘出 {quoted} 句",
         "round": "第 {n} 轮：{queries}",
+        "more": "（另有 {n} 个）",
         "none": "没有新的检索词",
         "drafted": "{model} 的草稿，未经核实：",
         "judged": "已核对，只有核实的（✓）才会作答：",
@@ -212,7 +214,7 @@ WORDS: dict[Lang, dict[str, Any]] = {
         "exported": "{n} 个问题已写入 {file}",
         "cannot_write": "{file} 无法写入：{why}",
         "export_empty": "没有可以导出的内容：这个对话里还没有提过问题",
-        "help_tail": "以 // 开头的行去掉一个 / 后原样提问。Alt-Enter 或 Ctrl-J 换行。",
+        "help_tail": "以 // 开头的行去掉一个 / 后原样提问。Alt-Enter 或 Ctrl-J 换行；Ctrl-D 或 /quit 离开。",
         "exported_on": "导出于 {when}",
         "outcome": {
             "verified": "已核实",

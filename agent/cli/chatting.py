@@ -32,6 +32,7 @@ from agent.cli.commands import (
     read_line,
     unknown,
 )
+from agent.cli.keyboard import keys_kept
 from agent.errors import ToulminError
 from agent.models.store import check_files, default
 from agent.settings import Settings, read_settings
@@ -46,12 +47,10 @@ INTERRUPTED = 130  # exit code, as of any program that Ctrl-C ends
 
 def chat_loop(thread: str, flags: dict[str, Any], only: dict[str, Any], *, continued: bool = False) -> None:
     """Read questions until the end of input. `continued`: in the thread that was last asked in."""
-    settings = read_settings(**flags)
-    check_files(settings.models_folder, settings.model)
-    chat = _begun(settings, only)
-    from agent.cli.prompting import keys_kept
-
     with keys_kept() as restore:
+        settings = read_settings(**flags)
+        check_files(settings.models_folder, settings.model)
+        chat = _begun(settings, only)
         _greet(chat)
         if thread or continued:
             _resume(chat, thread)

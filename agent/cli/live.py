@@ -17,7 +17,6 @@ from rich.text import Text
 
 from agent.cli.chat_words import WORDS, Lang
 from agent.cli.render import shorten, visible
-from agent.events import first_and_more
 from agent.filters import said
 from agent.models.names import shown_name
 
@@ -62,7 +61,10 @@ def now_doing(events: Sequence[Event], lang: Lang) -> str:
 
 def steps(events: Sequence[Event], lang: Lang) -> list[Text]:
     """A line for each step that was taken, but for drafts and verdicts."""
-    return [Text(line, style="dim") for event in events if (line := _step(event, lang))]
+    asked = events[0]["question"] if events and events[0]["event"] == "started" else ""
+    said_again = [one for one in events if one["event"] == "recall" and one["standalone"] == asked]
+    lines = [_step(event, lang) for event in events if event not in said_again]
+    return [Text(line, style="dim") for line in lines if line]
 
 
 def _step(event: Event, lang: Lang) -> str:
@@ -77,15 +79,21 @@ def _step(event: Event, lang: Lang) -> str:
             only = [words["only"].format(what=said(event["where"]))] if event["where"] else []
             line = words["plan"] + words["comma"].join([words["needs"][event["need"]], *wanted, *tool, *only])
         case "retrieve":
-            line = words["retrieve"].format(queries=first_and_more(event["queries"]), hits=event["hits"])
+            line = words["retrieve"].format(queries=_first(event["queries"], words), hits=event["hits"])
         case "act":
             line = words["act"] + (event["result"] or event["failure"])
         case "sweep":
             line = words["sweep"].format(parts=event["parts"], quoted=event["quoted"])
         case "reformulate":
-            queries = first_and_more([query["text"] for query in event["queries"]])
+            queries = _first([query["text"] for query in event["queries"]], words)
             line = words["round"].format(n=event["round"], queries=queries or words["none"])
     return line
+
+
+def _first(queries: Sequence[str], words: dict[str, Any]) -> str:
+    """The first of some queries and how many there are beside it."""
+    more = words["more"].format(n=len(queries) - 1) if len(queries) > 1 else ""
+    return "".join(queries[:1]) + more
 
 
 def claims(events: Sequence[Event], lang: Lang) -> list[Text]:
@@ -125,23 +133,17 @@ def frame(
     doing = WORDS[lang]["doing"]["stopping"] if stopping else now_doing(events, lang)
     spin = SPINNER[int(seconds * FRAMES_A_SECOND) % len(SPINNER)]
     head = Text.assemble((f"{spin} ", "cyan"), doing, (f"  {seconds:.0f} s", "dim"))
-    room = max(1, height - 1)
-    draft = claims(events, lang)
-    wrapped = [line for one in draft for line in _wrapped(one, width)]
+    head.truncate(max(1, width - 1), overflow="ellipsis")
+    room = max(0, height - 2)
+    draft = [line for one in claims(events, lang) for line in _wrapped(one, width)]
+    if len(draft) > room:
+        draft = [*draft[: room - 1], Text(f"{INDENT}…", style="dim")] if room > 2 else []
     taken = [
-        Text(shorten(INDENT + line.plain.strip(), width - 1), style=line.style)
+        Text(INDENT + shorten(line.plain, max(1, width - 1 - len(INDENT))), style=line.style)
         for line in steps(events, lang)
     ]
-    for_draft = min(len(wrapped), max(0, room - 1))
-    if for_draft < 2:  # its head alone says nothing
-        for_draft = 0
-    for_steps = room - 1 - for_draft
-    if len(wrapped) > for_draft > 0:
-        more = Text(f"{INDENT}…", style="dim")
-        wrapped = [*wrapped[: for_draft - 1], more]
-    shown = taken[-for_steps:] if for_steps > 0 else []
-    head.truncate(max(1, width - 1), overflow="ellipsis")
-    return [head, *shown, *wrapped[:for_draft]]
+    left = room - len(draft)
+    return [head, *(taken[-left:] if left else []), *draft]
 
 
 def _wrapped(text: Text, width: int) -> list[Text]:

@@ -1,16 +1,12 @@
-"""The prompt of the chat: keys, history, completion, and what is typed while an answer is on its way.
+"""The prompt of the chat: keys, history and completion.
 
 It imports prompt_toolkit and nothing else that takes time, so that it is there at once.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from types import FrameType
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession
@@ -130,46 +126,3 @@ def suggested(text: str, kinds: Mapping[str, str], choices: Choices) -> list[tup
     rest = rest.lstrip()
     found = choices(kinds.get(name, ""))
     return [(one, -len(rest)) for one in found if one.casefold().startswith(rest.casefold()) and one != rest]
-
-
-@contextmanager
-def keys_kept() -> Iterator[Callable[[], None]]:
-    """Within it, what is typed while no prompt is open is neither shown nor lost: the next prompt has it.
-
-    Shown, it would be drawn into an answer on its way. The terminal is as it was afterwards, also when the
-    program is told to end; what it yields makes it so before. Nothing is done where stdin is no terminal, or
-    the system has none of this kind.
-    """
-    if sys.platform == "win32" or not sys.stdin.isatty():
-        yield lambda: None
-        return
-    import termios
-
-    number = sys.stdin.fileno()
-    before, quiet = termios.tcgetattr(number), termios.tcgetattr(number)
-    quiet[0] &= ~termios.ICRNL  # or Enter would be a line end by the time the prompt reads it
-    quiet[3] &= ~(termios.ECHO | termios.ICANON)
-
-    def restore() -> None:
-        with suppress(termios.error):
-            termios.tcsetattr(number, termios.TCSADRAIN, before)
-
-    ends = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
-
-    def leave(signum: int, frame: FrameType | None) -> None:
-        restore()
-        handler = ends[signal.Signals(signum)]
-        if callable(handler):
-            handler(signum, frame)
-        os._exit(128 + signum)
-
-    for one, handler in ends.items():
-        if handler != signal.SIG_IGN:  # as under nohup
-            signal.signal(one, leave)
-    termios.tcsetattr(number, termios.TCSADRAIN, quiet)
-    try:
-        yield restore
-    finally:
-        restore()
-        for one, handler in ends.items():
-            signal.signal(one, handler or signal.SIG_DFL)
