@@ -55,7 +55,7 @@ WORDS: dict[Lang, dict[str, Any]] = {
         "plan": "plan: ",
         "wanted": "for {kind}",
         "only": "only {what}",
-        "recall": "asked: {question}",
+        "recall": "read as: {question}",
         "retrieve": "“{queries}”: {hits} passages",
         "act": "computed: ",
         "sweep": "read {parts} parts of whole documents: {quoted} quotations",
@@ -64,6 +64,7 @@ WORDS: dict[Lang, dict[str, Any]] = {
         "none": "nothing new to search for",
         "drafted": "draft by {model}, not verified:",
         "judged": "checked; only what is verified (✓) is answered:",
+        "insufficient": "checked; it does not answer the question as it is:",
         "verdicts": {
             "supported": "verified",
             "unsupported": "not supported",
@@ -107,7 +108,7 @@ WORDS: dict[Lang, dict[str, Any]] = {
         "exported": "{n} questions written to {file}",
         "cannot_write": "{file} cannot be written: {why}",
         "export_empty": "there is nothing to export: nothing has been asked in this thread yet",
-        "help_tail": "A line beginning with // is asked with one /. Alt-Enter or Ctrl-J begins a new line; Ctrl-D or /quit leaves.",
+        "help_tail": "Alt-Enter or Ctrl-J begins a new line, //x asks “/x”, Ctrl-D or /quit leaves.",
         "exported_on": "Exported on {when}",
         "outcome": {
             "verified": "verified",
@@ -162,7 +163,7 @@ WORDS: dict[Lang, dict[str, Any]] = {
         "plan": "计划：",
         "wanted": "要找{kind}",
         "only": "仅限 {what}",
-        "recall": "问题：{question}",
+        "recall": "理解为：{question}",
         "retrieve": "“{queries}”：{hits} 个段落",
         "act": "计算：",
         "sweep": "通读了 {parts} 个部分，摘出 {quoted} 句",
@@ -171,6 +172,7 @@ WORDS: dict[Lang, dict[str, Any]] = {
         "none": "没有新的检索词",
         "drafted": "{model} 的草稿，未经核实：",
         "judged": "已核对，只有核实的（✓）才会作答：",
+        "insufficient": "已核对，尚不足以回答问题：",
         "verdicts": {
             "supported": "已核实",
             "unsupported": "没有依据",
@@ -214,7 +216,7 @@ WORDS: dict[Lang, dict[str, Any]] = {
         "exported": "{n} 个问题已写入 {file}",
         "cannot_write": "{file} 无法写入：{why}",
         "export_empty": "没有可以导出的内容：这个对话里还没有提过问题",
-        "help_tail": "以 // 开头的行去掉一个 / 后原样提问。Alt-Enter 或 Ctrl-J 换行；Ctrl-D 或 /quit 离开。",
+        "help_tail": "Alt-Enter 或 Ctrl-J 换行，//x 提问“/x”，Ctrl-D 或 /quit 离开。",
         "exported_on": "导出于 {when}",
         "outcome": {
             "verified": "已核实",

@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ from agent.cli.commands import (
     read_line,
     unknown,
 )
-from agent.cli.keyboard import keys_kept
+from agent.cli.keyboard import PlainPrompt, ctrl_c, do_nothing, is_dumb, is_terminal, keys_kept
 from agent.errors import ToulminError
 from agent.models.store import check_files, default
 from agent.settings import Settings, read_settings
@@ -41,13 +41,14 @@ if TYPE_CHECKING:
     from agent.answer import Answer
     from agent.assistant import Agent
     from agent.cli.live import Watching
+    from agent.cli.prompting import Prompt
 
 INTERRUPTED = 130  # exit code, as of any program that Ctrl-C ends
 
 
 def chat_loop(thread: str, flags: dict[str, Any], only: dict[str, Any], *, continued: bool = False) -> None:
     """Read questions until the end of input. `continued`: in the thread that was last asked in."""
-    with keys_kept() as restore:
+    with keys_kept() as restore, ctrl_c(do_nothing) if is_terminal() else nullcontext():
         settings = read_settings(**flags)
         check_files(settings.models_folder, settings.model)
         chat = _begun(settings, only)
@@ -105,7 +106,7 @@ def _greet(chat: Chat) -> None:
             print(words["note"].format(what=HINT_JUDGE), file=sys.stderr)
     elif not (settings.model or default(settings.models_folder)):
         print(words["no_model"], file=sys.stderr)
-    if sys.stdin.isatty():
+    if is_terminal():
         print(words["welcome"], file=sys.stderr)
 
 
@@ -139,13 +140,10 @@ def _resume(chat: Chat, thread: str) -> None:
 
 def _lines(chat: Chat) -> Iterator[str]:
     """What is asked: from the prompt, or from stdin where there is no terminal."""
-    if not sys.stdin.isatty():
+    if not is_terminal():
         yield from (line.strip() for line in sys.stdin if line.strip())
         return
-    from agent.cli.prompting import Prompt
-
-    kinds = {name: command.completes for name, command in COMMANDS.items()}
-    prompt, vain = Prompt(chat.settings, kinds, lambda kind: choices(chat, kind)), 0
+    prompt, vain = _prompt(chat), 0
     while True:
         try:
             line = prompt.read().strip()
@@ -161,6 +159,15 @@ def _lines(chat: Chat) -> Iterator[str]:
             yield line
 
 
+def _prompt(chat: Chat) -> Prompt | PlainPrompt:
+    if is_dumb():
+        return PlainPrompt()
+    from agent.cli.prompting import Prompt
+
+    kinds = {name: command.completes for name, command in COMMANDS.items()}
+    return Prompt(chat.settings, kinds, lambda kind: choices(chat, kind))
+
+
 def _respond(chat: Chat, line: str, restore: Callable[[], None]) -> None:
     """Do what a line says. What goes wrong is told in one line, and the chat goes on."""
     from retrieval.embed import EmbedderError
@@ -173,7 +180,8 @@ def _respond(chat: Chat, line: str, restore: Callable[[], None]) -> None:
         if not name:
             _answer(chat, rest, restore)
         elif name in COMMANDS:
-            COMMANDS[name].run(chat, rest)
+            with ctrl_c(signal.default_int_handler):
+                COMMANDS[name].run(chat, rest)
         else:
             _tell_error(chat, unknown(name, chat.lang))
     except KeyboardInterrupt:
@@ -200,9 +208,9 @@ def _answer(chat: Chat, question: str, restore: Callable[[], None]) -> None:
     question = visible(question)
     chat.lang = lang_of(question) or chat.lang
     watching, err = Watching(chat.lang), console(sys.stderr)
-    live = Live(err, watching.frame) if sys.stdin.isatty() and err.is_terminal else nullcontext()
+    live = Live(err, watching.frame) if is_terminal() and err.is_terminal else nullcontext()
     answer = None
-    with _interrupts(chat, watching, restore), live:
+    with ctrl_c(_interrupts(chat, watching, restore)), live:
         agent = chat.agent
         chat.warming.join()
         _check_length(chat, question)
@@ -244,9 +252,10 @@ def _show(chat: Chat, answer: Answer) -> None:
         chat.asked.append(chat.last)
 
 
-@contextmanager
-def _interrupts(chat: Chat, watching: Watching, restore: Callable[[], None]) -> Iterator[None]:
-    """Within it, Ctrl-C settles the answer; a second raises KeyboardInterrupt, a third ends the program.
+def _interrupts(
+    chat: Chat, watching: Watching, restore: Callable[[], None]
+) -> Callable[[int, FrameType | None], None]:
+    """What Ctrl-C does to an answer: it settles; the second raises KeyboardInterrupt, the third ends all.
 
     The first raises it, too, where no run has begun.
     """
@@ -265,8 +274,4 @@ def _interrupts(chat: Chat, watching: Watching, restore: Callable[[], None]) -> 
                 return
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return handle

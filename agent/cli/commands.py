@@ -133,14 +133,21 @@ def unknown(name: str, lang: Lang) -> str:
 
 def paths_in(text: str, exists: Callable[[str], bool]) -> list[str]:
     """The paths that follow `/add`: all of it where that exists, spaces or not, else words and quotations."""
-    whole = str(Path(text).expanduser()) if text.startswith("~") else text
-    if exists(whole):
-        return [whole]
+    if exists(str(expanded(text))):
+        return [str(expanded(text))]
     try:
         parts = shlex.split(text)
     except ValueError:  # an apostrophe
         parts = text.split()
-    return [str(Path(one).expanduser()) if one.startswith("~") else one for one in parts]
+    return [str(expanded(one)) if one.startswith("~") else one for one in parts]  # a Path spoils an address
+
+
+def expanded(path: str) -> Path:
+    """A path with its ~ replaced, where somebody is called so."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def is_there(path: str) -> bool:
@@ -367,7 +374,8 @@ def export_file(rest: str, thread: str, exists: Callable[[str], bool]) -> Path:
     name = "".join(char if char.isalnum() or char in "-_. " else "-" for char in thread).strip(". ") or "chat"
     folder = Path()
     if rest:
-        file = Path(*paths_in(rest, exists)[:1])
+        quoted = rest[0] == rest[-1] and rest[0] in "'\"" and len(rest) > 2
+        file = expanded(rest[1:-1] if quoted else rest)
         if not file.is_dir():
             return file
         folder = file

@@ -12,7 +12,7 @@ from agent.cli.opening import citations_of
 from agent.cli.render import visible
 
 _SPECIAL = re.compile(r"([\\`*_<\[\]|])")
-_FIRST = re.compile(r"^([#>+=~]|-(?! )|\d+(?=[.)]))", re.MULTILINE)
+_FIRST = re.compile(r"^(\d*)([#>+=~]|-(?! )|(?<=\d)[.)])", re.MULTILINE)
 
 
 def markdown(thread: str, asked: Sequence[dict[str, Any]], now_s: float, lang: Lang) -> str:
@@ -70,7 +70,7 @@ def _code(text: str) -> str:
 
 def _safe(text: str) -> str:
     """A text that Markdown shows as it is: no link, image or tag comes of it."""
-    return _FIRST.sub(r"\\\1", _SPECIAL.sub(r"\\\1", visible(text)))
+    return _FIRST.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", visible(text)))
 
 
 def _minute(at_s: float) -> str:

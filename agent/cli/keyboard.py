@@ -8,6 +8,48 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
+
+DUMB = ("dumb", "unknown")  # terminals that cannot move their cursor, such as a shell within Emacs
+
+
+def is_terminal() -> bool:
+    """Whether somebody types what stdin gives."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def is_dumb() -> bool:
+    return os.environ.get("TERM", "").lower() in DUMB
+
+
+class PlainPrompt:
+    """Reads a line as a dumb terminal gives it, without editing, history or completion."""
+
+    was_empty = True
+
+    def read(self) -> str:
+        """Raises EOFError at Ctrl-D, KeyboardInterrupt at Ctrl-C."""
+        sys.stderr.write("> ")
+        sys.stderr.flush()
+        with ctrl_c(signal.default_int_handler):
+            line = sys.stdin.readline()
+        if not line:
+            raise EOFError
+        return line
+
+
+@contextmanager
+def ctrl_c(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
+    """Within it, Ctrl-C does this."""
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def do_nothing(_signum: int, _frame: FrameType | None) -> None:
+    """Ctrl-C where there is nothing to stop: neither a line that is typed nor an answer."""
 
 
 @contextmanager
@@ -16,9 +58,9 @@ def keys_kept() -> Iterator[Callable[[], None]]:
 
     Shown, it would be drawn into an answer on its way. The terminal is as it was afterwards, also when the
     program is told to end; what it yields makes it so before. Nothing is done where stdin is no terminal, or
-    the system has none of this kind.
+    a dumb one, or the system has none of this kind.
     """
-    if sys.platform == "win32" or not sys.stdin.isatty():
+    if sys.platform == "win32" or not is_terminal() or is_dumb():
         yield lambda: None
         return
     import termios

@@ -106,7 +106,8 @@ def claims(events: Sequence[Event], lang: Lang) -> list[Text]:
             return [Text(head, style="dim yellow"), *drafted] if drafted else []
         if event["event"] == "critique":
             judged = [_judged(one, words) for one in event["verdicts"]]
-            return [Text(words["judged"], style="dim"), *judged] if judged else []
+            head = words["judged" if event["passed"] else "insufficient"]
+            return [Text(head, style="dim"), *judged] if judged else []
     return []
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from agent.cli.chat_words import WORDS, Lang
-from agent.cli.render import place
+from agent.cli.render import place, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,8 +94,9 @@ def print_place(answer: dict[str, Any], number: int, library: Library, lang: Lan
 
 
 def _highlighted(before: str, quote: str, after: str, claim: str, *, marked: bool) -> Text:
+    quote, claim = visible(quote), visible(claim)  # as offsets count in what is shown
     shown = Text(quote, style=QUOTE)
-    for start, end in supporting(quote, claim):
+    for start, end in supporting(quote, claim) if quote not in claim else []:
         shown.stylize(WORD, start, end)
     left, right = MARKS if marked else ("", "")
     return Text.assemble((before, "dim"), left, shown, right, (after, "dim"))
