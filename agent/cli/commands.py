@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FOUND = 5  # passages of /search
 LISTED = 50  # threads
 MAX_THREAD_CHARS = 100
+NARROW = 70  # columns; below, what would stand side by side stands on lines of its own
 NAMED = ("episode", "statement", "correction")  # what a run may leave beside its turn
 
 
@@ -288,20 +289,25 @@ def _thread(chat: Chat, rest: str) -> None:
     if rest:
         go_to(chat, rest, chat.agent.library.store)
         return
+    from rich.cells import cell_len
+
     from agent.cli.render import print_table, shorten
 
     out, found = chat.out, chat.agent.library.store.threads(LISTED)
-    room = max(12, out.width - 45)
     rows = [
-        [
-            one["thread"],
-            minute(one["last_s"]),
-            chat.words["questions"].format(n=one["turns"]),
-            shorten(one["first"], room),
-        ]
+        [one["thread"], minute(one["last_s"]), chat.words["questions"].format(n=one["turns"]), one["first"]]
         for one in found
     ]
-    print_table(rows, out)
+    if not out.is_terminal:
+        print_table(rows, out)
+    elif out.width < NARROW:
+        for name, *when, first in rows:
+            out.print(shorten(name, out.width), markup=False)
+            told = f"{'  '.join(when)}  {first}"
+            out.print("  " + shorten(told, out.width - 2), style="dim", markup=False)
+    else:
+        taken = max((cell_len("  ".join(row[:3])) for row in rows), default=0) + 2
+        print_table([[*row[:3], shorten(row[3], max(20, out.width - taken))] for row in rows], out)
     if not rows:
         chat.tell(chat.words["no_threads"])
     chat.tell(chat.words["here"].format(name=chat.thread))
@@ -331,7 +337,7 @@ def go_to(chat: Chat, name: str, store: Store) -> None:
     when = minute(turn.created_s)
     chat.tell(chat.words["continues"].format(name=chat.thread, n=count, when=when))
     chat.tell(shorten(f"> {turn.text}", width))
-    chat.tell(shorten(f"  {turn.payload['answer']}", 2 * width))
+    chat.tell("  " + shorten(turn.payload["answer"], 2 * width))
     chat.last = exchange_of(store, turn)
 
 
@@ -395,7 +401,8 @@ def _help(chat: Chat, rest: str) -> None:
     shown = {name: COMMANDS[name]} if name else COMMANDS
     widest = max(cell_len(command.usage) for command in shown.values())
     for command in shown.values():
-        chat.tell(f"{command.usage}{' ' * (widest - cell_len(command.usage))}  {command.help[chat.lang]}", "")
+        gap = " " * (widest + 2 - cell_len(command.usage)) if chat.out.width >= NARROW else "\n  "
+        chat.tell(f"{command.usage}{gap}{command.help[chat.lang]}", "")
     if not name:
         chat.tell(chat.words["help_tail"])
 
