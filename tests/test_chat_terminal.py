@@ -114,6 +114,7 @@ def test_the_loop_is_live_and_nothing_unverified_stays(begin: Begin, home: Path)
     assert live.count("\x1b[?7l") == live.count("\x1b[?7h")  # lines wrap again
 
 
+@pytest.mark.slow
 def test_ctrl_c_settles_then_gives_up_and_the_chat_goes_on(begin: Begin, home: Path) -> None:
     script = [[drafted(SIGNED, FALSE[CONTRACT]), 0], [FRESH, SLOW_S], [drafted(PAID), 0]]
     terminal = begin("--thread", "stops", code=slow(home, script))

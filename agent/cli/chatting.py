@@ -53,8 +53,8 @@ def chat_loop(thread: str, flags: dict[str, Any], only: dict[str, Any], *, conti
         check_files(settings.models_folder, settings.model)
         chat = _begun(settings, only)
         _greet(chat)
-        if thread or continued:
-            _resume(chat, thread)
+        if thread.strip() or continued:
+            _resume(chat, thread.strip())
         chat.warming.start()
         try:
             for line in _lines(chat):
@@ -83,6 +83,7 @@ def _begun(settings: Settings, only: dict[str, Any]) -> Chat:
 def _open(settings: Settings, opened: Future[Agent]) -> None:
     """Open an agent, then load what a question needs; a failure is told when it is needed."""
     try:
+        import_module("agent.cli.live")  # the first question is seen to be taken before it can be answered
         from agent.assistant import Agent
 
         agent = Agent(settings)
@@ -92,7 +93,6 @@ def _open(settings: Settings, opened: Future[Agent]) -> None:
         return
     opened.set_result(agent)
     with suppress(Exception):
-        import_module("agent.cli.live")
         _ = agent.graph
         agent.library.warm_up()
 
@@ -128,7 +128,7 @@ def _resume(chat: Chat, thread: str) -> None:
                     go_to(chat, thread or found[0]["thread"], store)
                     return
     except (StoreError, sqlite3.DatabaseError) as error:
-        print(chat.words["error"].format(what=error), file=sys.stderr)
+        _tell_error(chat, str(error))
     if thread:
         chat.thread = thread
     else:
@@ -170,10 +170,6 @@ def _prompt(chat: Chat) -> Prompt | PlainPrompt:
 
 def _respond(chat: Chat, line: str, restore: Callable[[], None]) -> None:
     """Do what a line says. What goes wrong is told in one line, and the chat goes on."""
-    from retrieval.embed import EmbedderError
-    from retrieval.export import ExportError
-    from retrieval.store import StoreError
-
     name, rest = read_line(line, is_there)
     name = ALIASES.get(name, name)
     try:
@@ -186,10 +182,20 @@ def _respond(chat: Chat, line: str, restore: Callable[[], None]) -> None:
             _tell_error(chat, unknown(name, chat.lang))
     except KeyboardInterrupt:
         chat.tell(chat.words["stopped" if name else "no_answer"])
-    except BrokenPipeError:
-        raise
-    except (ToulminError, EmbedderError, ExportError, StoreError, sqlite3.DatabaseError, OSError) as error:
+    except Exception as error:
+        if not _is_expected(error):
+            raise
         _tell_error(chat, " ".join(str(error).split()))
+
+
+def _is_expected(error: Exception) -> bool:
+    """Whether it is no mistake of ours, and no reader that has gone."""
+    from retrieval.embed import EmbedderError
+    from retrieval.export import ExportError
+    from retrieval.store import StoreError
+
+    known = (ToulminError, EmbedderError, ExportError, StoreError, sqlite3.DatabaseError, OSError)
+    return isinstance(error, known) and not isinstance(error, BrokenPipeError)
 
 
 def _tell_error(chat: Chat, what: str) -> None:
@@ -201,7 +207,6 @@ def _tell_error(chat: Chat, what: str) -> None:
 
 def _answer(chat: Chat, question: str, restore: Callable[[], None]) -> None:
     """Show the loop while it runs, then the settled answer."""
-    from agent.answer import Answer
     from agent.cli.live import Live, Watching
     from agent.cli.render import console, visible
 
@@ -213,6 +218,8 @@ def _answer(chat: Chat, question: str, restore: Callable[[], None]) -> None:
     with ctrl_c(_interrupts(chat, watching, restore)), live:
         agent = chat.agent
         chat.warming.join()
+        from agent.answer import Answer
+
         _check_length(chat, question)
         items: Any = agent.run(question, chat.thread, where=chat.where)
         with closing(items):  # given up, it is not left half done

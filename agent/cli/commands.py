@@ -415,7 +415,7 @@ COMMANDS: dict[str, Command] = {
     "/add": Command(
         _add,
         "/add PATH...",
-        {"en": "add files, folders or pages to the library", "zh": "把文件、文件夹或网页加入资料库"},
+        {"en": "add files, folders or pages to the library", "zh": "把文件、文件夹或网页加入文库"},
         "path",
     ),
     "/search": Command(

@@ -16,6 +16,7 @@ from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory, ThreadedHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output import create_output
 
 if TYPE_CHECKING:
     from agent.settings import Settings
@@ -46,6 +47,7 @@ class Prompt:
             search_ignore_case=True,
             enable_suspend=True,
             reserve_space_for_menu=MENU_ROWS,
+            output=create_output(always_prefer_tty=True),  # stdout may be a file, which is for answers
         )
 
     def read(self) -> str:
