@@ -80,6 +80,8 @@ def shown(events: list[Event], lang: Lang = "zh", width: int = 60, height: int =
         ("/open 2", ("/open", "2")),
         ("/open", ("/open", "")),
         ("／help", ("/help", "")),
+        ("、open 2", ("/open", "2")),
+        ("、这是什么？", ("", "、这是什么？")),
         ("/wrong it is\nthe second", ("/wrong", "it is\nthe second")),
         ("/wrong\nthe second", ("/wrong", "the second")),
         ("//open is what?", ("", "/open is what?")),

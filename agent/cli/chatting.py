@@ -30,6 +30,7 @@ from agent.cli.commands import (
     go_to,
     is_there,
     read_line,
+    thread_name,
     unknown,
 )
 from agent.cli.keyboard import PlainPrompt, ctrl_c, do_nothing, is_dumb, is_terminal, keys_kept
@@ -130,7 +131,7 @@ def _resume(chat: Chat, thread: str) -> None:
     except (StoreError, sqlite3.DatabaseError) as error:
         _tell_error(chat, str(error))
     if thread:
-        chat.thread = thread
+        chat.thread = thread_name(thread)
     else:
         chat.tell(chat.words["no_last"].format(name=chat.thread))
 

@@ -106,16 +106,20 @@ def read_line(line: str, exists: Callable[[str], bool]) -> tuple[str, str]:
     "//x" asks "/x". What begins with a path is a question: "/home/me/x.md says what?".
     """
     line = line.strip()
-    if line.startswith("／"):  # as an input method writes it
-        line = f"/{line[1:]}"
+    if line.startswith("／") or (line.startswith("、") and _first_word(line[1:]) in COMMANDS):
+        line = f"/{line[1:]}"  # what an input method makes of the key
     if line.startswith("//"):
         return "", line[1:]
     if not line.startswith("/"):
         return "", line
-    name, _, rest = line.partition(" ") if "\n" not in line.split(" ")[0] else line.partition("\n")
+    name, rest = [*line.split(maxsplit=1), ""][:2]
     if name not in COMMANDS and ("/" in name[1:] or exists(name)):
         return "", line
-    return name, rest.strip()
+    return name, rest
+
+
+def _first_word(text: str) -> str:
+    return f"/{text.split(maxsplit=1)[0]}" if text.strip() else ""
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from agent.events import Event, Judged
 
-FRAMES_A_SECOND = 10
+FRAMES_A_SECOND = 12
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 INDENT = "  "
 MAX_CLAIM_LINES = 4  # of one claim, so that a long one leaves room for others
