@@ -106,7 +106,7 @@ def read_line(line: str, exists: Callable[[str], bool]) -> tuple[str, str]:
     "//x" asks "/x". What begins with a path is a question: "/home/me/x.md says what?".
     """
     line = line.strip()
-    if line.startswith("／") or (line.startswith("、") and _first_word(line[1:]) in COMMANDS):
+    if line.startswith("／") or (line.startswith("、") and _as_command(line[1:]) in COMMANDS):
         line = f"/{line[1:]}"  # what an input method makes of the key
     if line.startswith("//"):
         return "", line[1:]
@@ -118,7 +118,7 @@ def read_line(line: str, exists: Callable[[str], bool]) -> tuple[str, str]:
     return name, rest
 
 
-def _first_word(text: str) -> str:
+def _as_command(text: str) -> str:
     return f"/{text.split(maxsplit=1)[0]}" if text.strip() else ""
 
 

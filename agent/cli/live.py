@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from agent.cli.chat_words import WORDS, Lang
+from agent.cli.keyboard import ctrl_c, do_nothing
 from agent.cli.render import shorten, visible
 from agent.filters import said
 from agent.models.names import shown_name
@@ -181,17 +182,19 @@ class Live:
         self._said = io.StringIO()
 
     def __enter__(self) -> Live:
-        self._stderr, sys.stderr = sys.stderr, self._said
-        self.draw()
-        self._thread.start()
+        with ctrl_c(do_nothing):  # half of it would leave the screen or stderr as they must not stay
+            self._stderr, sys.stderr = sys.stderr, self._said
+            self.draw()
+            self._thread.start()
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._over.set()
-        self._thread.join()
-        self._write(f"{self._back()}{CLEAR_BELOW}")
-        self._drawn = []
-        sys.stderr = self._stderr
+        with ctrl_c(do_nothing):
+            self._over.set()
+            self._thread.join()
+            self._write(f"{self._back()}{CLEAR_BELOW}")
+            self._drawn = []
+            sys.stderr = self._stderr
         sys.stderr.write(visible(self._said.getvalue()))
 
     def _keep_drawing(self) -> None:
