@@ -78,22 +78,30 @@ def completed(terminal: Terminal, typed: str, offered: str) -> None:
     terminal.send(b"\t\r\r")
 
 
-def test_several_lines_are_one_question_and_history_has_it(begin: Begin, home: Path) -> None:
-    first = begin("--thread", "lines")
-    first.send(b"Who discovered" + ALT_ENTER + b"two" + CTRL_J + b"comets?\r")
+def test_several_lines_typed_or_pasted_are_one_question(begin: Begin, home: Path) -> None:
+    terminal = begin("--thread", "lines")
+    terminal.send(b"Who discovered" + ALT_ENTER + b"two" + CTRL_J + b"\x1b[200~comets\r\nat night?\x1b[201~")
+    terminal.wait_for("night")
+    terminal.send(b"\r")
+    terminal.wait_for(DONE)
+    terminal.send(CTRL_D)
+    assert terminal.exit_code() == 0
+    assert questions(home, "lines") == ["Who discovered\ntwo\ncomets\nat night?"]
+
+
+@pytest.mark.slow
+def test_the_last_thread_and_the_history_are_there_at_the_next_launch(begin: Begin, home: Path) -> None:
+    first = begin("--thread", "history")
+    first.send("谁主持\x1b\r会议？\r".encode())
     first.wait_for(DONE)
-    first.send("\x1b[200~谁主持\r\n会议？\x1b[201~".encode())
-    first.wait_for("会议")
-    assert len(questions(home, "lines")) == 1  # what is pasted is not sent
-    first.send(b"\r")
+    first.send(b"What is a warrant?\r")
     first.wait_for(DONE)
     first.send(CTRL_D)
     assert first.exit_code() == 0
-    assert questions(home, "lines") == ["Who discovered\ntwo\ncomets?", "谁主持\n会议？"]
-    again = begin("-c", ready=r"thread lines: 2 questions.*\n.*谁主持 会议？")
+    again = begin("-c", ready=r"(?:thread history: 2 questions|对话 history：2)(?s:.*)What is a warrant")
     time.sleep(0.3)  # the history is read beside the prompt
-    again.send(UP + UP + UP)
-    again.wait_for("Who discovered")
+    again.send(UP + UP)
+    again.wait_for("谁主持")
     again.send(CTRL_C)
     again.wait_for(PROMPT)
     completed(again, "/qui", "/quit ")
