@@ -280,6 +280,26 @@ class Records(Database):
         ).fetchall()
         return [record_of(row) for row in reversed(rows)]
 
+    def threads(self, limit: int) -> list[dict[str, Any]]:
+        """Threads with turns, the latest first: `thread`, `turns`, `last_s`, `first` (the first question)."""
+        rows = self._db.execute(
+            "SELECT thread, turns, last_s, (SELECT text FROM records"
+            " WHERE thread = found.thread AND kind = 'turn' ORDER BY created_s, id LIMIT 1) AS first"
+            " FROM (SELECT thread, count(*) AS turns, max(created_s) AS last_s"
+            " FROM records INDEXED BY records_by_thread"  # it covers them: no payload is read
+            " WHERE thread > '' AND kind = 'turn' GROUP BY thread) AS found"
+            " ORDER BY last_s DESC, thread LIMIT ?",
+            (limit,),
+        )
+        return [dict(row) for row in rows]
+
+    def turn_count(self, thread: str) -> int:
+        """How many turns of a thread are kept."""
+        row = self._db.execute(
+            "SELECT count(*) FROM records WHERE thread = ? AND kind = 'turn'", (thread,)
+        ).fetchone()
+        return int(row[0])
+
     def first_turn_s(self, thread: str) -> float:
         """When a thread began; 0 for one without turns."""
         row = self._db.execute(

@@ -277,17 +277,20 @@ def chat(
     thread: Annotated[
         str, typer.Option("--thread", "-t", help="A name, to continue it later; without one, a new one.")
     ] = "",
+    continued: Annotated[bool, typer.Option("--continue", "-c", help="Continue the last thread.")] = False,
     *,
     only: dict[str, Any],
     flags: dict[str, Any],
 ) -> None:
-    """Ask one question after another; later ones may lean on earlier ones.
+    """Ask one question after another; later ones may lean on earlier ones. /help lists the chat's commands.
 
     Example: agent chat --thread treaty
     """
     from agent.cli.chatting import chat_loop
 
-    chat_loop(thread, flags, only)
+    if thread and continued:
+        raise typer.BadParameter("--continue and --thread exclude each other: give one of them")
+    chat_loop(thread, flags, only, continued=continued)
 
 
 @app.command()
