@@ -10,9 +10,11 @@ import errno
 import inspect
 import io
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -97,7 +99,10 @@ def _run() -> int:
         if line is None:
             traceback.print_exc()
         else:
-            print(f"error: {line}", file=sys.stderr)
+            from agent.cli.words import WORDS
+
+            words = WORDS["zh" if getattr(error, "lang", "en") == "zh" else "en"]
+            print(f"{words['error']}{line}", file=sys.stderr)
         return 2 if type(error).__name__ == "SettingsError" else 1
     return 0
 
@@ -239,36 +244,109 @@ def _with_shared(command: Callable[..., None]) -> Callable[..., None]:
 @_with_shared
 def ask(
     question: Annotated[str, typer.Argument(help="The question; '-' or nothing reads it from stdin.")] = "-",
+    document: Annotated[
+        list[str] | None,
+        typer.Argument(help="'-' answers from the document that stdin holds, alone.", metavar="[-]"),
+    ] = None,
     thread: Annotated[
         str, typer.Option("--thread", "-t", help="Questions of one thread may lean on each other.")
     ] = "",
+    goes_on: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last thread.")] = False,
     docs: Annotated[
-        list[Path] | None, typer.Option("--docs", help="Answer from these files without adding them.")
+        list[str] | None,
+        typer.Option(
+            "--docs", help="Answer from these files without adding them; '-' is stdin.", metavar="PATH"
+        ),
     ] = None,
     *,
     only: dict[str, Any],
     flags: dict[str, Any],
+    fast: Annotated[
+        bool, typer.Option("--fast", help="One more round at most, one draft, the first of the chat models.")
+    ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Five rounds, five minutes, and three drafts of a chat model.")
+    ] = False,
     resume: Annotated[
         str | None,
         typer.Option(help="Go on with a run that was killed, in place of a question.", metavar="RUN"),
     ] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Show the rounds on stderr.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="By default coloured on a terminal, text in a pipe.", metavar="md|text|json"
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Ask a question of your files. Ctrl-C settles with what is verified so far.
 
-    Example: agent ask "When was the treaty signed?" --type pdf --since 2024
+    Example: git log | agent ask "What changed in parsing?" -
     """
-    from agent.cli.asking import ask_once
+    from agent.cli.progress import first_line, wipe
 
+    if form not in (None, "md", "text", "json"):
+        raise typer.BadParameter("--format takes md, text or json")
+    _check_apart([("fast", fast, "deep", deep), ("quiet", quiet, "trace", trace)])
+    _check_apart(
+        [("continue", goes_on, "thread", thread), ("json", json, "format", form not in (None, "json"))]
+    )
+    if document not in (None, [], ["-"]):
+        raise typer.BadParameter(f"put the question into quotes: {_quoted([question, *(document or [])])}")
+    given = [*(docs or []), *(document or [])]
+    if given.count("-") > 1 or ("-" in given and question == "-"):
+        raise typer.BadParameter(
+            'stdin holds one thing, the question or the document: git log | agent ask "What changed?" -'
+        )
     if resume is not None and not resume.strip():
         raise typer.BadParameter("--resume: the run id is empty: `agent runs` lists the runs")
-    if resume and (question != "-" or docs or thread or any(only.values()) or flags["remember"] is False):
+    asked = question != "-" or given or thread or goes_on or any(only.values())
+    if resume and (asked or flags["remember"] is False):
         raise typer.BadParameter("goes alone: the run has its question, its thread and its library")
-    outcome = ask_once(
-        question, thread, docs or [], flags, only, resume=resume or "", show_trace=trace, as_json=json
-    )
+    if not quiet:
+        first_line(_opening(question))
+    try:
+        from agent.cli.asking import ask_once, hushed
+
+        with hushed() if quiet else nullcontext():
+            outcome = ask_once(
+                question,
+                thread,
+                given,
+                flags,
+                only,
+                resume=resume or "",
+                goes_on=goes_on,
+                bundle="fast" if fast else "deep" if deep else "",
+                form="json" if json else form or "",
+                show_trace=trace,
+            )
+    finally:
+        wipe()
     raise typer.Exit(EXIT_CODES[outcome])
+
+
+def _check_apart(pairs: list[tuple[str, object, str, object]]) -> None:
+    """Raises `BadParameter` for two flags that are given and exclude each other."""
+    for one, given, other, also in pairs:
+        if given and also:
+            raise typer.BadParameter(f"--{one} and --{other} exclude each other: give one of them")
+
+
+def _quoted(words: list[str]) -> str:
+    """The command that asks what was given in several words."""
+    end = ["-"] if words[-1] == "-" else []
+    asked = " ".join(words[: len(words) - len(end)])
+    return " ".join(["agent", "ask", shlex.quote(asked), *end])
+
+
+def _opening(question: str) -> str:
+    """What is said before anything is imported, in the language that the question seems to be in."""
+    from agent.cli.words import STEPS
+
+    return STEPS["zh" if any("\u4e00" <= char <= "\u9fff" for char in question) else "en"]["open"]
 
 
 @app.command()
