@@ -474,7 +474,7 @@ def model_pull(
 
     if what and len(what) > 2:
         raise typer.BadParameter("one model at a time: NAME, or REPO FILE")
-    pull_model(what or [], as_json=json)
+    raise typer.Exit(pull_model(what or [], as_json=json))
 
 
 @model_app.command("use")
@@ -662,7 +662,7 @@ def setup(
         raise typer.Exit(set_up_gpu(gpu, wheel=wheel, dry_run=dry_run, yes=yes))
     from agent.cli.setting_up import set_up
 
-    set_up(embedder, rerank, reembed=reembed)
+    raise typer.Exit(set_up(embedder, rerank, reembed=reembed))
 
 
 @app.command()

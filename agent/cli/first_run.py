@@ -89,9 +89,11 @@ def counted(folder: Path, most_files: int = MOST_FILES, most_s: float = MOST_S) 
 
 def question(folder: Path, found: Count, lang: Lang) -> str:
     """The offer of a folder; it says so where that is the home folder, or everything."""
+    from rich.filesize import decimal
+
     words = FIRST[lang]
     kind = "root" if folder == Path(folder.anchor) else "home" if folder == _home() else "offer"
-    numbers = [f"{found.files:,}", f"{found.size_bytes / 1e6:,.1f}"]
+    numbers = [f"{found.files:,}", decimal(found.size_bytes)]
     count, size = numbers if found.is_all else [words["over"].format(one) for one in numbers]
     return words[kind].format(folder=folder, count=count, size=size)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FILE_COSTS = 4000  # bytes that a file counts beside its own: reading a small one takes time, too
 NARROW = 60  # columns below which a bar is left out
+REFRESHES_PER_S = 5
 _WIPE = "\r\x1b[K"
 
 
@@ -58,9 +59,10 @@ def line(text: str = "") -> Iterator[Callable[[str], None]]:
         return
     from rich.progress import SpinnerColumn, TimeElapsedColumn
 
-    with _bar(SpinnerColumn("line"), _text(), TimeElapsedColumn()) as bar:
+    shown = _bar(SpinnerColumn("line"), _text(), TimeElapsedColumn())
+    wipe()  # what was said before this was imported
+    with shown as bar:
         task = bar.add_task(text)
-        wipe()  # of what was there from before
         yield lambda text: bar.update(task, description=_visible(text))
 
 
@@ -198,7 +200,14 @@ def _bar(*columns: ProgressColumn) -> Bar:
 
     from agent.cli.render import console
 
-    return Progress(*columns, console=console(sys.stderr), transient=True, expand=True)
+    stretches = any(one.get_table_column().ratio for one in columns)
+    return Progress(
+        *columns,
+        console=console(sys.stderr),
+        transient=True,
+        expand=stretches,
+        refresh_per_second=REFRESHES_PER_S,
+    )
 
 
 def _text(ratio: int | None = None) -> ProgressColumn:
