@@ -21,6 +21,7 @@ from typing import Annotated, Any
 
 import typer
 
+from agent.cli import completing
 from agent.cli.config import config_app
 from agent.cli.memory import memory_app
 from agent.state_names import EXIT_CODES
@@ -28,6 +29,7 @@ from agent.state_names import EXIT_CODES
 app = typer.Typer(
     name="agent",
     help="Answers from your own files, with the grounds for every claim, or says that it cannot.",
+    epilog='Example: agent add notes/ && agent ask "When was the treaty signed?"',
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -36,12 +38,15 @@ app = typer.Typer(
 )
 docs_app = typer.Typer(help="List or remove the documents of the library.", invoke_without_command=True)
 app.add_typer(docs_app, name="docs")
-model_app = typer.Typer(help="List, download and choose chat models.", no_args_is_help=True)
+model_app = typer.Typer(
+    help="List, download and choose chat models. Example: agent model pull qwen3-4b", no_args_is_help=True
+)
 app.add_typer(model_app, name="model")
 app.add_typer(memory_app, name="memory")
 app.add_typer(config_app, name="config")
 
 GPU_CHOICES = "auto|cuda|metal|vulkan|rocm|cpu"
+FORMS = ("md", "text", "json")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -131,6 +136,7 @@ def _settings(
             help="The chat model: a name of `agent model list`, a GGUF file, openai:NAME@URL on a "
             "server, or 'extractive' for none; several with commas, each where the one before it fails.",
             metavar="NAME|FILE.gguf|openai:NAME@URL",
+            autocompletion=completing.models,
         ),
     ] = None,
     allow_remote: Annotated[
@@ -144,6 +150,7 @@ def _settings(
         typer.Option(
             help="Another chat model that judges what the first writes.",
             metavar="NAME|FILE.gguf|openai:NAME@URL",
+            autocompletion=completing.models,
         ),
     ] = None,
     paths: Annotated[int | None, typer.Option(help="Drafts of each answer, cross-checked, 1 to 8.")] = None,
@@ -194,7 +201,12 @@ def _restriction(
     ] = "",
     types: Annotated[
         list[str] | None,
-        typer.Option("--type", help="Only such files: mail, chat, pdf, ...", metavar="TYPE,..."),
+        typer.Option(
+            "--type",
+            help="Only such files: mail, chat, pdf, ...",
+            metavar="TYPE,...",
+            autocompletion=completing.formats,
+        ),
     ] = None,
     tags: Annotated[
         list[str] | None, typer.Option("--tag", help="Only documents with this tag.", metavar="TAG")
@@ -249,7 +261,13 @@ def ask(
         typer.Argument(help="'-' answers from the document that stdin holds, alone.", metavar="[-]"),
     ] = None,
     thread: Annotated[
-        str, typer.Option("--thread", "-t", help="Questions of one thread may lean on each other.")
+        str,
+        typer.Option(
+            "--thread",
+            "-t",
+            help="Questions of one thread may lean on each other.",
+            autocompletion=completing.threads,
+        ),
     ] = "",
     goes_on: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last thread.")] = False,
     docs: Annotated[
@@ -269,14 +287,21 @@ def ask(
     ] = False,
     resume: Annotated[
         str | None,
-        typer.Option(help="Go on with a run that was killed, in place of a question.", metavar="RUN"),
+        typer.Option(
+            help="Go on with a run that was killed, in place of a question.",
+            metavar="RUN",
+            autocompletion=completing.unfinished_runs,
+        ),
     ] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Show the rounds on stderr.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
     form: Annotated[
         str | None,
         typer.Option(
-            "--format", help="By default coloured on a terminal, text in a pipe.", metavar="md|text|json"
+            "--format",
+            help="By default coloured on a terminal, text in a pipe.",
+            metavar="|".join(FORMS),
+            autocompletion=completing.one_of(*FORMS),
         ),
     ] = None,
     json: Json = False,
@@ -287,8 +312,8 @@ def ask(
     """
     from agent.cli.progress import first_line, wipe
 
-    if form not in (None, "md", "text", "json"):
-        raise typer.BadParameter("--format takes md, text or json")
+    if form not in (None, *FORMS):
+        raise typer.BadParameter(f"--format takes one of {', '.join(FORMS)}")
     _check_apart([("fast", fast, "deep", deep), ("quiet", quiet, "trace", trace)])
     _check_apart(
         [("continue", goes_on, "thread", thread), ("json", json, "format", form not in (None, "json"))]
@@ -436,7 +461,11 @@ def docs_list(json: Json = False) -> None:
 def docs_rm(
     paths: Annotated[
         list[str],
-        typer.Argument(help="Files, folders or addresses as they were added.", metavar="PATH|URL..."),
+        typer.Argument(
+            help="Files, folders or addresses as they were added.",
+            metavar="PATH|URL...",
+            autocompletion=completing.documents,
+        ),
     ],
     json: Json = False,
 ) -> None:
@@ -462,6 +491,7 @@ def model_pull(
             help="A name of `agent model list`, or REPOSITORY FILE, or hf:REPOSITORY/FILE; nothing for the "
             "recommended one.",
             metavar="NAME|REPO FILE",
+            autocompletion=completing.catalogue,
         ),
     ] = None,
     json: Json = False,
@@ -482,7 +512,8 @@ def model_use(
     name: Annotated[
         str,
         typer.Argument(
-            help="A name, a GGUF file, openai:NAME@URL, 'extractive' for none, or several with commas."
+            help="A name, a GGUF file, openai:NAME@URL, 'extractive' for none, or several with commas.",
+            autocompletion=completing.models,
         ),
     ],
 ) -> None:
@@ -494,7 +525,12 @@ def model_use(
 
 @model_app.command("show")
 def model_show(
-    name: Annotated[str, typer.Argument(help="A name or a GGUF file; nothing for the default.")] = "",
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A name or a GGUF file; nothing for the default.", autocompletion=completing.installed_models
+        ),
+    ] = "",
     measure: Annotated[
         bool | None,
         typer.Option(
@@ -512,7 +548,12 @@ def model_show(
 
 @model_app.command("rm")
 def model_rm(
-    name: Annotated[str, typer.Argument(help="A name, or the path of an installed model.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A name, or the path of an installed model.", autocompletion=completing.installed_models
+        ),
+    ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete an installed model. Example: agent model rm qwen3-8b"""
@@ -523,7 +564,12 @@ def model_rm(
 
 @app.command()
 def why(
-    run: Annotated[str, typer.Argument(help="A run's id or the start of it; without it, the latest.")] = "",
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="A run's id or the start of it; without it, the latest.", autocompletion=completing.runs
+        ),
+    ] = "",
     html: Annotated[
         Path | None, typer.Option("--html", help="Write it as one HTML page; '-' is stdout.", metavar="FILE")
     ] = None,
@@ -637,7 +683,11 @@ def setup(
     ] = False,
     gpu: Annotated[
         str | None,
-        typer.Option(help="Build llama.cpp for a GPU, or for the CPU again.", metavar=GPU_CHOICES),
+        typer.Option(
+            help="Build llama.cpp for a GPU, or for the CPU again.",
+            metavar=GPU_CHOICES,
+            autocompletion=completing.one_of(*GPU_CHOICES.split("|")),
+        ),
     ] = None,
     wheel: Annotated[
         bool,
@@ -667,7 +717,7 @@ def setup(
 
 @app.command()
 def version() -> None:
-    """Print the version."""
+    """Print the version. Example: agent version"""
     from agent import __version__
 
     print(__version__)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from agent.state import Lang
 
 PIPE_WIDTH = 10_000  # in a pipe a line is a line
+NUMBER_COLUMNS = 6  # before the place of a citation
 QUOTE_CHARS = 240
 COPIES = 3  # other places named for a citation
 CLOSEST = 2  # passages shown where there is no answer
@@ -185,9 +186,13 @@ def place(path: str, line: int | None, page: int | None, out: Console) -> Text:
     with suppress(OSError):  # the current folder was deleted
         if shown.is_absolute() and shown.is_relative_to(Path.cwd()):
             shown = shown.relative_to(Path.cwd())
-    text = f"{shown}:{line}" if line else f"{shown}" + (f" p. {page}" if page else "")
-    style = f"link {Path(path).as_uri()}" if out.is_terminal and Path(path).is_absolute() else ""
-    return Text(text, style=style)
+    at = f":{line}" if line else f" p. {page}" if page else ""
+    told = Text(f"{shown}{at}")
+    if out.is_terminal and Path(path).is_absolute():
+        if told.cell_len > out.width - NUMBER_COLUMNS:
+            told = Text(f"…/{shown.name}{at}")  # the link has all of it
+        told.stylize(f"link {Path(path).as_uri()}")
+    return told
 
 
 def shorten(text: str, limit: int) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.assistant import Agent
-from agent.cli.progress import counting, following, line
+from agent.cli.progress import counting, following
+from agent.cli.progress import line as spinning
 from agent.cli.stopping import INTERRUPTED
 from agent.deps import build_embedder, prepare
 from agent.errors import ModelError
@@ -46,7 +47,7 @@ def set_up(embedder: str | None = None, rerank: str | None = None, *, reembed: b
         except KeyboardInterrupt:
             done, total = store.next_count()
             _tell(
-                f"stopped: {done} of {total} chunks are embedded and kept, and the library answers as before; "
+                f"stopped: {done} of {total} chunks are embedded and kept; the library answers as before; "
                 f"`agent setup --embedder {shlex.quote(ready.name or ready.model_id)} --reembed` goes on"
             )
             return INTERRUPTED
@@ -165,7 +166,7 @@ def _try_out(kind: str) -> int:
 
 def _ready(settings: Settings, stored: str, *, download: bool) -> Embedder:
     started = time.perf_counter()
-    with nullcontext() if download else line("preparing the embedder"):  # a download has bars of its own
+    with nullcontext() if download else spinning("preparing the embedder"):  # a download has bars of its own
         file, reason = prepare(settings, stored, repair=True, download=download)
         embedder = build_embedder(settings, stored)
         embedder.embed(["ready"])
