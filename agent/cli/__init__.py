@@ -57,6 +57,7 @@ def main() -> None:
     closed was closed by then.
     """
     # A closed stream is None; what is written to it goes nowhere. Whatever the locale, output is UTF-8.
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
