@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
-import struct
 import sys
-import termios
 from pathlib import Path
 
 import pytest
@@ -15,8 +12,9 @@ import pytest
 from agent.cli.asking import BUNDLES, bundled
 from agent.error_words import WORDS
 from agent.settings import Settings
-from tests.processes import Terminal, called, forked, run
+from tests.processes import called, forked, run
 from tests.tiny_gguf import write_tiny_gguf
+from tests.windows import lines_of, resize, window
 
 NOTE = "# Boiler\n\nThe boiler was serviced by Ines Moreau on 3 May 2026.\n\n锅炉由何佳在五月三日检修。\n"
 
@@ -151,21 +149,8 @@ def test_fast_asks_less(home: Path) -> None:
     assert deep["budget"]["rounds"]["limit"] == 5
 
 
-def terminal(home: Path, *arguments: str, columns: int = 40, **more: str) -> Terminal:
-    """`agent` in a window of a width of its own."""
-    setting = [f"{name}={value}" for name, value in more.items()]
-    shell = ["sh", "-c", f'stty cols {columns} rows 24; exec "$@"', "sh"]
-    return Terminal(home, *arguments, code=["env", "-u", "COLUMNS", *setting, *shell, *forked("agent.cli")])
-
-
-def lines_of(shown: str) -> list[str]:
-    """What stands in the window at the end, without colours and links."""
-    text = re.sub(r"\x1b\[\?25[lh]|\x1b\[1A|\x1b\]8;.*?\x1b\\|\x1b\[[\d;]*m", "", shown)
-    return [re.split(r"\r|\x1b\[2?K", line)[-1] for line in text.replace("\r\n", "\n").split("\n")]
-
-
 def test_a_narrow_window(home: Path) -> None:
-    shown = terminal(home, "ask", "Who discovered two comets?").wait_for(r"agent\s+why")
+    shown = window(home, "ask", "Who discovered two comets?").wait_for(r"agent\s+why")
     assert shown.startswith("reading the library ...")
     lines = lines_of(shown)
     assert max(map(len, lines)) <= 40, lines
@@ -174,15 +159,15 @@ def test_a_narrow_window(home: Path) -> None:
 
 def test_a_dumb_terminal_and_no_colour(home: Path) -> None:
     asked = ["ask", "谁说最容易被忽略的是保证？"]
-    dumb = terminal(home, *asked, TERM="dumb").wait_for("agent why")
+    dumb = window(home, *asked, TERM="dumb").wait_for("agent why")
     assert "\x1b" not in dumb and dumb.startswith("正在打开资料库 ...\r\n") and "[1]" in dumb
-    plain = terminal(home, *asked, NO_COLOR="1").wait_for(r"agent\s+why")
+    plain = window(home, *asked, NO_COLOR="1").wait_for(r"agent\s+why")
     assert not re.search(r"\x1b\[[\d;]*3\d", plain)  # no colours; the line that is written anew stays
 
 
 def test_a_window_that_changes_while_it_asks(home: Path) -> None:
-    resized = terminal(home, "ask", "Who discovered two comets?", columns=100)
-    fcntl.ioctl(resized._file, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 50, 0, 0))
+    resized = window(home, "ask", "Who discovered two comets?", columns=100)
+    resize(resized, 50)
     assert "Tomas Lindqvist" in " ".join(lines_of(resized.wait_for(r"agent\s+why")))
     assert resized.exit_code() == 0
 
