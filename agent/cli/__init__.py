@@ -36,7 +36,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-docs_app = typer.Typer(help="List or remove the documents of the library.", invoke_without_command=True)
+docs_app = typer.Typer(
+    help="List or remove the documents of the library. Example: agent docs", invoke_without_command=True
+)
 app.add_typer(docs_app, name="docs")
 model_app = typer.Typer(
     help="List, download and choose chat models. Example: agent model pull qwen3-4b", no_args_is_help=True
@@ -92,7 +94,7 @@ def _clean_up_when_ended() -> None:
 def _run() -> int:
     """Run the command; an expected error is one line on stderr and exit code 1."""
     try:
-        app()
+        app(prog_name="agent")  # as `python -m agent.cli`, too
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except KeyboardInterrupt:
