@@ -151,7 +151,7 @@ def test_fast_asks_less(home: Path) -> None:
 
 def test_a_narrow_window(home: Path) -> None:
     shown = window(home, "ask", "Who discovered two comets?").wait_for(r"agent\s+why")
-    assert shown.startswith("reading the library ...")
+    assert shown.startswith("\rreading the library ...\r")
     lines = lines_of(shown)
     assert max(map(len, lines)) <= 40, lines
     assert "[1] …/observatory.html:14" in " ".join(lines), lines
@@ -172,13 +172,22 @@ def test_a_window_that_changes_while_it_asks(home: Path) -> None:
     assert resized.exit_code() == 0
 
 
+def test_an_error_takes_the_place_of_the_first_line(home: Path) -> None:
+    for arguments in (["ask", "-c", "-t", "one", "Who?"], ["ask", "--docs", "nowhere.md", "Who?"]):
+        terminal = window(home, *arguments, columns=100)
+        assert lines_of(terminal.wait_for("(?s)(Invalid value|error): .*\n"))[0].startswith(
+            ("Usage: ", "error: ")
+        )
+
+
 @pytest.mark.slow  # starts from nothing
 def test_the_first_line_comes_before_the_imports(home: Path) -> None:
     script = (
         "import sys, agent.cli.progress as p, agent.cli as c\n"
+        "heavy = {'rich', 'numpy', 'pydantic', 'agent.assistant', 'asyncio'}\n"
         "sys.argv = ['agent', 'ask', 'Who?']\n"
-        "def told(text): print(text, sorted({'rich', 'numpy', 'faiss', 'agent.assistant'} & set(sys.modules))); sys.exit()\n"
-        "p.first_line = told\n"
+        "def told(text): print(text, sorted(heavy & set(sys.modules))); sys.exit()\n"
+        "p.first_line, p.is_live = told, lambda: True\n"
         "c._run()\n"
     )
     done = run(home, "-c", script, code=[sys.executable])

@@ -10,6 +10,7 @@ import errno
 import inspect
 import io
 import os
+import re
 import shlex
 import sys
 import traceback
@@ -93,6 +94,7 @@ def _clean_up_when_ended() -> None:
 
 def _run() -> int:
     """Run the command; an expected error is one line on stderr and exit code 1."""
+    _begin(sys.argv[1:])
     try:
         app(prog_name="agent")  # as `python -m agent.cli`, too
     except SystemExit as done:
@@ -113,6 +115,15 @@ def _run() -> int:
             print(f"{words['error']}{line}", file=sys.stderr)
         return 2 if type(error).__name__ == "SettingsError" else 1
     return 0
+
+
+def _begin(arguments: list[str]) -> None:
+    """Say what is at work before the arguments are read, which takes longer than all before it."""
+    from agent.cli.progress import first_line, is_live
+
+    hushed = any(re.match("-[a-z]*[qh]|--(?:quiet|help)$", one) for one in arguments)
+    if arguments[:1] == ["ask"] and is_live() and not hushed and "_AGENT_COMPLETE" not in os.environ:
+        first_line(_opening(" ".join(arguments)))
 
 
 def _expected(error: Exception) -> str | None:

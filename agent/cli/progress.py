@@ -34,7 +34,8 @@ def is_live() -> bool:
 def first_line(text: str) -> None:
     """Say on a terminal what is at work, before what takes time is imported; `wipe` takes it away."""
     if is_live():
-        print(text[: _columns() - 1], end="", file=sys.stderr, flush=True)
+        # The cursor goes back, so that an error is written over it.
+        print(f"\r{text[: _columns() - 1]}\r", end="", file=sys.stderr, flush=True)
     elif sys.stderr.isatty():
         print(text, file=sys.stderr, flush=True)
 
