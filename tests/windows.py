@@ -36,5 +36,5 @@ def resize(terminal: Terminal, columns: int) -> None:
 def lines_of(shown: str) -> list[str]:
     """What stands in the window at the end, line by line, without colours and links."""
     text = re.sub(r"\x1b\[\?25[lh]|\x1b\]8;.*?\x1b\\|\x1b\[[\d;]*m", "", shown).replace("\r\n", "\n")
-    text = re.sub(r"[^\n]*\n\x1b\[1A\x1b\[2K", "", text)  # a line that was wiped
+    text = re.sub(r"[^\n]*\n\r?\x1b\[1A\x1b\[2K", "", text)  # a line that was wiped
     return [re.split(r"\r|\x1b\[2?K", line)[-1] for line in text.split("\n")]
