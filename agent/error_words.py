@@ -67,7 +67,7 @@ WORDS: dict[str, dict[Lang, str]] = {
     },
     "not resumable": {
         "en": "a run is resumed in the library that it began in, with its memory",
-        "zh": "运行只能在它开始时的资料库里、带着记忆继续",
+        "zh": "运行只能在它开始时的文库里、带着记忆继续",
     },
     "no date": {
         "en": "{}: {!r} is no date; write 2025, 2025-03, 2025-03-02, yesterday or last week",

@@ -119,9 +119,9 @@ def test_the_last_thread_goes_on(tmp_path: Path, home: Path) -> None:
     own.mkdir()
     (own / "cache").symlink_to(home / "cache")
     begun = called(own, "ask", "-c", "读书会的会费由谁收取？")
-    name = re.search(r"新会话名为 (ask-\S+)（", begun.stderr)
+    name = re.search(r"新的名为 (ask-\S+)（", begun.stderr)
     assert name, begun.stderr
-    assert called(own, "ask", "-c", "那它每年多少钱？").stderr.count("会话") == 0
+    assert called(own, "ask", "-c", "那它每年多少钱？").stderr.count(f"继续 thread {name[1]}") == 1
     asked = json.loads(called(own, "memory", "list", "--kind", "turn", "--json").stdout)["records"]
     assert {one["thread"] for one in asked} == {name[1]} and len(asked) == 2
 
@@ -160,7 +160,7 @@ def test_a_narrow_window(home: Path) -> None:
 def test_a_dumb_terminal_and_no_colour(home: Path) -> None:
     asked = ["ask", "谁说最容易被忽略的是保证？"]
     dumb = window(home, *asked, TERM="dumb").wait_for("agent why")
-    assert "\x1b" not in dumb and dumb.startswith("正在打开资料库 ...\r\n") and "[1]" in dumb
+    assert "\x1b" not in dumb and dumb.startswith("正在打开文库 ...\r\n") and "[1]" in dumb
     plain = window(home, *asked, NO_COLOR="1").wait_for(r"agent\s+why")
     assert not re.search(r"\x1b\[[\d;]*3\d", plain)  # no colours; the line that is written anew stays
 

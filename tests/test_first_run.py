@@ -23,7 +23,7 @@ def empty(tmp_path: Path, cache_folder: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("asked", "says"),
-    [("Who discovered two comets?", "Your library is empty"), ("谁发现了彗星？", "资料库是空的")],
+    [("Who discovered two comets?", "Your library is empty"), ("谁发现了彗星？", "文库是空的")],
 )
 def test_without_a_terminal_it_says_what_to_do_and_asks_nothing(empty: Path, asked: str, says: str) -> None:
     for form in ([], ["--json"]):

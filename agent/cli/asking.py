@@ -193,9 +193,8 @@ def _last_thread(assistant: Agent, lang: Lang) -> str:
     store = assistant.library.store
     last = next((turn.thread for turn in store.records(kinds=("turn",), limit=1)), "")
     name = last or f"ask-{time.strftime('%Y%m%d')}-{uuid.uuid4().hex[:6]}"
-    if not last:
-        wipe()
-        _tell(WORDS[lang]["no thread"].format(name))
+    wipe()
+    _tell(WORDS[lang]["thread" if last else "no thread"].format(visible(name)))
     return name
 
 

@@ -81,6 +81,7 @@ def adding(paths: Sequence[str | Path]) -> Iterator[Progress | None]:
         task = bar.add_task("counting", total=None, numbers="")
         sizes = file_sizes(paths)
         costs = [size + FILE_COSTS for size in sizes]
+        bar.update(task, description="getting ready")
         began = time.monotonic()
 
         def advance(done: float, total: int, what: str) -> None:

@@ -23,6 +23,7 @@ from agent.cli.words import STEPS, WORDS
 from agent.events import first_and_more
 from agent.filters import said
 from agent.models.names import shown_name
+from agent.page_words import PAGE_WORDS
 from retrieval.addresses import is_page
 
 if TYPE_CHECKING:
@@ -133,12 +134,14 @@ def _body(answer: Answer, mark: str, space: str = " ") -> tuple[Text, list[Citat
 
 def status_line(answer: Answer) -> str:
     """Outcome, time, rounds, what ended them, and model on one line, for stderr."""
-    words = WORDS[answer.lang]
+    words, outcome = WORDS[answer.lang], answer.outcome
+    if answer.lang == "zh":
+        outcome = PAGE_WORDS["zh"]["outcome"][outcome]
     rounds = f"{answer.rounds} {words['rounds']}" + (
         f" · {STOPPED[answer.lang][answer.stopped]}" if answer.stopped else ""
     )
     run = f" · agent why {answer.run_id}" if answer.run_id else ""
-    return f"{answer.outcome} · {answer.seconds:.2f} s · {rounds} · {shown_name(answer.model)}{run}"
+    return f"{outcome} · {answer.seconds:.2f} {words['seconds']} · {rounds} · {shown_name(answer.model)}{run}"
 
 
 def _print_citation(number: int, citation: Citation, words: dict[str, Any], out: Console) -> None:
