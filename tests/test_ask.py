@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from agent.cli.asking import BUNDLES, bundled
 from agent.error_words import WORDS
 from agent.settings import Settings
-from tests.processes import called, forked, run
+from tests.processes import AGENT, called, forked, run
 from tests.tiny_gguf import write_tiny_gguf
 from tests.windows import lines_of, resize, window
 
@@ -178,6 +179,17 @@ def test_an_error_takes_the_place_of_the_first_line(home: Path) -> None:
         assert lines_of(terminal.wait_for("(?s)(Invalid value|error): .*\n"))[0].startswith(
             ("Usage: ", "error: ")
         )
+
+
+@pytest.mark.slow  # starts from nothing
+@pytest.mark.parametrize("wait_s", [0.0, 0.4])
+def test_ctrl_c_before_it_began(home: Path, wait_s: float) -> None:
+    terminal = window(home, "ask", "谁发现了彗星？", columns=100, code=AGENT)
+    terminal.wait_for("正在打开文库")
+    time.sleep(wait_s)
+    terminal.send(b"\x03")
+    assert "Traceback" not in terminal.wait_for("还没开始就已停止|interrupted")
+    assert terminal.exit_code() == 130
 
 
 @pytest.mark.slow  # starts from nothing

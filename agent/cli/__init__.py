@@ -123,7 +123,7 @@ def _begin(arguments: list[str]) -> None:
 
     hushed = any(re.match("-[a-z]*[qh]|--(?:quiet|help)$", one) for one in arguments)
     if arguments[:1] == ["ask"] and is_live() and not hushed and "_AGENT_COMPLETE" not in os.environ:
-        first_line(_opening(" ".join(arguments)))
+        first_line(_words(" ".join(arguments))["open"])
 
 
 def _expected(error: Exception) -> str | None:
@@ -345,7 +345,7 @@ def ask(
     if resume and (asked or flags["remember"] is False):
         raise typer.BadParameter("goes alone: the run has its question, its thread and its library")
     if not quiet:
-        first_line(_opening(question))
+        first_line(_words(question)["open"])
     try:
         from agent.cli.asking import ask_once, hushed
 
@@ -362,6 +362,10 @@ def ask(
                 form="json" if json else form or "",
                 show_trace=trace,
             )
+    except KeyboardInterrupt as pressed:  # typer would say nothing
+        wipe()
+        print(_words(question)["interrupted"], file=sys.stderr)
+        raise typer.Exit(130) from pressed
     finally:
         wipe()
     raise typer.Exit(EXIT_CODES[outcome])
@@ -381,11 +385,11 @@ def _quoted(words: list[str]) -> str:
     return " ".join(["agent", "ask", shlex.quote(asked), *end])
 
 
-def _opening(question: str) -> str:
+def _words(question: str) -> dict[str, Any]:
     """What is said before anything is imported, in the language that the question seems to be in."""
-    from agent.cli.words import STEPS
+    from agent.cli.words import WORDS
 
-    return STEPS["zh" if any("\u4e00" <= char <= "\u9fff" for char in question) else "en"]["open"]
+    return WORDS["zh" if any("\u4e00" <= char <= "\u9fff" for char in question) else "en"]
 
 
 @app.command()

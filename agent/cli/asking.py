@@ -28,7 +28,7 @@ from agent.cli.render import (
     visible,
 )
 from agent.cli.stopping import ctrl_c_settles
-from agent.cli.words import STEPS, WORDS
+from agent.cli.words import WORDS
 from agent.error_words import speaking, worded
 from agent.errors import InputError
 from agent.events import Event
@@ -129,7 +129,7 @@ def _print(answer: Answer, form: str) -> None:
 
 def _run(items: Iterator[Event | Answer], lang: Lang, *, show_trace: bool) -> Answer:
     """The answer at the end of a run; what it does meanwhile is told on a terminal, and by a trace."""
-    with line(STEPS[lang]["open"]) as say:
+    with line(WORDS[lang]["open"]) as say:
         for item in items:
             if isinstance(item, Answer):
                 return item

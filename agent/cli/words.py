@@ -18,6 +18,8 @@ WORDS: dict[str, dict[str, Any]] = {
         "more": "and {n} more",
         "rounds": "rounds",
         "seconds": "s",
+        "open": "reading the library ...",
+        "interrupted": "stopped before it began: nothing of this question is kept",
         "colon": ": ",
         "error": "error: ",
         "note": "note: ",
@@ -40,6 +42,8 @@ WORDS: dict[str, dict[str, Any]] = {
         "more": "另有 {n} 处",
         "rounds": "轮",
         "seconds": "秒",
+        "open": "正在打开文库 ...",
+        "interrupted": "还没开始就已停止：这个问题没有留下任何内容",
         "colon": "：",
         "error": "错误：",
         "note": "注意：",
@@ -56,7 +60,6 @@ WORDS: dict[str, dict[str, Any]] = {
 }
 STEPS: dict[str, dict[str, str]] = {
     "en": {
-        "open": "reading the library ...",
         "started": "thinking of earlier questions",
         "recall": "reading the question",
         "plan": "searching: {}",
@@ -69,7 +72,6 @@ STEPS: dict[str, dict[str, str]] = {
         "reformulate": "round {}, searching: {}",
     },
     "zh": {
-        "open": "正在打开文库 ...",
         "started": "回想以前的问题",
         "recall": "理解问题",
         "plan": "搜索：{}",
@@ -82,7 +84,7 @@ STEPS: dict[str, dict[str, str]] = {
         "reformulate": "第 {} 轮，搜索：{}",
     },
 }
-"""What a run is about to do, by the event that was told last; "open" comes before there is any."""
+"""What a run is about to do, by the event that was told last."""
 FIRST: dict[str, dict[str, str]] = {
     "en": {
         "empty": "Your library is empty, so there is nothing to answer from yet. What to do next:",
