@@ -36,6 +36,11 @@ def test_every_help_has_an_example_that_is_understood(home: Path, words: tuple[s
     assert all(re.search(rf"(?<![\w-]){flag}\b", text) for flag in flags), (flags, text)
 
 
+def test_an_empty_library_says_how_to_fill_it(tmp_path: Path) -> None:
+    for arguments in (["search", "x"], ["docs"], ["ask", "Who?"]):
+        assert "agent add PATH" in called(tmp_path, *arguments).stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from agent.assistant import Agent
+from agent.cli.first_run import is_empty
 from agent.cli.progress import adding
 from agent.cli.render import console, place, print_copies, print_json, print_table, shorten
 from agent.cli.stopping import INTERRUPTED
@@ -21,6 +22,7 @@ from retrieval.addresses import is_page
 from retrieval.library import AddReport
 
 ALWAYS_COUNTED = ("indexed", "unchanged", "skipped", "failed")
+NO_DOCUMENTS = "no documents yet: add some with `agent add PATH`"
 LISTED = 20  # files that were skipped, beside the table of documents
 
 
@@ -126,6 +128,7 @@ def search_passages(query: str, k: int, only: dict[str, Any], *, as_json: bool) 
         nothing = nothing_passes(where, assistant.library.store)
         passages = [] if nothing else assistant.search(query, k, where=where)
         blind = assistant.library.blind_reason
+        empty = is_empty(assistant)
     if as_json:
         rows = [
             {
@@ -155,7 +158,7 @@ def search_passages(query: str, k: int, only: dict[str, Any], *, as_json: bool) 
     if blind:
         print(f"note: searched by words only: {blind}", file=sys.stderr)
     if not passages:
-        print(nothing or "nothing found", file=sys.stderr)
+        print(nothing or ("nothing found: try other words" if not empty else NO_DOCUMENTS), file=sys.stderr)
     return 1 if nothing else 0
 
 
@@ -212,7 +215,7 @@ def list_documents(*, as_json: bool) -> None:
     if coverage["gone"]:
         print("what is gone stays until `agent docs rm PATH`, or `agent add --prune FOLDER`", file=sys.stderr)
     if not rows:
-        print("no documents yet: add some with `agent add PATH`", file=sys.stderr)
+        print(NO_DOCUMENTS, file=sys.stderr)
 
 
 def remove_documents(paths: Sequence[str], *, as_json: bool) -> int:
