@@ -133,6 +133,8 @@ def _run(items: Iterator[Event | Answer], lang: Lang, *, show_trace: bool) -> An
         for item in items:
             if isinstance(item, Answer):
                 return item
+            if item["event"] == "started":
+                lang = language_of(item["question"])  # of a run that is resumed it was not known
             if item["event"] == "started" and item["resumable"]:
                 told = WORDS[lang]["resumable"].format(item["run_id"])
                 console(sys.stderr).print(told, style="dim", markup=False)

@@ -49,7 +49,8 @@ def offer(assistant: Agent, lang: Lang = "en") -> bool:
     wipe()
     tell(lang)
     folder = here()
-    found = counted(folder) if folder and can_answer_back() else Count(0, 0, True)
+    asks = can_answer_back() and not assistant.library.store.read_only
+    found = counted(folder) if folder and asks else Count(0, 0, True)
     if not folder or not found.files or not _agreed(question(folder, found, lang)):
         return False
     from agent.cli.library import add_here

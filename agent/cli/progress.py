@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,21 +81,21 @@ def adding(paths: Sequence[str | Path]) -> Iterator[Progress | None]:
     with _bar(_text(ratio=1), *_unless_narrow(BarColumn(20)), numbers, TimeRemainingColumn()) as bar:
         task = bar.add_task("counting", total=None, numbers="")
         sizes = file_sizes(paths)
-        costs = [size + FILE_COSTS for size in sizes]
+        before = [0, *accumulate(sizes)]  # bytes before each file
         bar.update(task, description="getting ready")
-        began = time.monotonic()
+        began = 0.0
 
         def advance(done: float, total: int, what: str) -> None:
-            whole = int(done)
-            part = [*sizes, 0, 0][whole : whole + 1]
-            read = sum(sizes[:whole]) + (done - whole) * sum(part)
-            cost = sum(costs[:whole]) + (done - whole) * (sum(part) + FILE_COSTS)
+            nonlocal began
+            began = began or time.monotonic()
+            whole = min(int(done), len(sizes))
+            read = before[whole] + (done - int(done)) * (before[min(whole + 1, len(sizes))] - before[whole])
             rate = decimal(int(read / max(time.monotonic() - began, 0.1)))
-            told = f"{whole}/{total} files, {decimal(int(read))} of {decimal(sum(sizes))}, {rate}/s"
+            told = f"{whole}/{total} files, {decimal(int(read))} of {decimal(before[-1])}, {rate}/s"
             bar.update(
                 task,
-                completed=cost,
-                total=sum(costs) or None,
+                completed=read + done * FILE_COSTS,
+                total=before[-1] + total * FILE_COSTS,
                 description=_visible(os.path.basename(what) or what),
                 numbers=told if bar.console.width >= NARROW else f"{whole}/{total}",
             )
