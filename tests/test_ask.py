@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from agent.cli.asking import BUNDLES, bundled
 from agent.error_words import WORDS
@@ -150,12 +151,19 @@ def test_fast_asks_less(home: Path) -> None:
     assert deep["budget"]["rounds"]["limit"] == 5
 
 
-def test_a_narrow_window(home: Path) -> None:
-    shown = window(home, "ask", "Who discovered two comets?").wait_for(r"agent\s+why")
-    assert shown.startswith("\rreading the library ...\r")
+@pytest.mark.parametrize(
+    ("question", "opening", "cited"),
+    [
+        ("Who discovered two comets?", "reading the library ...", "[1] …/observatory.html:14"),
+        ("谁说最容易被忽略的是保证？", "正在打开文库 ...", "[1] …/meeting.zh.md:13"),
+    ],
+)
+def test_a_narrow_window(home: Path, question: str, opening: str, cited: str) -> None:
+    shown = window(home, "ask", question).wait_for(r"agent\s+why")
+    assert shown.startswith(f"\r{opening}\r")
     lines = lines_of(shown)
-    assert max(map(len, lines)) <= 40, lines
-    assert "[1] …/observatory.html:14" in " ".join(lines), lines
+    assert max(map(cell_len, lines)) <= 40, lines
+    assert cited in " ".join(lines), lines
 
 
 def test_a_dumb_terminal_and_no_colour(home: Path) -> None:
