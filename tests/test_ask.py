@@ -155,7 +155,7 @@ def test_fast_asks_less(home: Path) -> None:
     ("question", "opening", "cited"),
     [
         ("Who discovered two comets?", "reading the library ...", "[1] …/observatory.html:14"),
-        ("谁说最容易被忽略的是保证？", "正在打开文库 ...", "[1] …/meeting.zh.md:13"),
+        ("谁说最容易被忽略的是保证？", "正在打开文库 ...", "[1] evals/data/sample/meeting.zh.md:13"),
     ],
 )
 def test_a_narrow_window(home: Path, question: str, opening: str, cited: str) -> None:
