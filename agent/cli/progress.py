@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FILE_COSTS = 4000  # bytes that a file counts beside its own: reading a small one takes time, too
 NARROW = 60  # columns below which a bar is left out
+BAR_COLUMNS = 12
 REFRESHES_PER_S = 5
 _WIPE = "\r\x1b[K"
 
@@ -78,7 +79,7 @@ def adding(paths: Sequence[str | Path]) -> Iterator[Progress | None]:
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
     numbers = TextColumn("{task.fields[numbers]}", markup=False)
-    with _bar(_text(ratio=1), *_unless_narrow(BarColumn(20)), numbers, TimeRemainingColumn()) as bar:
+    with _bar(_text(ratio=1), *_unless_narrow(BarColumn(BAR_COLUMNS)), numbers, TimeRemainingColumn()) as bar:
         task = bar.add_task("counting", total=None, numbers="")
         sizes = file_sizes(paths)
         before = [0, *accumulate(sizes)]  # bytes before each file
@@ -130,7 +131,7 @@ def counting(text: str) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     rate = TextColumn("{task.fields[rate]}", markup=False)
-    columns = (_text(ratio=1), *_unless_narrow(BarColumn(20)), MofNCompleteColumn(), rate)
+    columns = (_text(ratio=1), *_unless_narrow(BarColumn(BAR_COLUMNS)), MofNCompleteColumn(), rate)
     with _bar(*columns, TimeRemainingColumn()) as bar:
         task = bar.add_task(text, total=None, rate="")
         began, first = time.monotonic(), -1
