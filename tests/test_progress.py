@@ -65,7 +65,7 @@ def test_a_pipe_shows_no_bar(own: Path, tmp_path: Path) -> None:
 
 def test_a_large_file_is_told_in_parts(hashed: Library, tmp_path: Path) -> None:
     told: list[tuple[float, int]] = []
-    folder = paragraphs(tmp_path / "wells", 2, 80)
+    folder = paragraphs(tmp_path / "wells", 2, 150)
     report: AddReport = hashed.add([folder], lambda done, total, what: told.append((done, total)))
     assert len(report.indexed) == 2 and {total for _, total in told} == {2}
     shares = [done for done, _ in told]
