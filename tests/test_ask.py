@@ -21,8 +21,9 @@ from tests.windows import lines_of, resize, window
 NOTE = "# Boiler\n\nThe boiler was serviced by Ines Moreau on 3 May 2026.\n\n锅炉由何佳在五月三日检修。\n"
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])
-@pytest.mark.parametrize("how", [["-"], ["--docs", "-"]])
+@pytest.mark.parametrize(
+    ("encoding", "how"), [("utf-8", ["-"]), ("gb18030", ["--docs", "-"]), ("utf-16", ["-"])]
+)
 def test_a_document_from_stdin(home: Path, encoding: str, how: list[str]) -> None:
     done = called(home, "ask", "--json", "Who serviced the boiler?", *how, stdin=NOTE.encode(encoding))
     answer = json.loads(done.stdout)
@@ -31,8 +32,11 @@ def test_a_document_from_stdin(home: Path, encoding: str, how: list[str]) -> Non
     assert citation["path"] == "stdin" and citation["line"] == 3 and not citation["changed"]
     assert "Ines Moreau" in citation["quote"]
     assert "stdin" not in called(home, "docs").stdout
-    other = called(home, "ask", "Who discovered two comets?", *how, stdin=NOTE.encode())
-    assert other.returncode == 4 and "Lindqvist" not in other.stdout  # the library is not searched
+
+
+def test_the_library_is_not_searched_beside_it(home: Path) -> None:
+    done = called(home, "ask", "Who discovered two comets?", "-", stdin=NOTE)
+    assert done.returncode == 4 and "Lindqvist" not in done.stdout
 
 
 def test_in_chinese_with_another_document_beside(home: Path, tmp_path: Path) -> None:
@@ -143,6 +147,7 @@ def test_bundles_are_settings_that_flags_override(own_sample: Settings) -> None:
         assert bundled({"model": f"{file},extractive"}, "fast").model == f"{file},extractive"
 
 
+@pytest.mark.slow
 def test_fast_asks_less(home: Path) -> None:
     question = "What is the capital of Peru?"
     fast = json.loads(called(home, "ask", "--no-memory", "--json", "--fast", question).stdout)
@@ -174,6 +179,7 @@ def test_a_dumb_terminal_and_no_colour(home: Path) -> None:
     assert not re.search(r"\x1b\[[\d;]*3\d", plain)  # no colours; the line that is written anew stays
 
 
+@pytest.mark.slow
 def test_a_window_that_changes_while_it_asks(home: Path) -> None:
     resized = window(home, "ask", "Who discovered two comets?", columns=100)
     resize(resized, 50)

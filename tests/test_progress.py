@@ -50,6 +50,7 @@ def test_ctrl_c_keeps_what_is_indexed(own: Path, tmp_path: Path) -> None:
     assert terminal.exit_code() == 130
 
 
+@pytest.mark.slow
 def test_the_bar_fits_into_a_narrow_window(own: Path, tmp_path: Path) -> None:
     terminal = window(own, "add", str(paragraphs(tmp_path / "wells", 3, 2)), columns=40)
     shown = terminal.wait_for("3 indexed")
@@ -59,10 +60,11 @@ def test_the_bar_fits_into_a_narrow_window(own: Path, tmp_path: Path) -> None:
 
 
 def test_a_pipe_shows_no_bar(own: Path, tmp_path: Path) -> None:
-    done = called(own, "add", str(paragraphs(tmp_path / "wells", 2, 2)))
+    done = called(own, "add", str(paragraphs(tmp_path / "wells", 2, 1)))
     assert done.stderr == "" and done.stdout.startswith("2 indexed, ") and done.stdout.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_large_file_is_told_in_parts(hashed: Library, tmp_path: Path) -> None:
     told: list[tuple[float, int]] = []
     folder = paragraphs(tmp_path / "wells", 2, 150)
