@@ -23,6 +23,7 @@ from agent.deps import (
     reranker_loader,
 )
 from agent.driver import Driver, new_start, old_start
+from agent.error_words import worded
 from agent.errors import InputError
 from agent.events import Event
 from agent.filters import checked
@@ -40,6 +41,11 @@ from retrieval.watch import WatchError, changes
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+    from retrieval.load import Source
+
+    Given = str | Path | tuple[str, Source]
+    """A file or folder by its path; or a text that is no file, with the name it is cited by."""
 
 
 class Memory:
@@ -199,7 +205,7 @@ class Agent:
         self,
         question: str = "",
         thread: str = "",
-        docs: Sequence[str | Path] = (),
+        docs: Sequence[Given] = (),
         *,
         where: Filter | None = None,
         resume: str = "",
@@ -207,9 +213,9 @@ class Agent:
         """Answer a question. Raises `InputError` for one that is empty or too long.
 
         `thread`: questions of the same thread may lean on each other. `docs`: answer from these files alone,
-        remembering nothing of them. `where`: answer from what passes this filter alone. `resume`: in place of
-        a question, the id of a run that was killed. KeyboardInterrupt comes through as from any other
-        function; `stop` settles instead.
+        or from a (name, `retrieval.load.Source`) that is no file, remembering nothing of them. `where`:
+        answer from what passes this filter alone. `resume`: in place of a question, the id of a run that was
+        killed. KeyboardInterrupt comes through as from any other function; `stop` settles instead.
         """
         return _last(self._run(Brake(), question, thread, docs, where, resume))
 
@@ -217,7 +223,7 @@ class Agent:
         self,
         question: str = "",
         thread: str = "",
-        docs: Sequence[str | Path] = (),
+        docs: Sequence[Given] = (),
         *,
         where: Filter | None = None,
         resume: str = "",
@@ -232,7 +238,7 @@ class Agent:
         self,
         question: str = "",
         thread: str = "",
-        docs: Sequence[str | Path] = (),
+        docs: Sequence[Given] = (),
         *,
         where: Filter | None = None,
         resume: str = "",
@@ -257,7 +263,7 @@ class Agent:
         self,
         question: str = "",
         thread: str = "",
-        docs: Sequence[str | Path] = (),
+        docs: Sequence[Given] = (),
         *,
         where: Filter | None = None,
         resume: str = "",
@@ -276,7 +282,7 @@ class Agent:
         self,
         question: str = "",
         thread: str = "",
-        docs: Sequence[str | Path] = (),
+        docs: Sequence[Given] = (),
         *,
         where: Filter | None = None,
         resume: str = "",
@@ -305,18 +311,16 @@ class Agent:
         brake: Brake,
         question: str,
         thread: str,
-        docs: Sequence[str | Path],
+        docs: Sequence[Given],
         where: Filter | None,
         resume: str,
     ) -> Generator[Event | Answer]:
         if resume and self.library.store.read_only:
             self.library.store.require_writable()
         if resume and (docs or where or not self.settings.remember):
-            raise InputError("a run is resumed in the library that it began in, with its memory")
-        if page := next((path for path in docs if is_address(path)), ""):
-            raise InputError(
-                f"--docs reads files and fetches nothing: `agent add {masked(str(page))}`, then ask with --in"
-            )
+            raise worded(InputError, "not resumable")
+        if page := next((path for path in docs if isinstance(path, str | Path) and is_address(path)), ""):
+            raise worded(InputError, "docs fetch nothing", masked(str(page)))
         given = checked(where, self._today())
         start = old_start(self.library.store, resume) if resume else new_start(question, thread, given)
         with self._deps(docs) as deps:
@@ -329,7 +333,7 @@ class Agent:
                 self._brakes.remove(brake)
 
     @contextmanager
-    def _deps(self, docs: Sequence[str | Path]) -> Iterator[Deps]:
+    def _deps(self, docs: Sequence[Given]) -> Iterator[Deps]:
         """The runtime context, over the library or over `docs` alone."""
         with self._opening:
             if not any(self._chat_models):
@@ -343,12 +347,13 @@ class Agent:
             yield self._built(self.library, self.library if self.remembers else None)
             return
         with docs_folder() as folder, self._docs_library(folder) as library:
-            report = library.add([Path(path) for path in docs])
-            if not report.indexed:
+            library.add_sources([one for one in docs if isinstance(one, tuple)])
+            report = library.add([Path(one) for one in docs if not isinstance(one, tuple)])
+            if not library.store.chunk_count():
                 reasons = "; ".join(
                     f"{one['path']}: {one['reason']}" for one in report.failed + report.skipped
                 )
-                raise InputError(f"nothing to read in --docs ({reasons or 'no files there'})")
+                raise worded(InputError, "nothing to read", reasons or "no files there")
             yield self._built(library, None)
 
     def _built(self, library: Library, memory: Library | None) -> Deps:

@@ -17,6 +17,7 @@ from agent import runs
 from agent.answer import Answer, answer_of
 from agent.budget import Brake, Meter, Spent, budget_of
 from agent.deps import Deps
+from agent.error_words import worded
 from agent.errors import InputError, Stopped
 from agent.events import Event, Started, event_of
 from agent.latest import Latest
@@ -54,9 +55,9 @@ def new_start(question: str, thread: str, where: Filter | None = None) -> Start:
     # Lone surrogates come from input that is not UTF-8; nothing downstream takes them.
     question, thread = printable(question).strip(), printable(thread)
     if not question:
-        raise InputError("the question is empty")
+        raise worded(InputError, "empty question")
     if len(question) > MAX_QUESTION_CHARS:
-        raise InputError(f"the question has {len(question)} characters; {MAX_QUESTION_CHARS} is the limit")
+        raise worded(InputError, "long question", len(question), MAX_QUESTION_CHARS)
     unspent: Spent = {"seconds": 0.0, "tokens": 0}
     return Start(uuid.uuid4().hex[:12], question, thread, time.time(), unspent, [], False, where or {})
 
@@ -65,9 +66,9 @@ def old_start(store: Store, run_id: str) -> Start:
     """An unfinished run, by its id or the start of it. Raises `InputError` when there is none."""
     run = store.run(run_id)
     if run is None:
-        raise InputError(f"no run {run_id!r}: `agent runs` lists them")
+        raise worded(InputError, "no run", run_id)
     if run["outcome"] != UNFINISHED:
-        raise InputError(f"run {run['id']} is finished: `agent why {run['id']}` shows it")
+        raise worded(InputError, "finished run", run["id"])
     payload = run["payload"]
     spent: Spent = {"seconds": payload["seconds"], "tokens": payload["tokens"]}
     return Start(

@@ -14,6 +14,9 @@ errors of their own (`StoreError`, `EmbedderError`, `LoadError`, `ToolError`), w
 class ToulminError(Exception):
     """Shown to the user as one line; says what to do."""
 
+    lang = "en"
+    """The language that the line is in."""
+
 
 class Stopped(BaseException):
     """A run was stopped, by `Agent.stop`. No handler of errors takes it for one; it never leaves a run."""

@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from agent.error_words import worded
 from agent.errors import SettingsError
 from agent.state import Lang, State
 from retrieval.addresses import page_name
@@ -69,7 +70,7 @@ def read_options(
     if until:
         where["until"] = _edge(until, "--until", today)
     if where.get("until") and where.get("since", "") > where["until"] + "-99-99":
-        raise SettingsError(f"--since {since} is after --until {until}")
+        raise worded(SettingsError, "since after until", since, until)
     if kinds := _filled(_split(types), "--type"):
         where["formats"] = list(dict.fromkeys(kind for one in kinds for kind in _formats(one)))
     if named := _filled(_split(tags), "--tag"):
@@ -180,9 +181,7 @@ def _edge(text: str, flag: str, today: date) -> str:
     period = read_period(text, today)
     day = period and (period.first if flag == "--since" else period.last)
     if not day:
-        raise SettingsError(
-            f"{flag}: {text!r} is no date; write 2025, 2025-03, 2025-03-02, yesterday or last week"
-        )
+        raise worded(SettingsError, "no date", flag, text)
     return day.isoformat()
 
 
@@ -191,7 +190,7 @@ def _formats(kind: str) -> tuple[str, ...]:
     if kind in FORMATS:
         return (kind,)
     if kind not in CALLED:
-        raise SettingsError(f"--type: there is no {kind!r}; choose among {', '.join(sorted(FORMATS))}")
+        raise worded(SettingsError, "no type", kind, ", ".join(sorted(FORMATS)))
     return CALLED[kind]
 
 
@@ -218,5 +217,5 @@ def _filled(values: Iterable[str], flag: str) -> list[str]:
     """The values without white space around them. Raises `SettingsError` where one is given that is empty."""
     found = [value.strip() for value in values]
     if found and not all(found):
-        raise SettingsError(f"{flag}: it is empty")
+        raise worded(SettingsError, "empty option", flag)
     return found

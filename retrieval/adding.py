@@ -25,7 +25,8 @@ from retrieval.store import Message, NewChunk, Store
 
 GROUP_CHUNKS = 64  # chunks of several small documents are embedded together; bounds memory as well
 
-Progress = Callable[[int, int, str], None]  # files done, files in all, path at work
+Progress = Callable[[float, int, str], None]
+"""Files done (with a fraction while a large one is embedded), files in all, and the path at work."""
 
 
 @dataclass
@@ -122,7 +123,7 @@ class Adding:
             if sum(len(one.chunks) for one in waiting) >= GROUP_CHUNKS:
                 self._index_documents(waiting, report, progress, (done, len(files)))
                 waiting = []
-        self._index_documents(waiting, report, progress, (len(files), len(files)))
+        self._index_documents(waiting, report, progress, (max(len(files) - 1, 0), len(files)))
         skipped = [(absolute_path(Path(one["path"])), one["reason"]) for one in report.skipped]
         if skipped:
             self._store.put_failures([(printable(path), reason) for path, reason in skipped], "skipped")
@@ -236,7 +237,12 @@ class Adding:
     def _index_documents(
         self, group: list[_Loaded], report: AddReport, progress: Progress | None, at: tuple[int, int]
     ) -> None:
-        tell = (lambda what: progress(*at, what)) if progress else None
+        name = group[-1].path if group else ""
+
+        def tell(done: int, of: int) -> None:
+            if progress:
+                progress(at[0] + done / of, at[1], f"{name}: {done} of {of} chunks")
+
         embedded, reused = self._put(group, tell)
         report.embedded += embedded
         report.reused += reused
@@ -250,7 +256,9 @@ class Adding:
                 report.indexed.append({"path": one.path, "reason": notes})
             report.chunks += len(one.chunks)
 
-    def _put(self, group: list[_Loaded], tell: Callable[[str], None] | None = None) -> tuple[int, int]:
+    def _put(
+        self, group: list[_Loaded], tell: Callable[[int, int], None] = lambda *_: None
+    ) -> tuple[int, int]:
         """Embed the chunks of a group of documents together, then store each on its own.
 
         How many were embedded, and how many reused a vector. `tell`: hears how far a large group has come.
@@ -260,10 +268,7 @@ class Adding:
             for one in group
             for c in one.chunks
         ]
-        name = group[-1].path if group else ""
-        vectors, fresh = self.reusing_vectors(
-            texts, lambda n, all_: tell(f"{name}: {n} of {all_} chunks") if tell else None
-        )
+        vectors, fresh = self.reusing_vectors(texts, tell)
         following = iter(vectors)
         for one in group:
             chunks = [

@@ -98,14 +98,17 @@ def python(
     )
 
 
-def called(home: Path, *arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+def called(
+    home: Path, *arguments: str, stdin: str | bytes = "", **more: str
+) -> subprocess.CompletedProcess[str]:
     """A command within this process, by the function that the console script calls."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as streams:
         for name, value in {"AGENT_HOME": str(home), "COLUMNS": "100", **more}.items():
             patch.setenv(name, value)
         patch.setattr("sys.argv", ["agent", *arguments])
-        patch.setattr("sys.stdin", io.StringIO(stdin))
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
         streams.enter_context(contextlib.redirect_stdout(out))
         streams.enter_context(contextlib.redirect_stderr(err))
         code = _run()

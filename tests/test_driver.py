@@ -138,7 +138,7 @@ def test_ctrl_c_in_the_chat_settles_the_answer_and_the_chat_goes_on(clean: Path)
         terminal.send(b"\x03")
         assert SIGNED in terminal.wait_for("interrupted.*agent why", 20)
         terminal.send(f"{FEE}\r".encode())
-        assert "120元" in terminal.wait_for("verified.*agent why", 20)
+        assert "120元" in terminal.wait_for("已核实.*agent why", 20)
         terminal.send(b"/quit\r")
         assert terminal.exit_code() == 0
     finally:

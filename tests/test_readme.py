@@ -40,7 +40,7 @@ def test_every_command_stands_in_the_readme_and_has_an_example(tmp_path: Path) -
     for name in names - {"version"}:
         assert f"`agent {name}" in text, name
         shown = called(tmp_path, name, "--help")
-        assert shown.returncode == 0 and "Example: agent" in shown.stdout, name
+        assert shown.returncode == 0 and "Example: " in shown.stdout, name
 
 
 def test_exit_codes_are_documented() -> None:

@@ -10,15 +10,19 @@ import errno
 import inspect
 import io
 import os
+import re
+import shlex
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from agent.cli import completing
 from agent.cli.config import config_app
 from agent.cli.memory import memory_app
 from agent.state_names import EXIT_CODES
@@ -26,20 +30,26 @@ from agent.state_names import EXIT_CODES
 app = typer.Typer(
     name="agent",
     help="Answers from your own files, with the grounds for every claim, or says that it cannot.",
+    epilog='Example: agent add notes/ && agent ask "When was the treaty signed?"',
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-docs_app = typer.Typer(help="List or remove the documents of the library.", invoke_without_command=True)
+docs_app = typer.Typer(
+    help="List or remove the documents of the library. Example: agent docs", invoke_without_command=True
+)
 app.add_typer(docs_app, name="docs")
-model_app = typer.Typer(help="List, download and choose chat models.", no_args_is_help=True)
+model_app = typer.Typer(
+    help="List, download and choose chat models. Example: agent model pull qwen3-4b", no_args_is_help=True
+)
 app.add_typer(model_app, name="model")
 app.add_typer(memory_app, name="memory")
 app.add_typer(config_app, name="config")
 
 GPU_CHOICES = "auto|cuda|metal|vulkan|rocm|cpu"
+FORMS = ("md", "text", "json")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -50,6 +60,7 @@ def main() -> None:
     closed was closed by then.
     """
     # A closed stream is None; what is written to it goes nowhere. Whatever the locale, output is UTF-8.
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
@@ -83,8 +94,9 @@ def _clean_up_when_ended() -> None:
 
 def _run() -> int:
     """Run the command; an expected error is one line on stderr and exit code 1."""
+    _begin(sys.argv[1:])
     try:
-        app()
+        app(prog_name="agent")  # as `python -m agent.cli`, too
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except KeyboardInterrupt:
@@ -97,9 +109,21 @@ def _run() -> int:
         if line is None:
             traceback.print_exc()
         else:
-            print(f"error: {line}", file=sys.stderr)
+            from agent.cli.words import WORDS
+
+            words = WORDS["zh" if getattr(error, "lang", "en") == "zh" else "en"]
+            print(f"{words['error']}{line}", file=sys.stderr)
         return 2 if type(error).__name__ == "SettingsError" else 1
     return 0
+
+
+def _begin(arguments: list[str]) -> None:
+    """Say what is at work before the arguments are read, which takes longer than all before it."""
+    from agent.cli.progress import first_line, is_live
+
+    hushed = any(re.match("-[a-z]*[qh]|--(?:quiet|help)$", one) for one in arguments)
+    if arguments[:1] == ["ask"] and is_live() and not hushed and "_AGENT_COMPLETE" not in os.environ:
+        first_line(_words(" ".join(arguments))["open"])
 
 
 def _expected(error: Exception) -> str | None:
@@ -126,6 +150,7 @@ def _settings(
             help="The chat model: a name of `agent model list`, a GGUF file, openai:NAME@URL on a "
             "server, or 'extractive' for none; several with commas, each where the one before it fails.",
             metavar="NAME|FILE.gguf|openai:NAME@URL",
+            autocompletion=completing.models,
         ),
     ] = None,
     allow_remote: Annotated[
@@ -139,6 +164,7 @@ def _settings(
         typer.Option(
             help="Another chat model that judges what the first writes.",
             metavar="NAME|FILE.gguf|openai:NAME@URL",
+            autocompletion=completing.models,
         ),
     ] = None,
     paths: Annotated[int | None, typer.Option(help="Drafts of each answer, cross-checked, 1 to 8.")] = None,
@@ -189,7 +215,12 @@ def _restriction(
     ] = "",
     types: Annotated[
         list[str] | None,
-        typer.Option("--type", help="Only such files: mail, chat, pdf, ...", metavar="TYPE,..."),
+        typer.Option(
+            "--type",
+            help="Only such files: mail, chat, pdf, ...",
+            metavar="TYPE,...",
+            autocompletion=completing.formats,
+        ),
     ] = None,
     tags: Annotated[
         list[str] | None, typer.Option("--tag", help="Only documents with this tag.", metavar="TAG")
@@ -239,36 +270,126 @@ def _with_shared(command: Callable[..., None]) -> Callable[..., None]:
 @_with_shared
 def ask(
     question: Annotated[str, typer.Argument(help="The question; '-' or nothing reads it from stdin.")] = "-",
+    document: Annotated[
+        list[str] | None,
+        typer.Argument(help="'-' answers from the document that stdin holds, alone.", metavar="[-]"),
+    ] = None,
     thread: Annotated[
-        str, typer.Option("--thread", "-t", help="Questions of one thread may lean on each other.")
+        str,
+        typer.Option(
+            "--thread",
+            "-t",
+            help="Questions of one thread may lean on each other.",
+            autocompletion=completing.threads,
+        ),
     ] = "",
+    goes_on: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last thread.")] = False,
     docs: Annotated[
-        list[Path] | None, typer.Option("--docs", help="Answer from these files without adding them.")
+        list[str] | None,
+        typer.Option(
+            "--docs", help="Answer from these files without adding them; '-' is stdin.", metavar="PATH"
+        ),
     ] = None,
     *,
     only: dict[str, Any],
     flags: dict[str, Any],
+    fast: Annotated[
+        bool, typer.Option("--fast", help="One more round at most, one draft, the first of the chat models.")
+    ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Five rounds, five minutes, and three drafts of a chat model.")
+    ] = False,
     resume: Annotated[
         str | None,
-        typer.Option(help="Go on with a run that was killed, in place of a question.", metavar="RUN"),
+        typer.Option(
+            help="Go on with a run that was killed, in place of a question.",
+            metavar="RUN",
+            autocompletion=completing.unfinished_runs,
+        ),
     ] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Show the rounds on stderr.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")] = False,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="By default coloured on a terminal, text in a pipe.",
+            metavar="|".join(FORMS),
+            autocompletion=completing.one_of(*FORMS),
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Ask a question of your files. Ctrl-C settles with what is verified so far.
 
-    Example: agent ask "When was the treaty signed?" --type pdf --since 2024
+    Example: git log | agent ask "What changed in parsing?" -
     """
-    from agent.cli.asking import ask_once
+    from agent.cli.progress import first_line, wipe
 
+    if form not in (None, *FORMS):
+        raise typer.BadParameter(f"--format takes one of {', '.join(FORMS)}")
+    _check_apart([("fast", fast, "deep", deep), ("quiet", quiet, "trace", trace)])
+    _check_apart(
+        [("continue", goes_on, "thread", thread), ("json", json, "format", form not in (None, "json"))]
+    )
+    if document not in (None, [], ["-"]):
+        raise typer.BadParameter(f"put the question into quotes: {_quoted([question, *(document or [])])}")
+    given = [*(docs or []), *(document or [])]
+    if given.count("-") > 1 or ("-" in given and question == "-"):
+        raise typer.BadParameter(
+            'stdin holds one thing, the question or the document: git log | agent ask "What changed?" -'
+        )
     if resume is not None and not resume.strip():
         raise typer.BadParameter("--resume: the run id is empty: `agent runs` lists the runs")
-    if resume and (question != "-" or docs or thread or any(only.values()) or flags["remember"] is False):
+    asked = question != "-" or given or thread or goes_on or any(only.values())
+    if resume and (asked or flags["remember"] is False):
         raise typer.BadParameter("goes alone: the run has its question, its thread and its library")
-    outcome = ask_once(
-        question, thread, docs or [], flags, only, resume=resume or "", show_trace=trace, as_json=json
-    )
+    if not quiet:
+        first_line(_words(question)["open"])
+    try:
+        from agent.cli.asking import ask_once, hushed
+
+        with hushed() if quiet else nullcontext():
+            outcome = ask_once(
+                question,
+                thread,
+                given,
+                flags,
+                only,
+                resume=resume or "",
+                goes_on=goes_on,
+                bundle="fast" if fast else "deep" if deep else "",
+                form="json" if json else form or "",
+                show_trace=trace,
+            )
+    except KeyboardInterrupt as pressed:  # typer would say nothing
+        wipe()
+        print(_words(question)["interrupted"], file=sys.stderr)
+        raise typer.Exit(130) from pressed
+    finally:
+        wipe()
     raise typer.Exit(EXIT_CODES[outcome])
+
+
+def _check_apart(pairs: list[tuple[str, object, str, object]]) -> None:
+    """Raises `BadParameter` for two flags that are given and exclude each other."""
+    for one, given, other, also in pairs:
+        if given and also:
+            raise typer.BadParameter(f"--{one} and --{other} exclude each other: give one of them")
+
+
+def _quoted(words: list[str]) -> str:
+    """The command that asks what was given in several words."""
+    end = ["-"] if words[-1] == "-" else []
+    asked = " ".join(words[: len(words) - len(end)])
+    return " ".join(["agent", "ask", shlex.quote(asked), *end])
+
+
+def _words(question: str) -> dict[str, Any]:
+    """What is said before anything is imported, in the language that the question seems to be in."""
+    from agent.cli.words import WORDS
+
+    return WORDS["zh" if any("\u4e00" <= char <= "\u9fff" for char in question) else "en"]
 
 
 @app.command()
@@ -361,7 +482,11 @@ def docs_list(json: Json = False) -> None:
 def docs_rm(
     paths: Annotated[
         list[str],
-        typer.Argument(help="Files, folders or addresses as they were added.", metavar="PATH|URL..."),
+        typer.Argument(
+            help="Files, folders or addresses as they were added.",
+            metavar="PATH|URL...",
+            autocompletion=completing.documents,
+        ),
     ],
     json: Json = False,
 ) -> None:
@@ -387,6 +512,7 @@ def model_pull(
             help="A name of `agent model list`, or REPOSITORY FILE, or hf:REPOSITORY/FILE; nothing for the "
             "recommended one.",
             metavar="NAME|REPO FILE",
+            autocompletion=completing.catalogue,
         ),
     ] = None,
     json: Json = False,
@@ -399,7 +525,7 @@ def model_pull(
 
     if what and len(what) > 2:
         raise typer.BadParameter("one model at a time: NAME, or REPO FILE")
-    pull_model(what or [], as_json=json)
+    raise typer.Exit(pull_model(what or [], as_json=json))
 
 
 @model_app.command("use")
@@ -407,7 +533,8 @@ def model_use(
     name: Annotated[
         str,
         typer.Argument(
-            help="A name, a GGUF file, openai:NAME@URL, 'extractive' for none, or several with commas."
+            help="A name, a GGUF file, openai:NAME@URL, 'extractive' for none, or several with commas.",
+            autocompletion=completing.models,
         ),
     ],
 ) -> None:
@@ -419,7 +546,12 @@ def model_use(
 
 @model_app.command("show")
 def model_show(
-    name: Annotated[str, typer.Argument(help="A name or a GGUF file; nothing for the default.")] = "",
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A name or a GGUF file; nothing for the default.", autocompletion=completing.installed_models
+        ),
+    ] = "",
     measure: Annotated[
         bool | None,
         typer.Option(
@@ -437,7 +569,12 @@ def model_show(
 
 @model_app.command("rm")
 def model_rm(
-    name: Annotated[str, typer.Argument(help="A name, or the path of an installed model.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A name, or the path of an installed model.", autocompletion=completing.installed_models
+        ),
+    ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete an installed model. Example: agent model rm qwen3-8b"""
@@ -448,7 +585,12 @@ def model_rm(
 
 @app.command()
 def why(
-    run: Annotated[str, typer.Argument(help="A run's id or the start of it; without it, the latest.")] = "",
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="A run's id or the start of it; without it, the latest.", autocompletion=completing.runs
+        ),
+    ] = "",
     html: Annotated[
         Path | None, typer.Option("--html", help="Write it as one HTML page; '-' is stdout.", metavar="FILE")
     ] = None,
@@ -562,7 +704,11 @@ def setup(
     ] = False,
     gpu: Annotated[
         str | None,
-        typer.Option(help="Build llama.cpp for a GPU, or for the CPU again.", metavar=GPU_CHOICES),
+        typer.Option(
+            help="Build llama.cpp for a GPU, or for the CPU again.",
+            metavar=GPU_CHOICES,
+            autocompletion=completing.one_of(*GPU_CHOICES.split("|")),
+        ),
     ] = None,
     wheel: Annotated[
         bool,
@@ -587,12 +733,12 @@ def setup(
         raise typer.Exit(set_up_gpu(gpu, wheel=wheel, dry_run=dry_run, yes=yes))
     from agent.cli.setting_up import set_up
 
-    set_up(embedder, rerank, reembed=reembed)
+    raise typer.Exit(set_up(embedder, rerank, reembed=reembed))
 
 
 @app.command()
 def version() -> None:
-    """Print the version."""
+    """Print the version. Example: agent version"""
     from agent import __version__
 
     print(__version__)

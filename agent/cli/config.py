@@ -12,13 +12,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agent.cli import completing
+
 if TYPE_CHECKING:
     from agent.config import Resolved
 
-config_app = typer.Typer(help="Look at the settings and change them.", no_args_is_help=True)
+config_app = typer.Typer(
+    help="Look at the settings and change them. Example: agent config show", no_args_is_help=True
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Key = Annotated[str, typer.Argument(help="A setting of `agent config show`.", metavar="KEY")]
+Key = Annotated[
+    str,
+    typer.Argument(
+        help="A setting of `agent config show`.", metavar="KEY", autocompletion=completing.settings
+    ),
+]
 Folder = Annotated[
     Path | None,
     typer.Argument(
@@ -84,7 +93,12 @@ def set_(
 
 
 @config_app.command("unset")
-def unset(key: Annotated[str, typer.Argument(help="What your file sets.", metavar="KEY")]) -> None:
+def unset(
+    key: Annotated[
+        str,
+        typer.Argument(help="What your file sets.", metavar="KEY", autocompletion=completing.settings),
+    ],
+) -> None:
     """Take a setting out of your file. Example: agent config unset max_rounds"""
     from agent import config_files
     from agent.errors import InputError

@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from agent.assistant import Agent
-from agent.cli.render import WORDS, console, place, print_copies, print_json, print_table, shorten
+from agent.cli.first_run import is_empty
+from agent.cli.progress import adding
+from agent.cli.render import console, place, print_copies, print_json, print_table, shorten
+from agent.cli.stopping import INTERRUPTED
+from agent.cli.words import WORDS
 from agent.filters import nothing_passes, read_options
 from agent.settings import read_settings
 from retrieval.addresses import is_page
-from retrieval.library import AddReport, Progress
+from retrieval.library import AddReport
 
 ALWAYS_COUNTED = ("indexed", "unchanged", "skipped", "failed")
+NO_DOCUMENTS = "no documents yet: add some with `agent add PATH`"
 LISTED = 20  # files that were skipped, beside the table of documents
 
 
 def add_paths(paths: Sequence[str], *, as_json: bool, prune: bool = False) -> int:
     """Add files with a progress bar; the exit code: 1 when something failed and nothing was indexed."""
     with Agent(read_settings()) as assistant:
-        if sys.stderr.isatty():
-            report = _with_bar(assistant, paths, prune)
-        else:
-            report = assistant.add(*paths, prune=prune, on_wait=_say_waiting)
+        try:
+            report = _add(assistant, paths, prune=prune)
+        except KeyboardInterrupt:
+            documents = assistant.library.store.counts()["documents"]
+            again = shlex.join(["agent", "add", *(["--prune"] if prune else []), *paths])
+            print(
+                f"stopped: the library keeps its {documents} documents; `{again}` goes on with the rest",
+                file=sys.stderr,
+            )
+            return INTERRUPTED
     if as_json:
         print_json(asdict(report))
     else:
         _print_report(report)
     return 1 if report.failed and not (report.indexed or report.unchanged) else 0
+
+
+def add_here(assistant: Agent, folder: Path) -> None:
+    """Add a folder with a progress bar, and tell of it on stderr."""
+    _print_report(_add(assistant, [str(folder)], prune=False), sys.stderr)
+
+
+def _add(assistant: Agent, paths: Sequence[str], *, prune: bool) -> AddReport:
+    with adding(paths) as progress:
+        return assistant.add(*paths, progress=progress, prune=prune, on_wait=_say_waiting)
 
 
 def watch_paths(paths: Sequence[str], *, as_json: bool, prune: bool = False) -> int:
@@ -72,23 +94,8 @@ def _say_waiting() -> None:
     print("another `agent add` is at work on this library: waiting for it", file=sys.stderr)
 
 
-def _with_bar(assistant: Agent, paths: Sequence[str], prune: bool) -> AddReport:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=console(sys.stderr), transient=True) as bar:
-        task = bar.add_task("reading", total=None)
-
-        def advance(done: int, total: int, path: str) -> None:
-            bar.update(task, completed=done, total=total, description=shorten(Path(path).name, 48))
-
-        progress: Progress = advance
-        return assistant.add(*paths, progress=progress, prune=prune, on_wait=_say_waiting)
-
-
-def _print_report(report: AddReport) -> None:
-    """Counts on stdout; what was left out, and why, on stderr."""
+def _print_report(report: AddReport, out: TextIO | None = None) -> None:
+    """Counts on stdout, or where it is said; what was left out, and why, on stderr."""
     err = console(sys.stderr)
     for kind, style in (("skipped", "yellow"), ("failed", "red")):
         for one in getattr(report, kind):
@@ -109,7 +116,7 @@ def _print_report(report: AddReport) -> None:
         if getattr(report, kind) or kind in ALWAYS_COUNTED
     ]
     made = f"{report.embedded} embedded, {report.reused} reused"
-    print(f"{', '.join(counts)}; {report.chunks} chunks ({made}) in {report.seconds:.1f} s")
+    print(f"{', '.join(counts)}; {report.chunks} chunks ({made}) in {report.seconds:.1f} s", file=out)
 
 
 def search_passages(query: str, k: int, only: dict[str, Any], *, as_json: bool) -> int:
@@ -121,6 +128,7 @@ def search_passages(query: str, k: int, only: dict[str, Any], *, as_json: bool) 
         nothing = nothing_passes(where, assistant.library.store)
         passages = [] if nothing else assistant.search(query, k, where=where)
         blind = assistant.library.blind_reason
+        empty = is_empty(assistant)
     if as_json:
         rows = [
             {
@@ -150,7 +158,7 @@ def search_passages(query: str, k: int, only: dict[str, Any], *, as_json: bool) 
     if blind:
         print(f"note: searched by words only: {blind}", file=sys.stderr)
     if not passages:
-        print(nothing or "nothing found", file=sys.stderr)
+        print(nothing or ("nothing found: try other words" if not empty else NO_DOCUMENTS), file=sys.stderr)
     return 1 if nothing else 0
 
 
@@ -207,7 +215,7 @@ def list_documents(*, as_json: bool) -> None:
     if coverage["gone"]:
         print("what is gone stays until `agent docs rm PATH`, or `agent add --prune FOLDER`", file=sys.stderr)
     if not rows:
-        print("no documents yet: add some with `agent add PATH`", file=sys.stderr)
+        print(NO_DOCUMENTS, file=sys.stderr)
 
 
 def remove_documents(paths: Sequence[str], *, as_json: bool) -> int:

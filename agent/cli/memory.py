@@ -10,18 +10,45 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agent.cli import completing
+
 if TYPE_CHECKING:
     from agent.assistant import Agent
     from retrieval.records import Record
 
-memory_app = typer.Typer(help="Look at what is remembered, correct and forget it.", no_args_is_help=True)
+memory_app = typer.Typer(
+    help="Look at what is remembered, correct and forget it. Example: agent memory list", no_args_is_help=True
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Id = Annotated[str, typer.Argument(help="A record's id or the start of it.", metavar="ID")]
-Ids = Annotated[list[str], typer.Argument(help="Records' ids or the starts of them.", metavar="ID...")]
-Tier = Annotated[list[str] | None, typer.Option("--tier", help="short, mid or long.")]
-Kind = Annotated[list[str] | None, typer.Option("--kind", help="turn, episode, statement or correction.")]
-Thread = Annotated[str | None, typer.Option("--thread", "-t", help="Of this thread.")]
+Id = Annotated[
+    str,
+    typer.Argument(help="A record's id or the start of it.", metavar="ID", autocompletion=completing.records),
+]
+Ids = Annotated[
+    list[str],
+    typer.Argument(
+        help="Records' ids or the starts of them.", metavar="ID...", autocompletion=completing.records
+    ),
+]
+Tier = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tier", help="short, mid or long.", autocompletion=completing.one_of("short", "mid", "long")
+    ),
+]
+Kind = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind",
+        help="turn, episode, statement or correction.",
+        autocompletion=completing.one_of("turn", "episode", "statement", "correction"),
+    ),
+]
+Thread = Annotated[
+    str | None,
+    typer.Option("--thread", "-t", help="Of this thread.", autocompletion=completing.threads),
+]
 Since = Annotated[str, typer.Option(help="From this day on: 2025, 2025-03, 'last week'.", metavar="DATE")]
 Until = Annotated[str, typer.Option(help="Up to this day; a month is meant as a whole.", metavar="DATE")]
 Source = Annotated[str, typer.Option(help="What rests on a file with this in its path.", metavar="PATH")]
@@ -176,7 +203,7 @@ def forget(
     """Delete records, and everything else in the library that holds their texts, down to the last byte.
 
     Other records and runs that repeat those words go, too; of a single word, those that quote it or consist
-    of it. Backups are not touched. Examples: agent memory forget 1f3a; agent memory forget --until 2024
+    of it. Backups are not touched. Example: agent memory forget --until 2024
     """
     from agent import forgetting, records
     from agent.cli.render import print_json

@@ -10,7 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from agent.cli.progress import fetching
 from agent.cli.render import console, print_json, print_table
+from agent.cli.stopping import INTERRUPTED
 from agent.errors import InputError, ModelError
 from agent.models import store
 from agent.models.catalog import Entry, catalog, entry_of, recommended
@@ -125,9 +127,12 @@ def _shown(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def pull_model(given: Sequence[str], *, as_json: bool) -> None:
-    """Download a model, the recommended one where none is named; it answers where none was chosen yet."""
-    from agent.models.pull import Wanted, pull, wanted
+def pull_model(given: Sequence[str], *, as_json: bool) -> int:
+    """Download a model, the recommended one where none is named; it answers where none was chosen yet.
+
+    The exit code: that of Ctrl-C where this cut it short.
+    """
+    from agent.models.pull import Wanted, pull, unfinished, wanted
 
     settings = read_settings()
     if given:
@@ -139,8 +144,14 @@ def pull_model(given: Sequence[str], *, as_json: bool) -> None:
         _tell(f"recommended for this machine: {best.name}")
         want = Wanted(best.repository, best.file)
     waiting = f"another pull of {want.file} is at work: waiting for it"
-    with _progress() as on_bytes:
-        model = pull(want, settings.models_folder, on_bytes, lambda: _tell(waiting))
+    try:
+        with _progress() as on_bytes:
+            model = pull(want, settings.models_folder, on_bytes, lambda: _tell(waiting))
+    except KeyboardInterrupt:
+        kept = next((size for file, size in unfinished(settings.models_folder) if file == want.file), 0)
+        again = shlex.join(["agent", "model", "pull", *given])
+        _tell(f"stopped: {shown_size(kept)} of {want.file} are kept; `{again}` goes on from there")
+        return INTERRUPTED
     if not model.about.get("checked"):
         _tell("the hub names no SHA-256 for it: only its size and its header were looked at")
     if not store.choice(settings.models_folder):
@@ -155,24 +166,21 @@ def pull_model(given: Sequence[str], *, as_json: bool) -> None:
         else f"`agent model use {shlex.quote(model.name)}` makes it the default"
     )
     _tell_of_llama()
+    return 0
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
     """Tells the size, then shows on a terminal how much of it is there."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    err = console(sys.stderr)
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("", start=False, visible=False)
+    told = False
+    with fetching() as show:
 
         def on_bytes(done: int, size: int) -> None:
-            if not bar.tasks[task].visible:
-                there = f", {shown_size(done)} are there already" if done else ""
-                err.print(f"{shown_size(size)}{there}")
-                bar.start_task(task)
-            bar.update(task, completed=done, total=size, visible=True)
+            nonlocal told
+            if not told:
+                _tell(f"{shown_size(size)}{f', {shown_size(done)} are there already' if done else ''}")
+                told = True
+            show(done, size)
 
         yield on_bytes
 

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -18,43 +19,24 @@ from rich.segment import Segment
 from rich.text import Text
 
 from agent.budget import STOPPED
+from agent.cli.words import STEPS, WORDS
 from agent.events import first_and_more
 from agent.filters import said
 from agent.models.names import shown_name
+from agent.page_words import PAGE_WORDS
 from retrieval.addresses import is_page
 
 if TYPE_CHECKING:
     from agent.answer import Answer, Citation
     from agent.events import Event
+    from agent.state import Lang
 
 PIPE_WIDTH = 10_000  # in a pipe a line is a line
+NUMBER_COLUMNS = 6  # before the place of a citation
 QUOTE_CHARS = 240
 COPIES = 3  # other places named for a citation
 CLOSEST = 2  # passages shown where there is no answer
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-WORDS: dict[str, dict[str, Any]] = {
-    "en": {
-        "missing": "Nowhere in what is cited",
-        "closest": "Closest passages",
-        "changed": "changed since it was indexed",
-        "gone": "the file is gone",
-        "also": "also in",
-        "more": "and {n} more",
-        "rounds": "rounds",
-        "stopped": STOPPED["en"],
-    },
-    "zh": {
-        "missing": "引文中没有提到",
-        "closest": "最接近的段落",
-        "changed": "索引之后文件已改动",
-        "gone": "文件已不存在",
-        "also": "也见于",
-        "more": "另有 {n} 处",
-        "rounds": "轮",
-        "stopped": STOPPED["zh"],
-    },
-}
 
 
 class _VisibleConsole(Console):
@@ -84,23 +66,22 @@ def console(stream: TextIO | None = None) -> Console:
     )
 
 
+def plain(stream: TextIO | None = None) -> Console:
+    """A console as in a pipe, wherever it writes to."""
+    return _VisibleConsole(
+        file=stream or sys.stdout,
+        highlight=False,
+        soft_wrap=True,
+        width=PIPE_WIDTH,
+        force_terminal=False,
+        no_color=True,
+    )
+
+
 def print_answer(answer: Answer, out: Console) -> None:
     """The answer with numbered citations below it, then its outcome."""
     words = WORDS[answer.lang]
-    cited: list[Citation] = []
-    body, items = Text(), answer.text.startswith("- ")
-    for claim in answer.claims:
-        marks = []
-        for citation in claim.citations:
-            if citation not in cited:
-                cited.append(citation)
-            marks.append(cited.index(citation) + 1)
-        separator = " " if body.plain and answer.lang == "en" else ""
-        if items:
-            separator = "\n- " if body.plain else "- "
-        body.append(separator + claim.text)
-        for mark in dict.fromkeys(marks):
-            body.append(f" [{mark}]" if answer.lang == "en" else f"[{mark}]", style="cyan")
+    body, cited = _body(answer, "[{}]")
     out.print(body if body.plain else Text(answer.text))
     for line in answer.disagreements:
         out.print(Text(f"\n{line}", style="yellow"))
@@ -114,14 +95,53 @@ def print_answer(answer: Answer, out: Console) -> None:
         _print_closest(answer, words, out)
 
 
+def print_markdown(answer: Answer, out: Console | None = None) -> None:
+    """The answer as Markdown, its citations as footnotes with their whole quotations."""
+    out, words = out or plain(), WORDS[answer.lang]
+    body, cited = _body(answer, "[^{}]", space="")
+    out.print(Text(body.plain or answer.text))
+    for line in answer.disagreements:
+        out.print(Text(f"\n{line}"))
+    if answer.outcome in ("partial", "abstained") and answer.missing:
+        out.print(Text(f"\n{words['missing']}{words['colon']}{', '.join(answer.missing[:8])}"))
+    if cited:
+        out.print()
+    for number, citation in enumerate(cited, start=1):
+        where = place(citation.path, citation.line, citation.page, out).plain
+        about = [f"`{where}`", " ".join(citation.heading.split()), words.get(citation.changed, "")]
+        quote = " ".join(citation.quote.split())
+        out.print(Text(f"[^{number}]: {', '.join(filter(None, about))}{words['colon']}“{quote}”"))
+
+
+def _body(answer: Answer, mark: str, space: str = " ") -> tuple[Text, list[Citation]]:
+    """The claims as a text with the numbers of their citations, and these in the order of the numbers."""
+    cited: list[Citation] = []
+    body, items = Text(), answer.text.startswith("- ")
+    for claim in answer.claims:
+        marks = []
+        for citation in claim.citations:
+            if citation not in cited:
+                cited.append(citation)
+            marks.append(cited.index(citation) + 1)
+        separator = " " if body.plain and answer.lang == "en" else ""
+        if items:
+            separator = "\n- " if body.plain else "- "
+        body.append(separator + claim.text)
+        for number in dict.fromkeys(marks):
+            body.append(f"{space if answer.lang == 'en' else ''}{mark.format(number)}", style="cyan")
+    return body, cited
+
+
 def status_line(answer: Answer) -> str:
     """Outcome, time, rounds, what ended them, and model on one line, for stderr."""
-    words = WORDS[answer.lang]
+    words, outcome = WORDS[answer.lang], answer.outcome
+    if answer.lang == "zh":
+        outcome = PAGE_WORDS["zh"]["outcome"][outcome]
     rounds = f"{answer.rounds} {words['rounds']}" + (
-        f" · {words['stopped'][answer.stopped]}" if answer.stopped else ""
+        f" · {STOPPED[answer.lang][answer.stopped]}" if answer.stopped else ""
     )
     run = f" · agent why {answer.run_id}" if answer.run_id else ""
-    return f"{answer.outcome} · {answer.seconds:.2f} s · {rounds} · {shown_name(answer.model)}{run}"
+    return f"{outcome} · {answer.seconds:.2f} {words['seconds']} · {rounds} · {shown_name(answer.model)}{run}"
 
 
 def _print_citation(number: int, citation: Citation, words: dict[str, Any], out: Console) -> None:
@@ -166,11 +186,16 @@ def place(path: str, line: int | None, page: int | None, out: Console) -> Text:
         text = path + (f" line {line}" if line else f" p. {page}" if page else "")
         return Text(text, style=f"link {path}" if out.is_terminal else "")
     shown = Path(path)
-    if shown.is_absolute() and shown.is_relative_to(Path.cwd()):
-        shown = shown.relative_to(Path.cwd())
-    text = f"{shown}:{line}" if line else f"{shown}" + (f" p. {page}" if page else "")
-    style = f"link {Path(path).as_uri()}" if out.is_terminal and Path(path).is_absolute() else ""
-    return Text(text, style=style)
+    with suppress(OSError):  # the current folder was deleted
+        if shown.is_absolute() and shown.is_relative_to(Path.cwd()):
+            shown = shown.relative_to(Path.cwd())
+    at = f":{line}" if line else f" p. {page}" if page else ""
+    told = Text(f"{shown}{at}")
+    if out.is_terminal and Path(path).is_absolute():
+        if told.cell_len > out.width - NUMBER_COLUMNS:
+            told = Text(f"…/{shown.name}{at}")  # the link has all of it
+        told.stylize(f"link {Path(path).as_uri()}")
+    return told
 
 
 def shorten(text: str, limit: int) -> str:
@@ -178,6 +203,33 @@ def shorten(text: str, limit: int) -> str:
     line = Text(" ".join(text.split()))
     line.truncate(limit, overflow="ellipsis")
     return line.plain
+
+
+def doing(event: Event, lang: Lang) -> str:
+    """What a run is about to do after an event, in a few words."""
+    steps = STEPS[lang]
+    match event["event"]:
+        case "plan" if event["tool"]:
+            return steps["tool"]
+        case "plan" if event["need"] == "sweep":
+            return steps["whole"]
+        case "plan" | "reformulate" if not event["queries"]:
+            return steps["failed"]
+        case "plan":
+            return steps["plan"].format(first_and_more(event["queries"]))
+        case "retrieve":
+            return steps["retrieve"].format(event["hits"])
+        case "draft":
+            return steps["draft"].format(len(event["claims"]))
+        case "critique":
+            return steps["passed" if event["passed"] else "failed"]
+        case "reformulate":
+            return steps["reformulate"].format(
+                event["round"], first_and_more([q["text"] for q in event["queries"]])
+            )
+        case "started" | "recall":
+            return steps[event["event"]]
+    return steps["passed"]
 
 
 def trace_lines(event: Event) -> Iterable[str]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import time
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.assistant import Agent
-from agent.cli.render import console
+from agent.cli.progress import counting, following
+from agent.cli.progress import line as spinning
+from agent.cli.stopping import INTERRUPTED
 from agent.deps import build_embedder, prepare
 from agent.errors import ModelError
 from agent.settings import Settings, read_settings
@@ -20,10 +25,11 @@ if TYPE_CHECKING:
     from agent.models.build import Step
 
 
-def set_up(embedder: str | None = None, rerank: str | None = None, *, reembed: bool = False) -> None:
+def set_up(embedder: str | None = None, rerank: str | None = None, *, reembed: bool = False) -> int:
     """Have the embedder and the re-ranker ready, try them once, and have an empty library take the former on.
 
-    Only what is named here is downloaded. `reembed`: a full library takes the embedder on as well.
+    Only what is named here is downloaded. `reembed`: a full library takes the embedder on as well. The exit
+    code: that of Ctrl-C where this cut short the embedding of a library.
     """
     settings = read_settings(embedder=embedder, rerank_model=rerank)
     if embedder or rerank:
@@ -32,12 +38,21 @@ def set_up(embedder: str | None = None, rerank: str | None = None, *, reembed: b
         _ready_to_rerank(settings, download=bool(rerank))
     if not (embedder or reembed or settings.library_folder.exists()):
         _ready(settings, "", download=False)
-        return
+        return 0
     with Agent(settings) as assistant:
         store = assistant.library.store
         ready = _ready(settings, store.embedder_name(), download=bool(embedder))
-        _take_on(store, ready, reembed=reembed)
+        try:
+            _take_on(store, ready, reembed=reembed)
+        except KeyboardInterrupt:
+            done, total = store.next_count()
+            _tell(
+                f"stopped: {done} of {total} chunks are embedded and kept; the library answers as before; "
+                f"`agent setup --embedder {shlex.quote(ready.name or ready.model_id)} --reembed` goes on"
+            )
+            return INTERRUPTED
         assistant.library.save_index()
+    return 0
 
 
 def _go_online() -> None:
@@ -99,13 +114,23 @@ _REASONS = {
 
 
 def _build(kind: str, todo: list[Step]) -> int:
-    from agent.models import build
 
     log = read_settings().cache_folder / f"build-{kind}.log"
     _tell(f"at work; the log is {log}")
+    try:
+        return _built(kind, todo, log)
+    except KeyboardInterrupt:
+        _tell(f"stopped: what was installed before is in place; `agent setup --gpu {kind}` begins again")
+        return INTERRUPTED
+
+
+def _built(kind: str, todo: list[Step], log: Path) -> int:
+    from agent.models import build
+
     with build.kept() as put_back:
-        failed = build.run(todo, log)
-        works = None if failed else build.offloads()
+        with following(f"building llama.cpp for {kind}", log):
+            failed = build.run(todo, log)
+            works = None if failed else build.offloads()
         if works is None or works != (kind != "cpu"):
             put_back()
             print(build.tail(log), file=sys.stderr)
@@ -141,9 +166,10 @@ def _try_out(kind: str) -> int:
 
 def _ready(settings: Settings, stored: str, *, download: bool) -> Embedder:
     started = time.perf_counter()
-    file, reason = prepare(settings, stored, repair=True, download=download)
-    embedder = build_embedder(settings, stored)
-    embedder.embed(["ready"])
+    with nullcontext() if download else spinning("preparing the embedder"):  # a download has bars of its own
+        file, reason = prepare(settings, stored, repair=True, download=download)
+        embedder = build_embedder(settings, stored)
+        embedder.embed(["ready"])
     _tell(f"embedder ready: {embedder.model_id}, {file} ({time.perf_counter() - started:.1f} s)")
     if reason:
         _tell(f"it is slow, as torch has to run it: {reason}")
@@ -178,17 +204,9 @@ def _take_on(store: Store, embedder: Embedder, *, reembed: bool) -> None:
 
 
 def _embed_again(store: Store, embedder: Embedder) -> int:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from retrieval.reembed import reembed
 
-    columns = (TextColumn("embedding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(sys.stderr), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def advance(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
+    with counting("embedding") as advance:
         return reembed(store, embedder, advance, _say_waiting)
 
 

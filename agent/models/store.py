@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.error_words import worded
 from agent.errors import ModelError
 from agent.models.catalog import entry, entry_of
 from agent.models.names import SERVER, is_server, server_of
@@ -70,12 +71,10 @@ def find(folder: Path, name: str) -> Path:
     if found:
         return found[0].path
     if entry(name):
-        raise ModelError(
-            f"{name} is not installed: `agent model pull {name}` downloads it, or --model extractive"
-        )
+        raise worded(ModelError, "model not installed", name)
     if name.endswith(SUFFIX) or os.sep in name:
-        raise ModelError(f"no such model file: {path}; give a path to a GGUF file, or --model extractive")
-    raise ModelError(f"no model is called {name!r}: `agent model list` names them, or --model extractive")
+        raise worded(ModelError, "no model file", path)
+    raise worded(ModelError, "no model", name)
 
 
 def rungs(folder: Path, name: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@
 `--part retrieval:N` says (`evals.suites.sizes`; a million take some ten minutes and 8 GB of disk).
 `--part ingest`: adding folders of documents (`evals.suites.ingest`); `ingest:speed`, `ingest:memory` alone.
 `--part hybrid:N`: whole searches among N passages, by default 100,000 (`evals.suites.searches`).
+`--part first_line`: how soon a terminal shows something (`evals.suites.first_line`).
 `--part gguf[:FILE]`: what a chat model costs beyond the model itself (`evals.suites.gguf`).
 """
 
@@ -28,7 +29,7 @@ from agent.deps import build_embedder, prepare
 from agent.settings import read_settings
 from evals.data import add_corpus, corpora, read_rows
 from evals.report import Result
-from evals.suites import gguf, ingest, searches, sizes
+from evals.suites import first_line, gguf, ingest, searches, sizes
 
 REPEATS = 7
 EMBED_REPEATS = 3
@@ -48,6 +49,8 @@ def run(arguments: argparse.Namespace) -> Result:
     if part == "ingest":
         by_folder = ingest.measure(arguments.data, arguments.lang, arguments.limit, size)
         return Result("speed", {"repeats": ingest.REPEATS}, len(by_folder), by_folder)
+    if part == "first_line":
+        return Result("speed", {"repeats": first_line.REPEATS}, first_line.REPEATS, first_line.measure())
     if part == "hybrid":
         found = searches.measure(arguments.data, int(size or searches.PASSAGES))
         return Result("speed", {"questions": searches.QUESTIONS}, searches.QUESTIONS, found)
