@@ -1,8 +1,8 @@
 """Two results of one suite against each other, row by row: `python -m evals --compare A.json B.json`.
 
-Rows are paired by part, corpus and id; of rows with the same, the first with the first, and so on. Every score
-that both rows of a pair have is compared, B less A, with a 95 % bootstrap interval over the pairs and the p of
-a paired test, each for itself: with many scores, some will differ by chance. It measures nothing.
+Rows are paired by part, corpus and id; of rows with the same, the first with the first, and so on. Every
+score that both rows of a pair have is compared, B less A, with a 95 % bootstrap interval over the pairs and
+the p of a paired test, each by itself: among many scores, some differ by chance. It measures nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from evals.report import read
 Key = tuple[str, str, str, int]
 """Part, corpus, id of a row, and which of the rows with these it is."""
 Scored = dict[Key, dict[str, float]]
+ALL = "all"
 NAMED = 5  # ids that are told of the rows without a partner
 
 
@@ -54,16 +55,17 @@ def scored(rows: Iterable[Mapping[str, Any]]) -> Scored:
 
 
 def differences(left: Scored, right: Scored) -> list[Difference]:
-    """Of each score in each part: by corpus, and over all where there are several."""
+    """Of each score in each part: by corpus, and over all of them where there are several."""
     groups: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    corpora: dict[str, set[str]] = {}
+    for key in [key for key in left if key in right]:
+        corpora.setdefault(key[0], set()).add(key[1])
     for key, scores in left.items():
         for name in scores.keys() & right.get(key, {}).keys():
-            for corpus in ("", key[1]) if key[1] else ("",):
+            for corpus in {key[1], key[1] if len(corpora[key[0]]) == 1 else ALL}:
                 groups.setdefault((key[0], corpus, name), []).append((scores[name], right[key][name]))
-    many = {part for part, corpus, _ in groups if corpus and len({c for p, c, _ in groups if p == part}) > 2}
-    found = [_difference(*name, pairs) for name, pairs in groups.items()
-             if name[1] or name[0] in many or not any(p == name[0] and c for p, c, _ in groups)]  # fmt: skip
-    return sorted(found, key=lambda one: (one.part, one.score, one.corpus))
+    found = [_difference(*names, pairs) for names, pairs in groups.items()]
+    return sorted(found, key=lambda one: (one.part, one.score, one.corpus == ALL, one.corpus))
 
 
 def _difference(part: str, corpus: str, score: str, pairs: list[tuple[float, float]]) -> Difference:
@@ -97,9 +99,7 @@ def compare_files(left: Path, right: Path) -> None:
     here, there = scored(ours["rows"]), scored(theirs["rows"])
     for file, rows in ((left, here), (right, there)):
         if not rows:
-            _end(
-                f"{file}: no rows with scores (of times there are none; older results have to be measured again)"
-            )
+            _end(f"{file}: no rows with scores (times have none; an old result is to be measured again)")
     if warned := unlike(ours, theirs):
         print(f"warning: these differ, and not only what is measured: {'; '.join(warned)}", file=sys.stderr)
     for file, result in ((left, ours), (right, theirs)):
@@ -120,7 +120,7 @@ def _cells(one: Difference) -> list[str]:
     value, low, high = one.less
     p = "< 0.001" if one.p < 0.001 else f"{one.p:.3f}"
     return [
-        one.part, one.corpus or "all", one.score, f"{one.left:.3f}", f"{one.right:.3f}",
+        one.part, one.corpus, one.score, f"{one.left:.3f}", f"{one.right:.3f}",
         f"{value:+.3f} [{low:+.3f}, {high:+.3f}]", p, str(one.n),
     ]  # fmt: skip
 

@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.errors import SettingsError
 from agent.models.names import is_server
@@ -21,6 +21,8 @@ from evals.data import SMALL_DATA, content
 from evals.kept import Kept
 from evals.parts import SUITES, parts_of
 from evals.report import Result
+
+T = TypeVar("T")
 
 SEED = 0  # of all that is drawn: resamples, cases, worlds
 ROOT = Path(__file__).parent.parent
@@ -50,6 +52,8 @@ class Order:
     model: str | None = None
     chosen: Mapping[str, Any] = field(default_factory=dict)
     """Settings that were named."""
+    spread: bool = False
+    """Whether a limit takes questions from all over a file, not the first ones."""
     alone: bool = False
     """Whether the user's files and variables decide nothing, so that all have the same settings."""
     kept: Kept = field(default_factory=Kept)
@@ -57,6 +61,11 @@ class Order:
     @property
     def parts(self) -> list[str]:
         return parts_of(self.suite, self.part)
+
+    def some(self, rows: Sequence[T]) -> list[T]:
+        """As many as the limit allows."""
+        count = min(self.limit or len(rows), len(rows))
+        return [rows[n * len(rows) // count] for n in range(count)] if self.spread else list(rows[:count])
 
     def settings(self, **forced: Any) -> Settings:
         """The settings in force. `forced`: what the suite itself decides. Raises `SettingsError`."""
@@ -130,8 +139,11 @@ def about(order: Order) -> dict[str, Any]:
         "prompts": code_hash(("agent/prompts",), (".md",)),
         "seed": SEED,
     }
-    deciding = {**told, "data": told["data"]["hash"], "suite": order.suite, "parts": order.parts,
-                "part": order.part or "", "lang": order.lang, "limit": order.limit}  # fmt: skip
+    deciding = {
+        **told,
+        "data": told["data"]["hash"],
+        "asked": [order.suite, order.parts, order.part, order.lang, order.limit, order.spread],
+    }
     return {**told, "hash": short(json.dumps(deciding, sort_keys=True).encode())}
 
 

@@ -2,7 +2,8 @@
 
 `--part passages:N,N`: numbers of passages, by default 100000,1000000. A passage is five sentences drawn at
 random from the corpus, under a heading drawn likewise; so no rare word is as rare as in a real library of
-that size, which is harder. Nothing is embedded. Seconds of processor time, as other work on the machine is none of ours.
+that size, which is harder. Nothing is embedded. Seconds of processor time, as other work on the machine is
+none of ours.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def moves(order: Order, base: Settings) -> tuple[dict[str, Any], list[Row]]:
 
 def _varied(part: str, order: Order, base: Settings, variants: dict[str, dict[str, Any]]) -> list[Row]:
     """Each question once with one search and once with each variant of the settings."""
-    questions = read_rows(order.data / "multihop_en.jsonl")[: order.limit]
+    questions = order.some(read_rows(order.data / "multihop_en.jsonl"))
     if not questions:
         sys.exit(f"{order.data / 'multihop_en.jsonl'}: no questions")
     with ExitStack() as stack:
@@ -172,7 +172,7 @@ def recovered(order: Order, base: Settings) -> tuple[dict[str, Any], list[Row]]:
             continue
         texts, all_asked = read_corpus(corpus, questions)
         texts += _distractors(order.data, name)
-        asked = [row for row in all_asked if row["answerable"] and row["doc_id"]][: order.limit]
+        asked = order.some([row for row in all_asked if row["answerable"] and row["doc_id"]])
         opened = partial(_filled, replace(base, max_rounds=max(ROUNDS)), texts)
         found = order.kept.rows("recovered", name, asked, itemgetter("id"), opened)
         own = [{"id": row["id"], "corpus": name, **one} for row, one in zip(asked, found, strict=True)

@@ -38,7 +38,7 @@ def run(order: Order) -> Result:
     rows: list[Row] = []
     for name, corpus, questions in corpora(order.data, order.lang):
         texts, asked = read_corpus(corpus, questions)
-        found = ask_all(order, base, name, texts, asked[: order.limit])
+        found = ask_all(order, base, name, texts, order.some(asked))
         rows += found
         metrics[name] = {"n": len(found), **summary(found)}
         kinds = sorted({row["kind"] for row in found})

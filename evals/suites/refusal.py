@@ -51,7 +51,7 @@ def run(order: Order) -> Result:
         found: list[Row] = []
         if "corpus" in order.parts:
             texts, asked = read_corpus(corpus, questions)
-            found += ask_all(order, base, name, texts, asked[: order.limit])
+            found += ask_all(order, base, name, texts, order.some(asked))
         # A user's own data have no questions over passages of their own.
         if "passages" in order.parts and (order.part or any(order.data.glob(f"robust_{name}.jsonl*"))):
             found += over_their_own(order, base, name)

@@ -111,7 +111,7 @@ def run(order: Order) -> Result:
         if order.lang is None and name not in LANGUAGES:
             continue
         texts, asked = read_corpus(corpus, questions)
-        made = list(cases(asked, texts, SEED))[: order.limit]
+        made = order.some(list(cases(asked, texts, SEED)))
         faulty = [case for case in made if case.kind in DETERMINISTIC][:REPAIRED]
         for part, rounds, work, own in (("once", 0, judged, made), ("again", 1, repaired, faulty)):
             if part in order.parts:

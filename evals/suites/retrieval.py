@@ -38,7 +38,7 @@ def run(order: Order) -> Result:
         asked = [row for row in questions if row.get("doc_ids") or (row["answerable"] and row["doc_id"])]
         if not asked:
             sys.exit(f"{order.data}: no question of {name} says in which document its answer stands (doc_id)")
-        asked = asked[: order.limit]
+        asked = order.some(asked)
         with (
             tempfile.TemporaryDirectory() as folder,
             Library(
