@@ -93,7 +93,8 @@ def _measure(given: argparse.Namespace) -> None:
     if given.json and not given.json.absolute().parent.is_dir():
         raise _Wrong(f"no such folder: {given.json.parent}")
     told = about(order)
-    kept = Kept(given.json.with_name(f"{given.json.name}.partial") if given.json else None, told["hash"])
+    keeps = given.json and (given.json.is_file() or not given.json.exists())  # not /dev/stdout
+    kept = Kept(given.json.with_name(f"{given.json.name}.partial") if keeps else None, told["hash"])
     if kept.note:
         print(f"note: {kept.note}", file=sys.stderr)
     done = False

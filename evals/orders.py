@@ -36,6 +36,8 @@ VERSIONED = {
     "langgraph": "langgraph",
 }
 NOT_DECISIVE = ("home", "remember", "read_only", "allow_remote")  # settings that change no score
+BY_CORPUS = ("corpus_", "qa_", "robust_", "memory_")  # files of which there is one for each corpus
+REFERENCES = SMALL_DATA / "memory_references.jsonl"
 ENDS = 1 << 20  # bytes at either end of a model's file that tell it from others
 
 
@@ -159,17 +161,13 @@ def data_hash(order: Order) -> str:
     """Of the contents of the files that the parts read, packed or not; of one corpus where it is named."""
     patterns = {one for part in order.parts for one in SUITES[order.suite].parts[part].files}
     files = {file for pattern in patterns for file in order.data.glob(pattern) if file.is_file()}
-    if "memory_*" in patterns:
-        files.add(SMALL_DATA / "memory_references.jsonl")
     sums = {}
     for file in sorted(files):
-        name = file.name.removesuffix(".gz")
-        if (
-            order.lang is None
-            or not name.startswith(("corpus_", "qa_"))
-            or name.endswith(f"_{order.lang}.jsonl")
-        ):
+        name = file.name.removesuffix(".gz").removesuffix(".jsonl")
+        if not order.lang or not name.startswith(BY_CORPUS) or name.endswith(f"_{order.lang}"):
             sums[name] = hashlib.sha256(content(file)[1]).hexdigest()
+    if "memory_*" in patterns:
+        sums[REFERENCES.stem] = hashlib.sha256(REFERENCES.read_bytes()).hexdigest()
     return short(json.dumps(sums, sort_keys=True).encode())
 
 

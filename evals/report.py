@@ -40,8 +40,12 @@ def write(result: Result, file: Path) -> None:
     """Whole or not at all; the rows last."""
     told = asdict(result)
     told["rows"] = told.pop("rows")
+    text = json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+    if file.exists() and not file.is_file():  # /dev/stdout
+        file.write_text(text, encoding="utf-8")
+        return
     aside = file.with_name(f"{file.name}.new")
-    aside.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    aside.write_text(text, encoding="utf-8")
     os.replace(aside, file)
 
 
