@@ -4,8 +4,8 @@ Each score of each row is compared with the same row's of `evals/data/baseline.j
 together. It has fallen where a one-sided paired sign-flip test (`evals.metrics.drop_p`) gives p of at most
 0.05, each score by itself. Where nothing changed nothing is drawn, so the same program cannot fail by chance;
 another processor's rounding may turn a row or two, which is never enough. What it can see, of scores that are
-0 or 1: five rows that fall where none rises, seven where one does, nine where two do. That is 4 points of the 130
-questions of `retrieval` and `qa` that have an answer, 10 of the 50 that have none, 6 of the 80 drafts of
+0 or 1: five rows that fall where none rises, seven where one does, nine where two do. That is 4 points of the
+130 questions of `retrieval` and `qa` that have an answer, 10 of the 50 that have none, 6 of the 80 drafts of
 `repair`, and 42 of the 12 multi-hop questions: there it sees what is broken, not what is a little worse.
 
 Exact besides: of retrieval by words, which is the same on every machine, no metric may fall at all; by
