@@ -89,6 +89,12 @@ def unlike(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
     return told
 
 
+def changes(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
+    """The settings that differ, with both values."""
+    names = [name for name in {**left, **right} if left.get(name) != right.get(name)]
+    return [f"{name} {left.get(name)} and {right.get(name)}" for name in names]
+
+
 def compare_files(left: Path, right: Path) -> None:
     """Print how two results differ: a table on a terminal, columns between tabs in a pipe."""
     from agent.cli.render import console, print_table
@@ -104,6 +110,8 @@ def compare_files(left: Path, right: Path) -> None:
         print(f"warning: these differ, and not only what is measured: {'; '.join(warned)}", file=sys.stderr)
     for file, result in ((left, ours), (right, theirs)):
         print(f"{file}: {result['suite']}, hash {result.get('hash', '')}, {_model(result)}")
+    if changed := changes(ours.get("settings") or {}, theirs.get("settings") or {}):
+        print(f"settings: {'; '.join(changed)}")
     found = differences(here, there)
     print_table([HEADER, *(_cells(one) for one in found)] if found else [["no row is in both"]], console())
     for file, own, other in ((left, here, there), (right, there, here)):

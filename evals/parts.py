@@ -7,6 +7,7 @@ none. It runs nothing and imports no suite; the functions behind the parts are i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -243,11 +244,13 @@ def parts_of(suite: str, part: str | None) -> list[str]:
     there = SUITES[suite].parts
     if part is None:
         return [name for name, one in there.items() if one.default]
-    name, colon, _ = part.partition(":")
+    name, colon, given = part.partition(":")
     if name not in there:
         raise ValueError(f"{suite} has no part {name!r}: choose among {', '.join(there)}")
     if colon and not there[name].takes:
         raise ValueError(f"the part {name} of {suite} takes nothing after a colon")
+    if colon and there[name].takes == "N" and not re.fullmatch(r"[1-9][0-9]{0,8}", given):
+        raise ValueError(f"the part {name} of {suite} takes a number after the colon, not {given!r}")
     return [name]
 
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from evals import __main__ as command
 from evals import ingesters, metrics
 from evals.data import SMALL_DATA, corpora, read_rows
-from evals.orders import Order, about
+from evals.orders import Order, about, chosen
 from evals.parts import SUITES
 from evals.suites import ingest, searches
+from evals.suites.qa import first_draft
 
 
 def test_rows_are_read_packed_too(tmp_path: Path) -> None:
@@ -131,6 +132,7 @@ def order(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
         (["qa", "--part", "other"], "qa has no part 'other': choose among corpus"),
         (["speed", "--part", "ingests"], "speed has no part 'ingests': choose among cold, retrieval"),
         (["loop", "--part", "multihop:3"], "takes nothing after a colon"),
+        (["speed", "--part", "hybrid:many"], "hybrid of speed takes a number after the colon, not 'many'"),
         (["qa", "--settings", "max_round=2"], "did you mean max_rounds?"),
         (["qa", "--settings", "max_rounds"], "KEY=VALUE"),
         (["qa", "--settings", "max_rounds=many"], "max_rounds='many' is not a valid int"),
@@ -200,6 +202,27 @@ def test_a_limit_may_take_questions_from_all_over() -> None:
     assert Order("qa", limit=2).some("abcd") == ["a", "b"]
     assert Order("qa", limit=2, spread=True).some("abcd") == ["a", "c"]
     assert Order("qa", limit=9, spread=True).some("abcd") == Order("qa").some("abcd") == list("abcd")
+
+
+def test_settings_are_read_as_their_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ["max-rounds=3", " timeout_s = 1.5", "read_only=yes", "moves=all", "model=a=b"]
+    kinds = {"max_rounds": 3, "timeout_s": 1.5, "read_only": True, "moves": "all", "model": "a=b"}
+    assert chosen(given) == kinds
+    monkeypatch.setenv("AGENT_PASSAGES", "4")
+    own = Order("qa", chosen={"passages": 3}, model="extractive").settings(remember=False)
+    assert (own.passages, own.model, own.remember) == (3, "extractive", False)
+    assert Order("qa").settings().passages == 4 and Order("qa", alone=True).settings().passages == 10
+
+
+def test_of_a_chat_model_its_first_draft_counts() -> None:
+    def events(model: str, *verdicts: str) -> list[dict[str, object]]:
+        judged = [{"text": "", "verdict": one, "reason": ""} for one in verdicts]
+        return [{"event": "draft", "model": model}, {"event": "critique", "verdicts": judged}]
+
+    twice = events("a.gguf", "supported", "unsupported") + events("a.gguf", "supported")
+    assert first_draft(twice) == {"wrote": "a.gguf", "drafted": 2, "supported": 1}
+    assert first_draft(events("extractive", "supported"))["drafted"] == 0
+    assert first_draft([]) == {"wrote": "", "drafted": 0, "supported": 0}
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evals import __main__ as command
-from evals.compare import differences, scored, unlike
+from evals.compare import changes, differences, scored, unlike
 from evals.orders import Order, measured
 from evals.report import read, write
 
@@ -54,6 +54,11 @@ def test_what_differs_besides_is_told() -> None:
     assert unlike(left, left) == []
     assert len(unlike(left, {"data": {"hash": "2"}, "versions": {"embedder": "y"}, "seed": 1})) == 3
     assert unlike(left, {"suite": "qa"}) and unlike({}, {}) == []
+
+
+def test_settings_that_differ_are_told() -> None:
+    assert changes({"passages": 10, "moves": ""}, {"passages": 1, "moves": ""}) == ["passages 10 and 1"]
+    assert changes({}, {"strictness": "strict"}) == ["strictness None and strict"]
 
 
 def test_the_command(
