@@ -28,6 +28,7 @@ def main() -> None:
     given = parser.parse_args()
     switch_off_telemetry()
     try:
+        _check_together(given)
         if given.compare:
             from evals.compare import compare_files
 
@@ -116,6 +117,22 @@ def _goes_on(kept: Kept) -> str:
     if not len(kept):
         return "nothing was done yet"
     return f"{len(kept)} rows are kept in {kept.file}; the same command goes on from there"
+
+
+def _check_together(given: argparse.Namespace) -> None:
+    """Raises `_Wrong` for options that do not go together, as they would have no effect."""
+    measures = [
+        f"--{name}" for name in ("lang", "model", "limit", "json") if getattr(given, name) is not None
+    ]
+    measures += ["--data"] if given.data != SMALL_DATA else []
+    if given.compare and (given.suite or given.part or given.settings or measures):
+        raise _Wrong("--compare takes two results and nothing else")
+    if given.suite == GATE and measures:
+        raise _Wrong(f"{GATE} measures what its baseline is of: leave out {' and '.join(measures)}")
+    if given.update and (given.suite != GATE or given.settings):
+        raise _Wrong(f"--update is of {GATE}, with the settings by default")
+    if not given.suite and not given.compare and (given.part or given.settings or measures):
+        raise _Wrong(f"name a suite: {', '.join(SUITES)}")
 
 
 def _check(order: Order) -> None:

@@ -142,6 +142,11 @@ def order(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
         (["speed", "--settings", "passages=2"], "leave out --settings"),
         (["qa", "--limit", "0"], "--limit must be at least 1"),
         (["qa", "--data", "/nowhere"], "no such folder: /nowhere"),
+        (["--part", "other"], "name a suite: critic"),
+        (["gate", "--update", "--settings", "passages=1"], "--update is of gate"),
+        (["qa", "--update"], "--update is of gate"),
+        (["gate", "--model", "a.gguf", "--limit", "3"], "leave out --model and --limit"),
+        (["qa", "--compare", "a.json", "b.json"], "--compare takes two results and nothing else"),
         (["gate", "--part", "speed"], "the gate has no part 'speed'"),
     ],
 )
