@@ -47,6 +47,9 @@ def main() -> None:
         _end(str(error), WRONG)
     except KeyboardInterrupt:
         _end("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the output has gone
+        sys.exit(1)
     except Exception as error:
         if not isinstance(error, _expected()):
             raise
@@ -96,8 +99,8 @@ def _measure(given: argparse.Namespace) -> None:
     told = about(order)
     keeps = given.json and (given.json.is_file() or not given.json.exists())  # not /dev/stdout
     kept = Kept(given.json.with_name(f"{given.json.name}.partial") if keeps else None, told["hash"])
-    if kept.note:
-        print(f"note: {kept.note}", file=sys.stderr)
+    for note in filter(None, (_left_out(order), kept.note)):
+        print(f"note: {note}", file=sys.stderr)
     done = False
     try:
         result = measured(replace(order, kept=kept), told)
@@ -109,6 +112,11 @@ def _measure(given: argparse.Namespace) -> None:
     finally:
         kept.close(done=done)
     show(result)
+
+
+def _left_out(order: Order) -> str:
+    missing = [name for name in parts_of(order.suite, order.part) if name not in order.parts]
+    return f"left out, as {order.data} has no data for it: {', '.join(missing)}" if missing else ""
 
 
 def _goes_on(kept: Kept) -> str:

@@ -18,6 +18,7 @@ from retrieval.library import Library
 from retrieval.load import Source
 
 SMALL_DATA = Path(__file__).parent / "data"
+LONG = "long_"  # how corpora of long articles are called: some suites want these to be asked for
 Row = dict[str, Any]
 
 _TEXT, _MAYBE, _LIST, _FLAG = (str,), (str, type(None)), (list,), (bool,)

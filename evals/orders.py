@@ -62,7 +62,13 @@ class Order:
 
     @property
     def parts(self) -> list[str]:
-        return parts_of(self.suite, self.part)
+        """The part that is named, else those by default of whose data files any is there; all if none is."""
+        names = parts_of(self.suite, self.part)
+        there = [name for name in names if self._has(SUITES[self.suite].parts[name].files)]
+        return names if self.part or not there else there
+
+    def _has(self, files: Sequence[str]) -> bool:
+        return not files or any(file for pattern in files for file in self.data.glob(pattern))
 
     def some(self, rows: Sequence[T]) -> list[T]:
         """As many as the limit allows."""
@@ -166,7 +172,7 @@ def data_hash(order: Order) -> str:
         name = file.name.removesuffix(".gz").removesuffix(".jsonl")
         if not order.lang or not name.startswith(BY_CORPUS) or name.endswith(f"_{order.lang}"):
             sums[name] = hashlib.sha256(content(file)[1]).hexdigest()
-    if "memory_*" in patterns:
+    if "memory_en*" in patterns:
         sums[REFERENCES.stem] = hashlib.sha256(REFERENCES.read_bytes()).hexdigest()
     return short(json.dumps(sums, sort_keys=True).encode())
 

@@ -149,6 +149,7 @@ def _of_rewording(row: Row) -> Scores:
 
 _QA = ("corpus_*", "qa_*")
 _HOPS = ("multihop_*",)
+_TALK = ("memory_en*", "memory_zh*")
 
 SUITES: dict[str, Suite] = {
     "critic": Suite(
@@ -178,8 +179,8 @@ SUITES: dict[str, Suite] = {
     "memory": Suite(
         "whether memory finds, hastens and never misleads",
         {
-            "turns": Part("what was said, by questions made by rule", ("memory_*",), _of_search),
-            "own": Part("the same by people's own questions", ("memory_*",), _of_search),
+            "turns": Part("what was said, by questions made by rule", _TALK, _of_search),
+            "own": Part("the same by people's own questions", _TALK, _of_search),
             "stale": Part("askings between which documents change", (), _of_changes),
             "speed": Part("questions asked twice", _QA, _of_repeat),
             "rounds": Part("like questions, misspelt alike", _QA, _of_rewording),

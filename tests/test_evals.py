@@ -203,6 +203,14 @@ def test_the_hash_is_of_what_decides_the_scores(tmp_path: Path, monkeypatch: pyt
     assert about(plain)["data"]["hash"] == first["data"]["hash"], "packed or not"
 
 
+def test_parts_without_data_are_left_out(tmp_path: Path) -> None:
+    assert Order("memory").parts == ["stale", "speed", "rounds", "year"]
+    assert Order("memory", part="own").parts == ["own"]
+    (tmp_path / "memory_zh.jsonl").touch()
+    assert Order("memory", data=tmp_path).parts == ["turns", "own", "stale", "year"]
+    assert Order("refusal", data=tmp_path).parts == ["corpus", "passages"], "it says what is missing"
+
+
 def test_a_limit_may_take_questions_from_all_over() -> None:
     assert Order("qa", limit=2).some("abcd") == ["a", "b"]
     assert Order("qa", limit=2, spread=True).some("abcd") == ["a", "c"]

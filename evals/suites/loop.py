@@ -30,7 +30,7 @@ from agent.reasoners.extractive import Extractive
 from agent.reasoners.features import ask
 from agent.settings import Settings
 from agent.state import merge_evidence
-from evals.data import Row, add_corpus, corpora, read_corpus, read_rows
+from evals.data import LONG, Row, add_corpus, corpora, read_corpus, read_rows
 from evals.metrics import contains, paired_p
 from evals.orders import Order
 from evals.report import INTERVAL, Result
@@ -168,7 +168,7 @@ def recovered(order: Order, base: Settings) -> tuple[dict[str, Any], list[Row]]:
     out: dict[str, Any] = {}
     rows: list[Row] = []
     for name, corpus, questions in corpora(order.data, order.lang):
-        if order.lang is None and name not in ("en", "zh"):
+        if order.lang is None and name.startswith(LONG):
             continue
         texts, all_asked = read_corpus(corpus, questions)
         texts += _distractors(order.data, name)

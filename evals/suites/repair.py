@@ -27,13 +27,12 @@ from agent.reasoners.chat import quoted
 from agent.reasoners.scripted import ScriptedChat
 from agent.settings import Settings
 from evals.cases import DETERMINISTIC, KINDS, Case, cases
-from evals.data import Row, add_corpus, corpora, read_corpus
+from evals.data import LONG, Row, add_corpus, corpora, read_corpus
 from evals.metrics import mean_ci
 from evals.orders import SEED, Order
 from evals.report import Result
 from evals.suites.qa import TODAY, empty_home
 
-LANGUAGES = ("en", "zh")  # the long articles are asked for with --lang
 REPAIRED = 150  # cases of each corpus that get a second round
 _PASSAGE = re.compile(r'<passage number="(\d+)" from="[^"\n]*">\n(.*?)\n</passage>', re.DOTALL)
 _STATEMENT = re.compile(r"^(S\d+): ", re.MULTILINE)
@@ -108,7 +107,7 @@ def asking(assistant: Agent, chat: ScriptedChat) -> Ask:
 def run(order: Order) -> Result:
     rows: list[dict[str, Any]] = []
     for name, corpus, questions in corpora(order.data, order.lang):
-        if order.lang is None and name not in LANGUAGES:
+        if order.lang is None and name.startswith(LONG):
             continue
         texts, asked = read_corpus(corpus, questions)
         made = order.some(list(cases(asked, texts, SEED)))
