@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+MISSED = 10_000  # rank of a document that was not found
 Row = dict[str, Any]
 Scores = dict[str, float]
 
@@ -47,9 +48,9 @@ class Suite:
 # --- scores -----------------------------------------------------------------------------------------------
 
 
-def _of_ranks(row: Row) -> Scores:
+def of_ranks(row: Row) -> Scores:
     found = {f"{name} r@{k}": float(row[name] < k) for name in ("dense", "lexical", "hybrid") for k in (1, 5)}
-    return {**found, "hybrid mrr": 1 / (row["hybrid"] + 1)}
+    return {**found, "hybrid mrr": 1 / (row["hybrid"] + 1) if row["hybrid"] < MISSED else 0.0}
 
 
 def _of_answer(row: Row) -> Scores:
@@ -211,11 +212,11 @@ SUITES: dict[str, Suite] = {
     "retrieval": Suite(
         "documents found: by words, by meaning, by both",
         {
-            "corpus": Part("each corpus with its questions", _QA, _of_ranks),
+            "corpus": Part("each corpus with its questions", _QA, of_ranks),
             "distractors": Part(
                 "the same among many more passages, and multi-hop questions",
                 (*_QA, *_HOPS, "reader_train*"),
-                _of_ranks,
+                of_ranks,
                 default=False,
             ),
         },

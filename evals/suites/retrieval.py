@@ -19,13 +19,13 @@ from agent.deps import build_embedder, prepare, reranker_loader
 from evals.data import Row, add_corpus, corpora, read_corpus, read_rows
 from evals.metrics import mean_ci, paired_p
 from evals.orders import Order
+from evals.parts import MISSED, of_ranks
 from evals.report import INTERVAL, Result
 from retrieval.library import Library
 from retrieval.search import POOL
 from retrieval.tokens import query_terms
 
 CUTS = (1, 3, 5, 10)
-MISSED = 10_000  # rank of a document that was not found
 
 
 def run(order: Order) -> Result:
@@ -106,7 +106,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         scores = {f"r@{k}": sum(p < k for p in places) / len(places) for k in CUTS}
         scores["mrr"] = sum(1 / (p + 1) for p in places if p < MISSED) / len(places)
         out[part] = scores
-    out[f"hybrid mrr{INTERVAL}"] = list(mean_ci([1 / (row["hybrid"] + 1) for row in rows]))
+    out[f"hybrid mrr{INTERVAL}"] = list(mean_ci([of_ranks(row)["hybrid mrr"] for row in rows]))
     for k in (1, 5):
         hits = {part: [float(row[part] < k) for row in rows] for part in ("dense", "lexical", "hybrid")}
         best = max(("dense", "lexical"), key=lambda part: sum(hits[part]))
