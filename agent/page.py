@@ -15,14 +15,17 @@ from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element, tostring
+from xml.etree.ElementTree import Element
 
 from agent.filters import said
+from agent.markup import POLICY, Part, written
+from agent.markup import element as _e
+from agent.markup import lang_of as _lang
 from agent.models.names import shown_name
 from agent.page_words import PAGE_WORDS
 from agent.reasoners.language import language_of
 from retrieval.store import UNFINISHED
-from retrieval.tokens import is_chinese, query_terms, simplified, stem, words_of
+from retrieval.tokens import is_chinese, query_terms, stem, words_of
 
 GENERATOR = "Toulmin, agent why"  # by which a page is known to be one of these
 LONG = 8  # rows of a table above which it is folded
@@ -30,15 +33,9 @@ MARKED_WORDS = 60  # words of the question that are marked in a passage
 
 Run = Mapping[str, Any]
 Words = Mapping[str, Any]
-Part = Element | str | None
 Mark = tuple[int, int, str, int]  # start and end in a passage; "cited" or "against"; the citation's number
 
-# Control characters, marks that turn a text's direction, and what no page may hold.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
-)
 _SIGNS = {"supported": "✓", "unsupported": "✗", "undecided": "?", "unverified": "!"}
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def page_of(run: Run) -> str:
@@ -68,7 +65,7 @@ def page_of(run: Run) -> str:
         ),
         lang=words["lang"],
     )
-    return f"<!DOCTYPE html>\n{tostring(page, encoding='unicode', method='html')}\n"
+    return written(page)
 
 
 def is_page_of_a_run(begin: str) -> bool:
@@ -84,7 +81,7 @@ def _head(run: Run) -> Element:
         _e("meta", name="viewport", content="width=device-width, initial-scale=1"),
         _e("meta", name="color-scheme", content="light dark"),
         _e("meta", name="referrer", content="no-referrer"),
-        _e("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        _e("meta", http_equiv="Content-Security-Policy", content=POLICY),
         _e("title", _text(run, "question")),
         _e("style", _style()),
     )
@@ -549,24 +546,6 @@ def _marked(kind: str, text: str) -> Element:
 # --- parts of a page ---
 
 
-def _e(tag: str, *parts: Part, **attributes: str | None) -> Element:
-    """An element of these texts and elements; an attribute that is None is left out, `class_` is `class`."""
-    element = Element(tag)
-    for name, value in attributes.items():
-        if value is not None:
-            element.set(name.rstrip("_").replace("_", "-"), _UNSEEN.sub("", value))
-    last: Element | None = None
-    for part in parts:
-        if isinstance(part, Element):
-            element.append(part)
-            last = part
-        elif part and last is None:
-            element.text = (element.text or "") + _UNSEEN.sub("", part)
-        elif part and last is not None:
-            last.tail = (last.tail or "") + _UNSEEN.sub("", part)
-    return element
-
-
 def _row(cell: str, parts: Sequence[Part]) -> Element:
     return _e("tr", *(_e(cell, part, scope="col" if cell == "th" else None) for part in parts))
 
@@ -623,13 +602,6 @@ def _text(run: Run, key: str) -> str:
 def _language(run: Run) -> Any:
     lang = (run.get("plan") or {}).get("lang")
     return lang if lang in PAGE_WORDS else language_of(_text(run, "question"))
-
-
-def _lang(text: str) -> str:
-    """The language of a text as HTML names it; the script of Chinese decides on its font."""
-    if not is_chinese(text):
-        return "en"
-    return "zh-Hans" if simplified(text) == text else "zh-Hant"
 
 
 def _minute(at_s: float | None) -> str:

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from agent.errors import SettingsError, ToulminError
@@ -23,6 +24,9 @@ GATE = "gate"
 
 def main() -> None:
     """Run the command. Exits with 2 for what was asked wrongly, 130 after Ctrl-C, 1 for other failures."""
+    if sys.argv[1:2] == ["report"]:
+        import_module("evals.page").main(sys.argv[2:])
+        return
     os.environ.setdefault("AGENT_NO_PROJECT", "1")  # figures do not depend on the folder they are taken in
     parser = _parser()
     given = parser.parse_args()
@@ -41,7 +45,8 @@ def main() -> None:
             _measure(given)
         else:
             print(
-                f"{parser.format_usage()}\n{listing()}\n{GATE:10} the committed sets against their baseline"
+                f"{parser.format_usage()}\n{listing()}\n{GATE:10} the committed sets against their baseline\n"
+                f"{'report':10} results as a page and as tables"
             )
     except (SettingsError, _Wrong) as error:
         _end(str(error), WRONG)

@@ -49,6 +49,7 @@ _SEPARATORS = re.compile(rf"[,;](?![\s\d{CJK}])|[,;](?!\d{{3}}(?!\d))(?=\d)")  #
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)", re.MULTILINE)
 _RUNS_ON_ZH = re.compile(f"[{CJK}，、]")
+_PAUSE_WITHIN = re.compile(rf"[{CJK}][。！？；，](?=[{CJK}])")
 _CJK_ONLY = re.compile(f"[{CJK}]")
 
 
@@ -176,13 +177,24 @@ def _brief(text: str, section: Span) -> bool:
 
 def _wrap_width(text: str) -> int:
     """The line width at which a text is hard-wrapped, in characters; 0 when it is not."""
-    lengths = sorted(len(line.strip()) for line in text.split("\n") if line.strip())
-    if len(lengths) < 4:
-        return 0
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    lengths = sorted(map(len, lines))
+    if len(lines) < 4:
+        return lengths[-1] if _is_column(lines) else 0
     width = lengths[int(len(lengths) * 0.9)]
     full = sum(length >= 0.7 * width for length in lengths)
     # Headings and the last lines of paragraphs are short, so two full lines in five suffice.
     return width if 12 <= width <= 110 and full >= 0.4 * len(lengths) else 0
+
+
+def _is_column(lines: Sequence[str]) -> bool:
+    """Whether two or three lines are the whole of a turn in a narrow Chinese column.
+
+    They are of one length but for the last, none of them ends where the writing pauses, and it pauses within.
+    """
+    width = max(map(len, lines), default=0)
+    full = all(len(line) >= 0.85 * width and _RUNS_ON_ZH.match(line[-1]) for line in lines[:-1])
+    return len(lines) > 1 and 12 <= width <= 40 and full and any(map(_PAUSE_WITHIN.search, lines))
 
 
 def _line_breaks(text: str, begin: int, match: re.Match[str], end: int, width: int) -> bool:

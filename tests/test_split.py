@@ -168,6 +168,16 @@ def test_double_spaced_chinese_columns_are_joined() -> None:
     assert ["".join(part.split())[:4] for part in cut("\n\n".join(lines))] == ["图尔敏在", "后来也传"]
 
 
+def test_a_turn_of_two_or_three_lines_of_a_column_is_joined() -> None:
+    turn = "图尔敏：我从法庭上学来的，不\n是从书上学来的。后来大家都说\n\n这样的论证更好懂"
+    assert ["".join(part.split()) for part in cut(turn)] == [
+        "图尔敏：我从法庭上学来的，不是从书上学来的。",
+        "后来大家都说这样的论证更好懂",
+    ]
+    duties = "张三负责后端接口的开发工作\n李四负责前端页面的设计工作"
+    assert cut(duties) == duties.split("\n"), "nothing shows that these were wrapped"
+
+
 def test_short_unwrapped_lines_stay_apart() -> None:
     assert cut("红色的花\n蓝色的天\n绿色的树\n白色的雪") == ["红色的花", "蓝色的天", "绿色的树", "白色的雪"]
     assert cut("Red flowers\nBlue sky\nGreen trees") == ["Red flowers", "Blue sky", "Green trees"]

@@ -32,6 +32,7 @@ from agent.reasoners.features import (
     told,
     uncovered,
 )
+from agent.reasoners.labels import of_another
 from agent.reasoners.language import names_in
 from agent.state import Citation, Claim, Evidence
 from retrieval.tokens import is_chinese, query_words, stem, words_of
@@ -87,7 +88,7 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
     if probability > IN_PART and (lacking or _is_of_another(asked, claims, evidence)):
         probability = IN_PART
     guessed = bool(asked.asides) and probability < GUESSED
-    beside = guessed or not _speaks_of(asked, best, evidence)
+    beside = guessed or not _speaks_of(asked, best, evidence) or _bears_another_label(asked, claims, evidence)
     if _in_its_language(asked, claims):
         beside = beside or _holds_no_word(asked, said) or _holds_no_name(asked, said)
     return min(probability, NOTHING_HELD) if beside else probability
@@ -184,6 +185,14 @@ def _names_of(asked: Asked) -> set[tuple[str, ...]]:
         return set(asked.names)
     own = (*_LATIN.findall(asked.text), *chinese_names(asked.text))
     return {*asked.names, *(tuple(stems(name)) for name in own)}
+
+
+def _bears_another_label(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Evidence]) -> bool:
+    """Whether what is cited is all of another number or letter than the question's: of Plan A, not Plan C."""
+    cited = {c["evidence"] for claim in claims for c in claim["citations"]}
+    items = [item for item in evidence if item["number"] in cited]
+    said = " / ".join(f"{item['title']} / {item['heading']} / {item['text']}" for item in items)
+    return of_another(asked.text, said)
 
 
 def _leaves_out(asked: Asked, said: frozenset[str]) -> bool:

@@ -19,6 +19,7 @@ from agent.reasoners.features import (
     ask,
     asks_only_whose,
     candidates,
+    is_question,
     plain,
     rank_score,
     spanned,
@@ -198,7 +199,10 @@ def led_to(
             continue
         if item["relevance"] < LINKED[asked.lang]:
             continue
-        said = frozenset(stems(spanned(numbered[link["evidence"]], link)))
+        leads = spanned(numbered[link["evidence"]], link)
+        if is_question(leads):
+            continue
+        said = frozenset(stems(leads))
         if len(candidate.missing - said) < len(best.missing):
             helping.append((rank_score(asked.lang, candidate.features), link, span_of(candidate)))
     return list(max(helping, key=lambda one: one[0])[1:]) if helping else []

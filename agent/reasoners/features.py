@@ -18,6 +18,7 @@ from importlib.resources import files
 from itertools import pairwise
 
 from agent.asides import Aside, borne_out, without_asides
+from agent.reasoners.labels import of_another
 from agent.reasoners.language import answer_type_of, has_answer_of_type, language_of, names_in
 from agent.state import AnswerType, Evidence, Lang, Span
 from retrieval.load.source import name_of
@@ -179,12 +180,15 @@ def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
     passage = context.union(*tokens) if tokens else context
     in_order = [*context_tokens, *(t for row in tokens for t in row)]
     shared = _passage_features(asked, item, passage, in_order, spoken)
+    around = f"{item['title']} / {item['heading']}"
     found = []
     for n, (start, end) in enumerate(spans):
         sentence = text[start:end]
         if not _could_answer(asked, sentence, tokens[n]) or (envelope and _is_envelope(asked, sentence)):
             continue
         if others and not others & set(tokens[n]):
+            continue
+        if of_another(asked.text, sentence, around):
             continue
         near = spoken.union(token for row in tokens[max(0, n - 1) : n + 2] for token in row)
         own = frozenset(tokens[n])
@@ -225,9 +229,13 @@ def _could_answer(asked: Asked, sentence: str, tokens: Sequence[str]) -> bool:
     """Not a heading, code, a bare name or a table rule; not a question, nor the question said again."""
     if sentence.lstrip().startswith(("#", "```", "~~~")) or len(tokens) < 3:
         return False
-    if sentence.rstrip("\"'”」*） )").endswith(("?", "？")) or _repeats(asked, sentence, tokens):
+    if is_question(sentence) or _repeats(asked, sentence, tokens):
         return False
     return has_cjk(sentence) or len(_BREAK.split(sentence.strip())) >= 3
+
+
+def is_question(sentence: str) -> bool:
+    return sentence.rstrip("\"'”」*） )").endswith(("?", "？"))
 
 
 def _to_be_named(asked: Asked, item: Evidence) -> frozenset[str]:
