@@ -42,8 +42,7 @@ lint: dev
 	$(BIN)/mypy
 
 eval-quick: core
-	$(BIN)/python -m evals retrieval
-	$(BIN)/python -m evals qa
+	$(BIN)/python -m evals gate
 
 core: $(STAMP_CORE)
 dev: $(STAMP_DEV)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import doctest
 import gzip
 import json
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,10 @@ from hypothesis import strategies as st
 from evals import __main__ as command
 from evals import ingesters, metrics
 from evals.data import SMALL_DATA, corpora, read_rows
+from evals.orders import Order, about, chosen
+from evals.parts import SUITES
 from evals.suites import ingest, searches
+from evals.suites.qa import first_draft
 
 
 def test_rows_are_read_packed_too(tmp_path: Path) -> None:
@@ -100,17 +105,137 @@ def test_suites_write_their_result(
         monkeypatch.setattr("sys.argv", arguments)
         command.main()
         result = json.loads(out.read_text(encoding="utf-8"))
-        assert result["suite"] == suite
+        assert result["suite"] == suite and result["part"] == "corpus" and result["prompts"]
         assert result["n"] == len(result["rows"]) > 0
-        assert {"settings", "metrics"} <= set(result)
+        assert {"settings", "metrics", "versions", "seed", "started", "finished"} <= set(result)
+        assert f"data data {result['data']['hash']}, hash {result['hash']}" in capsys.readouterr().out
+        assert all(row["part"] == "corpus" and row["scores"] for row in result["rows"])
+        assert not list(tmp_path.glob("*.partial"))
     assert result["metrics"]["zh"]["unsupported_sentences"] == 0
-    assert "refusal_precision" in capsys.readouterr().out
+    assert len(result["metrics"]["zh"]["containment [95 % interval]"]) == 3
 
 
 def test_a_missing_data_folder_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["evals", "retrieval", "--data", str(tmp_path)])
     with pytest.raises(SystemExit, match="no corpus_"):
         command.main()
+
+
+def order(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr("sys.argv", ["evals", *arguments])
+    command.main()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["qa", "--part", "other"], "qa has no part 'other': choose among corpus"),
+        (["speed", "--part", "ingests"], "speed has no part 'ingests': choose among cold, retrieval"),
+        (["loop", "--part", "multihop:3"], "takes nothing after a colon"),
+        (["speed", "--part", "hybrid:many"], "hybrid of speed takes a number after the colon, not 'many'"),
+        (["qa", "--settings", "max_round=2"], "did you mean max_rounds?"),
+        (["qa", "--settings", "max_rounds"], "KEY=VALUE"),
+        (["qa", "--settings", "max_rounds=many"], "max_rounds='many' is not a valid int"),
+        (["qa", "--settings", "passages=99"], "passages must be between 1 and 20"),
+        (["qa", "--settings", "moves=jump"], "there is no 'jump'"),
+        (["retrieval", "--model", "a.gguf"], "retrieval has no model to choose"),
+        (["speed", "--settings", "passages=2"], "leave out --settings"),
+        (["qa", "--limit", "0"], "--limit must be at least 1"),
+        (["qa", "--data", "/nowhere"], "no such folder: /nowhere"),
+        (["--part", "other"], "name a suite: critic"),
+        (["gate", "--update", "--settings", "passages=1"], "--update is of gate"),
+        (["qa", "--update"], "--update is of gate"),
+        (["gate", "--model", "a.gguf", "--limit", "3"], "leave out --model and --limit"),
+        (["qa", "--compare", "a.json", "b.json"], "--compare takes two results and nothing else"),
+        (["gate", "--part", "speed"], "the gate has no part 'speed'"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_line(
+    arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        order(monkeypatch, *arguments)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and told in said and said.count("\n") == 1
+
+
+def test_without_a_suite_all_are_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order(monkeypatch)
+    said = capsys.readouterr().out
+    for name, suite in SUITES.items():
+        assert f"\n{name} " in said and all(f"\n  {part}" in said for part in suite.parts)
+
+
+def test_every_suite_has_its_parts() -> None:
+    for name, suite in SUITES.items():
+        module = import_module(f"evals.suites.{name}")
+        assert callable(module.run) and any(part.default for part in suite.parts.values())
+        assert set(getattr(module, "PARTS", suite.parts)) == set(suite.parts)
+
+
+def test_the_hash_is_of_what_decides_the_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("corpus_zh.jsonl", "qa_zh.jsonl"):
+        (tmp_path / name).write_bytes((SMALL_DATA / name).read_bytes())
+    (tmp_path / "a.gguf").write_bytes(b"weights")
+    plain = Order("qa", data=tmp_path, lang="zh", alone=True)
+    hashes = {
+        about(one)["hash"]
+        for one in (
+            plain,
+            replace(plain, limit=3),
+            replace(plain, chosen={"max_rounds": 1}),
+            replace(plain, model=str(tmp_path / "a.gguf"), alone=False),
+            Order("refusal", data=tmp_path, lang="zh", alone=True),
+        )
+    }
+    assert len(hashes) == 5
+    assert about(plain)["hash"] == about(replace(plain, chosen={"max_rounds": 2}))["hash"], "the default"
+    first = about(plain)
+    (tmp_path / "corpus_fr.jsonl").write_text("{}", encoding="utf-8")
+    monkeypatch.setenv("AGENT_MAX_ROUNDS", "7")
+    assert about(plain) == first, "neither another corpus nor a variable decides"
+    assert about(replace(plain, alone=False))["settings"]["max_rounds"] == 7
+    packed = tmp_path / "corpus_zh.jsonl"
+    packed.with_name("corpus_zh.jsonl.gz").write_bytes(gzip.compress(packed.read_bytes()))
+    packed.unlink()
+    assert about(plain)["data"]["hash"] == first["data"]["hash"], "packed or not"
+
+
+def test_parts_without_data_are_left_out(tmp_path: Path) -> None:
+    assert Order("memory").parts == ["stale", "speed", "rounds", "year"]
+    assert Order("memory", part="own").parts == ["own"]
+    (tmp_path / "memory_zh.jsonl").touch()
+    assert Order("memory", data=tmp_path).parts == ["turns", "own", "stale", "year"]
+    assert Order("refusal", data=tmp_path).parts == ["corpus", "passages"], "it says what is missing"
+
+
+def test_a_limit_may_take_questions_from_all_over() -> None:
+    assert Order("qa", limit=2).some("abcd") == ["a", "b"]
+    assert Order("qa", limit=2, spread=True).some("abcd") == ["a", "c"]
+    assert Order("qa", limit=9, spread=True).some("abcd") == Order("qa").some("abcd") == list("abcd")
+
+
+def test_settings_are_read_as_their_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ["max-rounds=3", " timeout_s = 1.5", "read_only=yes", "moves=all", "model=a=b"]
+    kinds = {"max_rounds": 3, "timeout_s": 1.5, "read_only": True, "moves": "all", "model": "a=b"}
+    assert chosen(given) == kinds
+    monkeypatch.setenv("AGENT_PASSAGES", "4")
+    own = Order("qa", chosen={"passages": 3}, model="extractive").settings(remember=False)
+    assert (own.passages, own.model, own.remember) == (3, "extractive", False)
+    assert Order("qa").settings().passages == 4 and Order("qa", alone=True).settings().passages == 10
+
+
+def test_of_a_chat_model_its_first_draft_counts() -> None:
+    def events(model: str, *verdicts: str) -> list[dict[str, object]]:
+        judged = [{"text": "", "verdict": one, "reason": ""} for one in verdicts]
+        return [{"event": "draft", "model": model}, {"event": "critique", "verdicts": judged}]
+
+    twice = events("a.gguf", "supported", "unsupported") + events("a.gguf", "supported")
+    assert first_draft(twice) == {"wrote": "a.gguf", "drafted": 2, "supported": 1}
+    assert first_draft(events("extractive", "supported"))["drafted"] == 0
+    assert first_draft([]) == {"wrote": "", "drafted": 0, "supported": 0}
 
 
 @pytest.mark.slow

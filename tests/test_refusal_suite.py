@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.settings import Settings
 from evals.data import SMALL_DATA, add_corpus, read_rows
+from evals.orders import Order, measured
 from evals.suites import refusal
 from evals.suites.qa import empty_agent
 
@@ -41,7 +40,8 @@ def test_questions_written_to_mislead_are_no_part_of_precision() -> None:
     assert metrics["refusal"]["recall at precision 0.80"] == 0.5
     assert metrics["refusal over the corpus"]["precision [95 % interval]"][0] == 1.0
     assert metrics["refusal over passages of its own"]["recall [95 % interval]"][0] == 0.0
-    assert metrics["kind"]["adversarial_unanswerable"] == {"n": 1, "refused": 1, "verified": 0, "right": 0}
+    misleading = metrics["kind"]["adversarial_unanswerable"]
+    assert [misleading[name] for name in ("n", "refused", "verified", "right")] == [1, 1, 0, 0]
     risks = metrics["risk of the best draft at coverage"]
     assert risks["of all questions"]["1.0"] == pytest.approx(3 / 5)
     assert risks["of all but adversarial ones"]["1.0"] == pytest.approx(2 / 4)
@@ -76,8 +76,7 @@ def test_the_limit_counts_for_each_task() -> None:
 
 def test_the_small_data_has_every_kind(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENT_HOME", str(settings.home))
-    arguments = argparse.Namespace(data=Path(SMALL_DATA), lang="zh", limit=1, model=None)
-    result = refusal.run(arguments)
+    result = measured(Order("refusal", lang="zh", limit=1))
     assert result.suite == "refusal"
     assert result.n == len(result.rows) == 3
     assert {one["kind"] for one in result.rows} == {"answerable", "noise", "negative_rejection"}

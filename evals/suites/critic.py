@@ -9,11 +9,10 @@ answers, `qa` and `repair` say.
 
 from __future__ import annotations
 
-import argparse
 import re
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,11 @@ import numpy.typing as npt
 from agent.deps import build_embedder, prepare
 from agent.settings import read_settings
 from agent.verifier import Verifier
-from evals.data import Row, read_rows
+from evals.data import Row, read_corpus, read_rows
 from evals.metrics import RESAMPLES, mean_ci, normalise, token_f1
+from evals.orders import Order
 from evals.places import words_of
-from evals.report import Result
+from evals.report import INTERVAL, Result
 from evals.train.verifier_data import said
 
 Array = npt.NDArray[np.float64]
@@ -35,13 +35,12 @@ BINS = 10
 BATCH = 64  # pairs of one call
 
 
-def run(arguments: argparse.Namespace) -> Result:
-    if not arguments.model:
+def run(order: Order) -> Result:
+    if not order.model:
         raise SystemExit("--model names the verifier's file, which `python -m evals.train.verifier` makes")
-    verifier = Verifier(Path(arguments.model))
-    if arguments.part == "answer":
-        return answers(verifier, arguments.data, arguments.lang, arguments.limit)
-    return claims(verifier, arguments.data, arguments.lang, arguments.limit)
+    verifier = Verifier(Path(order.model))
+    work = {"answer": answers, "claims": claims}[order.parts[0]]
+    return work(verifier, order.data, order.lang, order.limit)
 
 
 # --- check ------------------------------------------------------------------------------------
@@ -49,10 +48,12 @@ def run(arguments: argparse.Namespace) -> Result:
 
 def claims(verifier: Verifier, data: Path, lang: str | None, limit: int | None) -> Result:
     rows = [
-        row
-        for row in read_rows(data / "faithfulness_dev.jsonl.gz")
+        {"id": str(n), **row}
+        for n, row in enumerate(read_rows(data / "faithfulness_dev.jsonl"), 1)
         if lang in (None, row["lang"].split("-")[0])
     ]
+    if not rows:
+        raise SystemExit(f"{data}: no claims of {lang}")
     rows = rows[:: max(1, len(rows) // limit)] if limit else rows
     pairs = [(row["context"], said(row)) for row in rows]
     started = time.perf_counter()
@@ -71,7 +72,13 @@ def claims(verifier: Verifier, data: Path, lang: str | None, limit: int | None) 
         chosen = {name: values[numbers] for name, values in found.items()}
         metrics[part] = measured(labels[numbers], chosen, intervals=not part.startswith("source"))
     kept = [
-        {"source": row["source"], "lang": row["lang"], "label": row["label"], "task": row["task"]}
+        {
+            "id": row["id"],
+            "source": row["source"],
+            "lang": row["lang"],
+            "label": row["label"],
+            "task": row["task"],
+        }
         | {name: round(float(values[n]), 4) for name, values in found.items()}
         for n, row in enumerate(rows)
     ]
@@ -90,10 +97,26 @@ def measured(labels: Array, scores: dict[str, Array], *, intervals: bool) -> dic
         },
     }
     if intervals:
+        result |= intervals_of(labels, own)
         for name, values in scores.items():
             if name != "verifier":
                 result[f"auroc above {name} [95 % interval]"] = list(auroc_gain(labels, own, values))
     return result
+
+
+def intervals_of(labels: Array, scores: Array, seed: int = 0) -> dict[str, list[float]]:
+    """Balanced accuracy and AUROC with 95 % bootstrap intervals over the claims."""
+    rng = np.random.default_rng(seed)
+    drawn = [rng.integers(0, len(labels), len(labels)) for _ in range(RESAMPLES // 2)]
+
+    def told(figure: Callable[[Array, Array], float]) -> list[float]:
+        ends = np.percentile([figure(labels[d], scores[d]) for d in drawn], [2.5, 97.5])
+        return [figure(labels, scores), *map(float, ends)]
+
+    return {
+        f"balanced_accuracy{INTERVAL}": told(lambda label, score: balanced_accuracy(label, score >= 0.5)),
+        f"auroc{INTERVAL}": told(auroc),
+    }
 
 
 def auroc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
@@ -164,9 +187,13 @@ def answers(verifier: Verifier, data: Path, lang: str | None, limit: int | None)
     for name in ("en", "zh"):
         if lang not in (None, name):
             continue
-        texts = {row["doc_id"]: row["text"] for row in read_rows(data / f"corpus_{name}.jsonl")}
-        asked = [row for row in read_rows(data / f"qa_{name}.jsonl") if row["doc_id"] in texts][:limit]
-        made = [answered(verifier, row, texts[row["doc_id"]]) for row in asked]
+        documents, questions = read_corpus(data / f"corpus_{name}.jsonl", data / f"qa_{name}.jsonl")
+        texts = {row["doc_id"]: row["text"] for row in documents}
+        asked = [row for row in questions if row["doc_id"] in texts][:limit]
+        made = [
+            {"part": "answer", "corpus": name, **answered(verifier, row, texts[row["doc_id"]])}
+            for row in asked
+        ]
         rows += made
         metrics[name] = summary(made)
     return Result("critic", {"part": "answer"}, len(rows), metrics, rows)

@@ -13,7 +13,6 @@ What the model writes is replaced by a script that never satisfies the critic. I
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import tempfile
@@ -38,6 +37,7 @@ from agent.models.gguf import ChatGGUF
 from agent.settings import read_settings
 from evals.data import add_corpus, read_rows
 from evals.metrics import mean_ci
+from evals.orders import Order
 from evals.random_gguf import common_pieces, write_random_gguf
 from evals.report import Result
 
@@ -60,7 +60,7 @@ Times = tuple[float, float]
 """By the clock, and of the processor."""
 
 
-def run(arguments: argparse.Namespace, file: str = "") -> Result:
+def run(arguments: Order, file: str = "") -> Result:
     with tempfile.TemporaryDirectory() as folder:
         metrics = graph(arguments.data, Path(folder))
         metrics |= model(

@@ -1,16 +1,17 @@
 """Speed of the search by words in growing libraries: as shipped, and as one plain query over all terms.
 
-`--part`: numbers of passages, by default 100000,1000000. A passage is five sentences drawn at random from the
-corpus, under a heading drawn likewise; so no rare word is as rare as in a real library of that size, which is
-harder. Nothing is embedded. Seconds of processor time, as other work on the machine is none of ours.
+`--part passages:N,N`: numbers of passages, by default 100000,1000000. A passage is five sentences drawn at
+random from the corpus, under a heading drawn likewise; so no rare word is as rare as in a real library of
+that size, which is harder. Nothing is embedded. Seconds of processor time, as other work on the machine is
+none of ours.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
 import re
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from evals.data import Row, corpora, read_rows
+from evals.data import Row, corpora, read_corpus
+from evals.orders import Order
 from evals.report import Result
 from retrieval.chunks import Words
 from retrieval.search import POOL, word_scores
@@ -34,17 +36,20 @@ SENTENCES = 5  # of a passage
 _END = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s*")
 
 
-def run(arguments: argparse.Namespace) -> Result:
+def run(order: Order) -> Result:
     metrics: dict[str, Any] = {}
-    for name, corpus, questions in corpora(arguments.data, arguments.lang):
-        asked = [row["question"] for row in read_rows(questions)]
-        asked = random.Random(0).sample(asked, min(arguments.limit or QUESTIONS, len(asked)))
-        for size in map(int, (arguments.part or SIZES).split(",")):
+    sizes = (order.part or "").partition(":")[2] or SIZES
+    if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", sizes):
+        sys.exit(f"--part passages:N takes numbers with commas, not {sizes!r}")
+    for name, corpus, questions in corpora(order.data, order.lang):
+        documents, rows = read_corpus(corpus, questions)
+        asked = [row["question"] for row in rows]
+        asked = random.Random(0).sample(asked, min(order.limit or QUESTIONS, len(asked)))
+        for size in map(int, sizes.split(",")):
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder) / "library.sqlite"
                 with closing(Store(file)) as store:
-                    rows = ((one.id, *one.words) for one in passages(read_rows(corpus), size))
-                    fill(file, rows)
+                    fill(file, ((one.id, *one.words) for one in passages(documents, size)))
                     metrics[f"{name}, {size} passages"] = measured(store, asked)
     return Result("lexical", {"pool": POOL}, len(metrics), metrics)
 

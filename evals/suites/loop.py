@@ -1,79 +1,70 @@
 """What the loop gains over one good retrieval and one draft, and what it costs.
 
-`multihop`: share of questions with all needed passages among those that the draft was given (at most ten),
-per number of rounds, against one hybrid search for as many. `moves`, only when asked for: the same without
-each move and with each alone. `recovered`: questions whose document one search misses among its first five.
+`multihop`: share of questions with all needed passages among those that the draft was given (by default at
+most ten), per number of rounds, against one hybrid search for as many. `moves`, only when asked for: the same
+without each move and with each alone. `recovered`: questions whose document one search misses among its first
+five.
 `added`: milliseconds that the graph adds to questions which pass in round 0, against one search and one
-draft. Extractive reasoner; nothing remembered.
+extractive draft. Nothing is remembered.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date
+from functools import cache, partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from agent.assistant import Agent
-from agent.deps import prepare
 from agent.evidence import of_passages
+from agent.models.store import EXTRACTIVE
 from agent.moves import MOVES, question_query
 from agent.reasoners.extractive import Extractive
 from agent.reasoners.features import ask
-from agent.settings import Settings, read_settings
+from agent.settings import Settings
 from agent.state import merge_evidence
-from evals.data import Row, add_corpus, corpora, read_rows
-from evals.metrics import contains, mean_ci, paired_p
-from evals.report import Result
+from evals.data import LONG, Row, add_corpus, corpora, read_corpus, read_rows
+from evals.metrics import contains, paired_p
+from evals.orders import Order
+from evals.report import INTERVAL, Result
+from evals.suites.qa import TODAY, empty_agent, empty_home, share
 
 ROUNDS = (0, 1, 2, 3)
-PASSAGES = 10  # that a draft is given, and that one search is allowed
 MISSED_AT = 5
 WARM_QUESTIONS = 150
 
 
-def run(arguments: argparse.Namespace) -> Result:
-    base = replace(read_settings(remember=False), max_evidence=PASSAGES)
+def run(order: Order) -> Result:
+    base = order.settings(remember=False)
     metrics: dict[str, Any] = {}
     rows: list[Row] = []
-    if arguments.part not in (None, *PARTS):
-        sys.exit(f"the loop suite has no part {arguments.part!r}: choose among {', '.join(PARTS)}")
-    for name in [arguments.part] if arguments.part else DEFAULT_PARTS:
-        found, own = PARTS[name](arguments, base)
+    for name in order.parts:
+        found, own = PARTS[name](order, base)
         metrics |= found
-        rows += own
-    return Result("loop", {"passages": PASSAGES}, len(rows), metrics, rows)
-
-
-@contextmanager
-def _home(base: Settings) -> Iterator[Settings]:
-    """Settings with a folder of their own and the embedder that is prepared already."""
-    cache = prepare(base)[0].parent.parent
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "cache").symlink_to(cache)
-        yield replace(base, home=Path(folder))
+        rows += [{"part": name, **row} for row in own]
+    return Result("loop", {"model": base.model or EXTRACTIVE}, len(rows), metrics, rows)
 
 
 # --- all needed passages ------------------------------------------------------------------------------------
 
 
-def multihop(arguments: argparse.Namespace, base: Settings) -> tuple[dict[str, Any], list[Row]]:
+def multihop(order: Order, base: Settings) -> tuple[dict[str, Any], list[Row]]:
     """Rounds 0 to 3."""
     variants = {str(rounds): {"max_rounds": rounds} for rounds in ROUNDS}
-    rows = _varied(arguments, base, variants)
+    rows = _varied("multihop", order, base, variants)
     return {
         "all_support_recall": {name: _mean(rows, name, "all_support") for name in variants},
         "all_support_recall single-shot": _mean(rows, "single", "all_support"),
         "rounds 2 - single-shot, paired p": _against(rows, "2", "single", "all_support"),
         "containment of the best draft": {name: _mean(rows, name, "contained") for name in variants},
-        "verified": {n: _share([row[n]["outcome"] == "verified" for row in rows]) for n in variants},
+        **_verified(rows, list(variants)),
         "passages mean": {name: statistics.fmean(row[name]["passages"] for row in rows) for name in variants},
         "rounds mean": {name: statistics.fmean(row[name]["rounds"] for row in rows) for name in variants},
         "seconds mean": {name: statistics.fmean(row[name]["seconds"] for row in rows) for name in variants},
@@ -87,42 +78,61 @@ def multihop(arguments: argparse.Namespace, base: Settings) -> tuple[dict[str, A
     }, rows
 
 
-def moves(arguments: argparse.Namespace, base: Settings) -> tuple[dict[str, Any], list[Row]]:
+def _verified(rows: Sequence[Row], variants: Sequence[str]) -> dict[str, Any]:
+    shares = {name: share([row[name]["outcome"] == "verified" for row in rows]) for name in variants}
+    return {"verified": {name: one[0] for name, one in shares.items()}, f"verified{INTERVAL}": shares}
+
+
+def moves(order: Order, base: Settings) -> tuple[dict[str, Any], list[Row]]:
     """The default number of rounds with the default moves, with all, without each, and with each alone."""
     variants: dict[str, dict[str, Any]] = {"default": {}, "all": {"moves": "all"}}
     for move in MOVES:
         variants[f"without {move}"] = {"moves": ",".join(name for name in MOVES if name != move)}
         variants[f"only {move}"] = {"moves": move}
-    rows = _varied(arguments, base, variants)
+    rows = _varied("moves", order, base, variants)
     return {"moves": {name: _mean(rows, name, "all_support") for name in variants}}, rows
 
 
-def _varied(arguments: argparse.Namespace, base: Settings, variants: dict[str, dict[str, Any]]) -> list[Row]:
+def _varied(part: str, order: Order, base: Settings, variants: dict[str, dict[str, Any]]) -> list[Row]:
     """Each question once with one search and once with each variant of the settings."""
-    folder: Path = arguments.data
-    questions = read_rows(folder / "multihop_en.jsonl")[: arguments.limit]
-    texts = [
-        row
-        for name in ("corpus", "distractors")
-        for file in sorted(folder.glob(f"multihop_{name}_en.jsonl*"))
-        for row in read_rows(file)
-    ]
-    with _home(base) as settings:
-        with Agent(settings) as assistant:
-            add_corpus(assistant.library, texts)
-            rows: list[Row] = [
-                {"id": row["id"], "kind": row["kind"], "single": _searched(assistant, row)}
-                for row in questions
+    questions = order.some(read_rows(order.data / "multihop_en.jsonl"))
+    if not questions:
+        sys.exit(f"{order.data / 'multihop_en.jsonl'}: no questions")
+    with ExitStack() as stack:
+
+        @cache
+        def home() -> Settings:
+            """Filled when it is first needed: not where all rows are kept."""
+            settings = stack.enter_context(empty_home(base))
+            texts = [
+                row
+                for name in ("corpus", "distractors")
+                for file in sorted(order.data.glob(f"multihop_{name}_en.jsonl*"))
+                for row in read_rows(file)
             ]
-        for name, changes in variants.items():
-            with Agent(replace(settings, **changes)) as assistant:
-                for row, question in zip(rows, questions, strict=True):
-                    row[name] = _looped(assistant, question)
-    return rows
+            with Agent(settings) as assistant:
+                add_corpus(assistant.library, texts)
+            return settings
+
+        def each(name: str, changes: dict[str, Any], ask: Callable[[Agent, Row], Row]) -> list[Row]:
+            @contextmanager
+            def opened() -> Iterator[Callable[[Row], Row]]:
+                with Agent(replace(home(), **changes), today=lambda: TODAY) as assistant:
+                    yield lambda row: ask(assistant, row)
+
+            return order.kept.rows(part, name, questions, itemgetter("id"), opened)
+
+        columns = {"single": each("single", {}, _searched)}
+        columns |= {name: each(name, changes, _looped) for name, changes in variants.items()}
+    return [
+        {"id": row["id"], "kind": row["kind"], **{name: column[n] for name, column in columns.items()}}
+        for n, row in enumerate(questions)
+    ]
 
 
 def _searched(assistant: Agent, row: Row) -> dict[str, Any]:
-    paths = {passage.chunk.path for passage in assistant.search(row["question"], PASSAGES)}
+    limit = assistant.settings.max_evidence
+    paths = {passage.chunk.path for passage in assistant.search(row["question"], limit)}
     return {"all_support": paths.issuperset(row["doc_ids"])}
 
 
@@ -141,11 +151,7 @@ def _looped(assistant: Agent, row: Row) -> dict[str, Any]:
 
 def _mean(rows: Sequence[Row], name: str, key: str) -> list[float]:
     """Share with its 95 % interval."""
-    return list(mean_ci([float(row[name][key]) for row in rows]))
-
-
-def _share(values: Sequence[bool]) -> float:
-    return sum(values) / max(len(values), 1)
+    return share([row[name][key] for row in rows])
 
 
 def _against(rows: Sequence[Row], left: str, right: str, key: str) -> list[float]:
@@ -157,35 +163,27 @@ def _against(rows: Sequence[Row], left: str, right: str, key: str) -> list[float
 # --- documents that one search misses -----------------------------------------------------------------------
 
 
-def recovered(arguments: argparse.Namespace, base: Settings) -> tuple[dict[str, Any], list[Row]]:
+def recovered(order: Order, base: Settings) -> tuple[dict[str, Any], list[Row]]:
     """Each corpus of short documents, enlarged with the passages of `reader_train` where they are there."""
     out: dict[str, Any] = {}
     rows: list[Row] = []
-    for name, corpus, questions in corpora(arguments.data, arguments.lang):
-        if name not in ("en", "zh"):
+    for name, corpus, questions in corpora(order.data, order.lang):
+        if order.lang is None and name.startswith(LONG):
             continue
-        texts = read_rows(corpus) + _distractors(arguments.data, name)
-        asked = [row for row in read_rows(questions) if row["answerable"]][: arguments.limit]
-        with _home(replace(base, max_rounds=max(ROUNDS))) as settings, Agent(settings) as assistant:
-            add_corpus(assistant.library, texts)
-            found = {row["id"]: _places(assistant, row) for row in asked}
-            missed = [row for row in asked if row["doc_id"] not in found[row["id"]][:MISSED_AT]]
-            own = [
-                {
-                    "id": row["id"],
-                    "corpus": name,
-                    "single-shot at ten": row["doc_id"] in found[row["id"]],
-                    **_recovered(assistant, row),
-                }
-                for row in missed
-            ]
+        texts, all_asked = read_corpus(corpus, questions)
+        texts += _distractors(order.data, name)
+        asked = order.some([row for row in all_asked if row["answerable"] and row["doc_id"]])
+        opened = partial(_filled, replace(base, max_rounds=max(ROUNDS)), texts)
+        found = order.kept.rows("recovered", name, asked, itemgetter("id"), opened)
+        own = [{"id": row["id"], "corpus": name, **one} for row, one in zip(asked, found, strict=True)
+               if one.pop("missed")]  # fmt: skip
         rows += own
         out[name] = {
             "documents": len(texts),
             "questions": len(asked),
-            "missed": len(missed),
-            "single-shot at ten": list(mean_ci([float(row["single-shot at ten"]) for row in own])),
-            "share": list(mean_ci([float(row["recovered"]) for row in own])),
+            "missed": len(own),
+            "single-shot at ten": share([row["single-shot at ten"] for row in own]),
+            "share": share([row["recovered"] for row in own]),
         }
     return {"recovered": out}, rows
 
@@ -200,14 +198,23 @@ def _distractors(folder: Path, lang: str) -> list[Row]:
     ]
 
 
-def _places(assistant: Agent, row: Row) -> list[str]:
-    paths = [passage.chunk.path for passage in assistant.search(row["question"], PASSAGES)]
-    return list(dict.fromkeys(paths))
+@contextmanager
+def _filled(base: Settings, texts: Sequence[Row]) -> Iterator[Callable[[Row], Row]]:
+    with empty_agent(base) as assistant:
+        add_corpus(assistant.library, texts)
+        yield lambda row: _recovered(assistant, row)
 
 
 def _recovered(assistant: Agent, row: Row) -> dict[str, Any]:
+    """Whether one search misses a question's document, and then whether the loop finds it."""
+    passages = assistant.search(row["question"], assistant.settings.max_evidence)
+    places = list(dict.fromkeys(passage.chunk.path for passage in passages))
+    if row["doc_id"] in places[:MISSED_AT]:
+        return {"missed": False}
     answer = assistant.ask(row["question"])
     return {
+        "missed": True,
+        "single-shot at ten": row["doc_id"] in places,
         "recovered": row["doc_id"] in {item["path"] for item in answer.evidence},
         "rounds": answer.rounds,
         "outcome": answer.outcome,
@@ -217,16 +224,15 @@ def _recovered(assistant: Agent, row: Row) -> dict[str, Any]:
 # --- what the loop costs where it is not needed -------------------------------------------------------------
 
 
-def added(arguments: argparse.Namespace, base: Settings) -> tuple[dict[str, Any], list[Row]]:
+def added(order: Order, base: Settings) -> tuple[dict[str, Any], list[Row]]:
     """Whole runs that pass in round 0 against one search and one draft, interleaved and warm."""
     out: dict[str, Any] = {}
     rows: list[Row] = []
-    for name, corpus, questions in corpora(arguments.data, arguments.lang):
-        asked = [row for row in read_rows(questions) if row["answerable"]][
-            : arguments.limit or WARM_QUESTIONS
-        ]
-        with _home(base) as settings, Agent(settings) as assistant:
-            add_corpus(assistant.library, read_rows(corpus))
+    for name, corpus, questions in corpora(order.data, order.lang):
+        texts, all_asked = read_corpus(corpus, questions)
+        asked = [row for row in all_asked if row["answerable"]][: order.limit or WARM_QUESTIONS]
+        with empty_agent(base) as assistant:
+            add_corpus(assistant.library, texts)
             for row in asked[:5]:
                 _timed(assistant, row["question"])
             times = [_timed(assistant, row["question"], n % 2 == 0) for n, row in enumerate(asked)]
@@ -269,4 +275,3 @@ def _median(values: Sequence[float]) -> float:
 
 
 PARTS = {"multihop": multihop, "moves": moves, "recovered": recovered, "added": added}
-DEFAULT_PARTS = ("multihop", "recovered", "added")  # `moves` takes half an hour on the dev data

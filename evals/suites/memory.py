@@ -9,7 +9,6 @@ and repeats of the same questions. `rounds`: like questions with and without the
 
 from __future__ import annotations
 
-import argparse
 import random
 import tempfile
 import time
@@ -22,14 +21,16 @@ from statistics import median
 from typing import Any
 
 from agent.assistant import Agent
-from agent.settings import Settings, read_settings
+from agent.models.store import EXTRACTIVE
+from agent.settings import Settings
 from agent.turns import find_turns
 from evals.changing import World
 from evals.data import Row, add_corpus, read_rows
 from evals.metrics import mean_ci, paired_p
+from evals.orders import Order
 from evals.recalled import Exchange, exchanges, own_questions, questions
 from evals.report import Result
-from evals.suites.qa import empty_agent
+from evals.suites.qa import empty_agent, with_interval
 from evals.year import simulate
 from retrieval.library import Library
 from retrieval.records import Record
@@ -40,31 +41,25 @@ ASKINGS = 500
 REPEATED = 40  # questions of each language asked twice
 DOCUMENTS = 200  # of a corpus, for those
 SEARCHES = ("ours", "dense", "bm25")
-PARTS = ("turns", "own", "stale", "speed", "rounds", "year")
 
 
-def run(arguments: argparse.Namespace) -> Result:
-    base = read_settings(model=arguments.model)
-    wanted = [arguments.part] if arguments.part else list(PARTS)
-    unknown = [part for part in wanted if part not in PARTS]
-    if unknown:
-        raise SystemExit(f"--part takes one of {', '.join(PARTS)}, not {unknown[0]!r}")
-    langs = [arguments.lang] if arguments.lang else ["en", "zh"]
+def run(order: Order) -> Result:
+    base = order.settings()
     metrics: dict[str, Any] = {}
     rows: list[Row] = []
-    for part in wanted:
+    for part in order.parts:
         if part == "stale":
-            metrics[part], found = stale(base, arguments.limit or ASKINGS)
-            rows += found
+            metrics[part], found = stale(base, order.limit or ASKINGS)
+            rows += [{"part": part, **row} for row in found]
         elif part == "year":
             metrics[part] = year()
         else:
             metrics[part] = {}
-            for lang in langs:
+            for lang in [order.lang] if order.lang else ["en", "zh"]:
                 work = {"turns": turns, "own": own, "speed": speed, "rounds": rounds}[part]
-                metrics[part][lang], found = work(base, arguments.data, lang, arguments.limit)
-                rows += found
-    return Result("memory", {"model": base.model or "extractive"}, len(rows), metrics, rows)
+                metrics[part][lang], found = work(base, order.data, lang, order.limit)
+                rows += [{"part": part, "corpus": lang, **row} for row in found]
+    return Result("memory", {"model": base.model or EXTRACTIVE}, len(rows), metrics, rows)
 
 
 # --- turns ------------------------------------------------------------------------------------------------
@@ -103,7 +98,11 @@ def _searched(base: Settings, found: Sequence[Exchange], asked: Sequence[Row]) -
             }
             enough = all if one["all"] else any
             rows.append(
-                {**one, **{name: enough(n in ids for n in one["needed"]) for name, ids in places.items()}}
+                {
+                    "id": one["question"],
+                    **one,
+                    **{name: enough(n in ids for n in one["needed"]) for name, ids in places.items()},
+                }
             )
     return rows
 
@@ -158,7 +157,7 @@ def stale(base: Settings, askings: int) -> tuple[dict[str, Any], list[Row]]:
                 assistant.add(folder, prune=True)
             for _ in range(world.dice.randrange(1, 4)):
                 rows.append({"event": happened, **_asked_once(assistant, world)})
-    rows = rows[:askings]
+    rows = [{"id": str(n), **row} for n, row in enumerate(rows[:askings], 1)]
     counts = {
         name: sum(row[name] for row in rows) for name in ("stale", "self_cited", "unfounded", "remembered")
     }
@@ -167,9 +166,8 @@ def stale(base: Settings, askings: int) -> tuple[dict[str, Any], list[Row]]:
         "askings": len(rows),
         "events": sum(bool(row["event"]) for row in rows),
         **counts,
-        "right of those that a document answers": sum(row["right"] for row in there) / max(len(there), 1),
-        "refused of the others": sum(row["refused"] for row in rows if not row["there"])
-        / max(len(rows) - len(there), 1),
+        **with_interval("right of those that a document answers", [row["right"] for row in there]),
+        **with_interval("refused of the others", [row["refused"] for row in rows if not row["there"]]),
     }, rows
 
 
@@ -267,6 +265,7 @@ def rounds(base: Settings, data: Path, lang: str, limit: int | None) -> tuple[di
             rows.append(
                 {
                     "lang": lang,
+                    "id": first,
                     "first": first,
                     "second": second,
                     "without": plain.rounds,

@@ -7,45 +7,61 @@ fixed coverage of all questions. Every citation is checked against the corpus fi
 
 from __future__ import annotations
 
-import argparse
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from agent.answer import Answer
 from agent.assistant import Agent
 from agent.deps import prepare
-from agent.models.store import rungs
-from agent.settings import Settings, read_settings
-from evals.data import Row, add_corpus, corpora, read_rows
+from agent.models.store import EXTRACTIVE, rungs
+from agent.settings import Settings
+from evals.data import Row, add_corpus, corpora, read_corpus
 from evals.metrics import contains_all, mean_ci, selective_accuracy, token_f1
-from evals.report import Result
+from evals.orders import Order
+from evals.report import INTERVAL, Result
 
 COVERAGES = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
+TODAY = date(2026, 11, 22)  # on which everything is asked, so that no score depends on the day
 
 
-def run(arguments: argparse.Namespace) -> Result:
-    base = read_settings(remember=False, model=arguments.model)
+def run(order: Order) -> Result:
+    base = order.settings(remember=False)
     metrics: dict[str, Any] = {}
     rows: list[Row] = []
-    for name, corpus, questions in corpora(arguments.data, arguments.lang):
-        asked = read_rows(questions)[: arguments.limit]
-        with empty_agent(base) as assistant:
-            found = answer_rows(assistant, name, read_rows(corpus), asked)
+    for name, corpus, questions in corpora(order.data, order.lang):
+        texts, asked = read_corpus(corpus, questions)
+        found = ask_all(order, base, name, texts, order.some(asked))
         rows += found
         metrics[name] = {"n": len(found), **summary(found)}
         kinds = sorted({row["kind"] for row in found})
         metrics[name]["kind"] = {k: per_kind([row for row in found if row["kind"] == k]) for k in kinds}
-    return Result("qa", {"model": base.model or "extractive"}, len(rows), metrics, rows)
+    return Result("qa", {"model": base.model or EXTRACTIVE}, len(rows), metrics, rows)
+
+
+def ask_all(order: Order, base: Settings, name: str, texts: Sequence[Row], asked: Sequence[Row]) -> list[Row]:
+    """Index a corpus and ask its questions, but for those that are answered already."""
+
+    @contextmanager
+    def opened() -> Iterator[Callable[[Row], Row]]:
+        with empty_agent(base) as assistant:
+            add_corpus(assistant.library, texts)
+            sources = {row["doc_id"]: row["text"] for row in texts}
+            yield lambda row: {"corpus": name, **answer_row(assistant, row, sources)}
+
+    return order.kept.rows("corpus", name, asked, itemgetter("id"), opened)
 
 
 @contextmanager
-def empty_agent(base: Settings) -> Iterator[Agent]:
-    """An assistant over an empty library, gone afterwards, with the embedder that is prepared already.
+def empty_home(base: Settings) -> Iterator[Settings]:
+    """The same settings with an empty folder, gone afterwards, and the embedder that is prepared already.
 
     A chat model answers only where the settings name one, also by a name of `agent model list`.
     """
@@ -53,15 +69,14 @@ def empty_agent(base: Settings) -> Iterator[Agent]:
     named = ",".join(rungs(base.models_folder, base.model)) if base.model else ""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "cache").symlink_to(cache)
-        with Agent(replace(base, home=Path(folder), model=named)) as assistant:
-            yield assistant
+        yield replace(base, home=Path(folder), model=named)
 
 
-def answer_rows(assistant: Agent, name: str, texts: Sequence[Row], asked: Iterable[Row]) -> list[Row]:
-    """Index a corpus and ask its questions."""
-    add_corpus(assistant.library, texts)
-    sources = {row["doc_id"]: row["text"] for row in texts}
-    return [{"corpus": name, **answer_row(assistant, row, sources)} for row in asked]
+@contextmanager
+def empty_agent(base: Settings) -> Iterator[Agent]:
+    """An assistant over an empty library, gone afterwards."""
+    with empty_home(base) as settings, Agent(settings, today=lambda: TODAY) as assistant:
+        yield assistant
 
 
 def answer_row(assistant: Agent, row: Row, sources: dict[str, str]) -> Row:
@@ -69,7 +84,8 @@ def answer_row(assistant: Agent, row: Row, sources: dict[str, str]) -> Row:
 
     `answers` of a row: strings any one of which is right, or several such lists all of which must be met.
     """
-    answer = assistant.ask(row["question"])
+    *events, answer = assistant.run(row["question"])
+    assert isinstance(answer, Answer)
     given = answer.outcome in ("verified", "partial")
     nested = bool(row["answers"]) and isinstance(row["answers"][0], list)
     wanted = row["answers"] if nested else [row["answers"]]
@@ -92,7 +108,22 @@ def answer_row(assistant: Agent, row: Row, sources: dict[str, str]) -> Row:
         "unsupported": unsupported,
         "rounds": answer.rounds,
         "seconds": answer.seconds,
+        "tokens": answer.tokens,
+        **first_draft(events),
     }
+
+
+def first_draft(events: Sequence[Any]) -> dict[str, Any]:
+    """Who wrote the first draft, and of a chat model's how many sentences it has and were found supported.
+
+    "extractive" with a chat model: what that wrote was no draft, or it was not asked.
+    """
+    drafts = [one for one in events if isinstance(one, dict) and one["event"] == "draft"]
+    judged = [one["verdicts"] for one in events if isinstance(one, dict) and one["event"] == "critique"]
+    if not drafts or not judged or drafts[0]["model"] == EXTRACTIVE:
+        return {"wrote": drafts[0]["model"] if drafts else "", "drafted": 0, "supported": 0}
+    supported = sum(one["verdict"] == "supported" for one in judged[0])
+    return {"wrote": drafts[0]["model"], "drafted": len(judged[0]), "supported": supported}
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -104,19 +135,23 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     confidence = [row["confidence"] for row in rows]
     draft_right = [row["draft_right"] for row in rows]
     seconds = [row["seconds"] for row in rows]
+    drafted = [row for row in rows if row["drafted"]]
+    of_model = {
+        "sentences of the model supported": share([row["supported"] / row["drafted"] for row in drafted]),
+        "drafts of the model that can be read": share([bool(row["drafted"]) for row in rows]),
+    }
     return {
-        "selective accuracy of verified [95 % interval]": list(
-            mean_ci([float(r["right"]) for r in verified])
-        ),
-        "coverage of verified": len(verified) / len(rows),
+        f"selective accuracy of verified{INTERVAL}": share([row["right"] for row in verified]),
+        **with_interval("coverage of verified", [row["outcome"] == "verified" for row in rows]),
         "selective accuracy at coverage": {
             f"{c:.1f}": selective_accuracy(confidence, draft_right, c) for c in COVERAGES
         },
-        "containment": _share(answerable, "right"),
-        "containment of the best draft": _share(answerable, "draft_right"),
-        "f1": sum(r["f1"] for r in answerable) / max(len(answerable), 1),
-        "refusal_precision": sum(not r["answerable"] for r in refused) / max(len(refused), 1),
-        "refusal_recall": sum(r in refused for r in unanswerable) / max(len(unanswerable), 1),
+        **with_interval("containment", [row["right"] for row in answerable]),
+        **with_interval("containment of the best draft", [row["draft_right"] for row in answerable]),
+        **with_interval("f1", [row["f1"] for row in answerable]),
+        **with_interval("refusal_precision", [not row["answerable"] for row in refused]),
+        **with_interval("refusal_recall", [row in refused for row in unanswerable]),
+        **{f"{name}{INTERVAL}": value for name, value in of_model.items() if drafted},
         "unsupported_sentences": sum(r["unsupported"] for r in rows),
         "rounds_mean": sum(r["rounds"] for r in rows) / len(rows),
         "seconds_p50": float(np.percentile(seconds, 50)),
@@ -124,16 +159,23 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def with_interval(name: str, values: Sequence[float]) -> dict[str, Any]:
+    """A mean under its name, and again with its 95 % interval."""
+    told = share(values)
+    return {name: told[0], f"{name}{INTERVAL}": told}
+
+
+def share(values: Sequence[float]) -> list[float]:
+    """Mean with its 95 % interval."""
+    return list(mean_ci([float(value) for value in values]))
+
+
 def per_kind(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     outcomes = sorted({row["outcome"] for row in rows})
     return {
         "n": len(rows),
         **{outcome: sum(row["outcome"] == outcome for row in rows) for outcome in outcomes},
-        "right": _share(rows, "right"),
+        **with_interval("right", [row["right"] for row in rows]),
         "refused": sum(row["outcome"] not in ("verified", "partial") for row in rows) / len(rows),
         "rounds_mean": sum(row["rounds"] for row in rows) / len(rows),
     }
-
-
-def _share(rows: Sequence[dict[str, Any]], key: str) -> float:
-    return sum(bool(row[key]) for row in rows) / max(len(rows), 1)

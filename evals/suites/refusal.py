@@ -9,13 +9,15 @@ the confidence and take the best draft as the answer; they do not run the loop a
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 from agent.assistant import Agent
-from agent.settings import read_settings
-from evals.data import Row, add_corpus, corpora, read_rows
+from agent.models.store import EXTRACTIVE
+from agent.settings import Settings
+from evals.data import LONG, Row, add_corpus, corpora, read_corpus, read_rows
 from evals.metrics import (
     precision_at_recall,
     precision_recall_ci,
@@ -25,8 +27,9 @@ from evals.metrics import (
     risk_at,
     risk_coverage,
 )
+from evals.orders import Order
 from evals.report import Result
-from evals.suites.qa import answer_row, answer_rows, empty_agent
+from evals.suites.qa import answer_row, ask_all, empty_agent, with_interval
 from retrieval.store import NewChunk, Store
 
 LANGUAGES = ("en", "zh")
@@ -38,26 +41,43 @@ RECALL, PRECISION = 0.60, 0.80  # the aim: this precision at this recall
 COVERAGES = tuple(n / 10 for n in range(1, 11))
 
 
-def run(arguments: argparse.Namespace) -> Result:
-    base = read_settings(remember=False, model=arguments.model)
+def run(order: Order) -> Result:
+    base = order.settings(remember=False)
     metrics: dict[str, Any] = {}
     rows: list[Row] = []
-    for name, corpus, questions in corpora(arguments.data, arguments.lang):
-        if name not in LANGUAGES:
+    for name, corpus, questions in corpora(order.data, order.lang):
+        if order.lang is None and name.startswith(LONG):
             continue
-        asked = read_rows(questions)[: arguments.limit]
-        robust = first_of_each(read_rows(arguments.data / f"robust_{name}.jsonl"), arguments.limit)
-        with empty_agent(base) as assistant:
-            found = answer_rows(assistant, name, read_rows(corpus), asked)
-        with empty_agent(base) as stock, empty_agent(base) as assistant:
-            passages = {one["doc_id"]: one for row in robust for one in row["docs"]}
-            add_corpus(stock.library, passages.values())  # each is embedded once
-            for row in robust:
-                refill(assistant.library.store, stock.library.store, [one["doc_id"] for one in row["docs"]])
-                found.append({"corpus": f"robust_{name}", **answer_over_its_own(assistant, row)})
+        found: list[Row] = []
+        if "corpus" in order.parts:
+            texts, asked = read_corpus(corpus, questions)
+            found += ask_all(order, base, name, texts, order.some(asked))
+        # A user's own data have no questions over passages of their own.
+        if "passages" in order.parts and (order.part or any(order.data.glob(f"robust_{name}.jsonl*"))):
+            found += over_their_own(order, base, name)
         rows += found
         metrics[name] = {"n": len(found), **summary(found)}
-    return Result("refusal", {"model": base.model or "extractive"}, len(rows), metrics, rows)
+    return Result("refusal", {"model": base.model or EXTRACTIVE}, len(rows), metrics, rows)
+
+
+def over_their_own(order: Order, base: Settings, name: str) -> list[Row]:
+    """Ask questions, each of a library that holds its own passages only."""
+    asked = first_of_each(read_rows(order.data / f"robust_{name}.jsonl"), order.limit)
+
+    @contextmanager
+    def opened() -> Iterator[Callable[[Row], Row]]:
+        with empty_agent(base) as stock, empty_agent(base) as assistant:
+            passages = {one["doc_id"]: one for row in asked for one in row["docs"]}
+            add_corpus(stock.library, passages.values())  # each is embedded once
+
+            def ask(row: Row) -> Row:
+                refill(assistant.library.store, stock.library.store, [one["doc_id"] for one in row["docs"]])
+                told = {"part": "passages", "corpus": f"robust_{name}"}
+                return {**told, **answer_over_its_own(assistant, row)}
+
+            yield ask
+
+    return order.kept.rows("passages", name, asked, itemgetter("id"), opened)
 
 
 def first_of_each(rows: Iterable[Row], limit: int | None) -> list[Row]:
@@ -114,12 +134,11 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def per_kind(rows: Sequence[Row]) -> dict[str, Any]:
-    n = len(rows)
     return {
-        "n": n,
-        "refused": sum(_refused(row) for row in rows) / n,
-        "verified": sum(row["outcome"] == "verified" for row in rows) / n,
-        "right": sum(row["right"] for row in rows) / n,
+        "n": len(rows),
+        **with_interval("refused", [_refused(row) for row in rows]),
+        **with_interval("verified", [row["outcome"] == "verified" for row in rows]),
+        **with_interval("right", [row["right"] for row in rows]),
     }
 
 

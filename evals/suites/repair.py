@@ -9,12 +9,12 @@ counted and left out. It says nothing of how well a real model writes or judges.
 
 from __future__ import annotations
 
-import argparse
 import re
-import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -22,16 +22,17 @@ from langchain_core.messages import BaseMessage
 from agent.answer import Answer
 from agent.assistant import Agent
 from agent.citations import parse_marks
-from agent.deps import prepare
+from agent.models.store import EXTRACTIVE
 from agent.reasoners.chat import quoted
 from agent.reasoners.scripted import ScriptedChat
-from agent.settings import read_settings
+from agent.settings import Settings
 from evals.cases import DETERMINISTIC, KINDS, Case, cases
-from evals.data import add_corpus, corpora, read_rows
+from evals.data import LONG, Row, add_corpus, corpora, read_corpus
 from evals.metrics import mean_ci
+from evals.orders import SEED, Order
 from evals.report import Result
+from evals.suites.qa import TODAY, empty_home
 
-LANGUAGES = ("en", "zh")  # the long articles are asked for with --lang
 REPAIRED = 150  # cases of each corpus that get a second round
 _PASSAGE = re.compile(r'<passage number="(\d+)" from="[^"\n]*">\n(.*?)\n</passage>', re.DOTALL)
 _STATEMENT = re.compile(r"^(S\d+): ", re.MULTILINE)
@@ -78,6 +79,7 @@ def holding(shown: Sequence[tuple[int, str]], text: str) -> int | None:
 
 
 Ask = Callable[[Case], tuple[Script, list[dict[str, Any]], Answer]]
+Work = Callable[[Case, Script, list[dict[str, Any]], Answer], Row]
 
 
 def asking(assistant: Agent, chat: ScriptedChat) -> Ask:
@@ -102,27 +104,31 @@ def asking(assistant: Agent, chat: ScriptedChat) -> Ask:
     return ask
 
 
-def run(arguments: argparse.Namespace) -> Result:
-    base = read_settings(remember=False)
-    cache = prepare(base)[0].parent.parent
+def run(order: Order) -> Result:
     rows: list[dict[str, Any]] = []
-    for name, corpus, questions in corpora(arguments.data, arguments.lang):
-        if arguments.lang is None and name not in LANGUAGES:
+    for name, corpus, questions in corpora(order.data, order.lang):
+        if order.lang is None and name.startswith(LONG):
             continue
-        texts = read_rows(corpus)
-        made = list(cases(read_rows(questions), texts))[: arguments.limit]
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "cache").symlink_to(cache)  # the embedder that is prepared already
-            settings = replace(base, home=Path(folder), max_rounds=0)
-            with Agent(settings, chat_model=(chat := ScriptedChat())) as assistant:
-                add_corpus(assistant.library, texts)
-                ask = asking(assistant, chat)
-                rows += [judged(case, *ask(case)) for case in made]
-            faulty = [case for case in made if case.kind in DETERMINISTIC][:REPAIRED]
-            with Agent(replace(settings, max_rounds=1), chat_model=(chat := ScriptedChat())) as assistant:
-                ask = asking(assistant, chat)
-                rows += [repaired(case, *ask(case)) for case in faulty]
+        texts, asked = read_corpus(corpus, questions)
+        made = order.some(list(cases(asked, texts, SEED)))
+        faulty = [case for case in made if case.kind in DETERMINISTIC][:REPAIRED]
+        for part, rounds, work, own in (("once", 0, judged, made), ("again", 1, repaired, faulty)):
+            if part in order.parts:
+                settings = order.settings(remember=False, max_rounds=rounds, model=EXTRACTIVE)
+                opened = partial(_asking, settings, texts, work)
+                found = order.kept.rows(part, name, own, attrgetter("id"), opened)
+                rows += [{"part": part, "corpus": name, **row} for row in found]
     return Result("repair", {"judge": "gullible"}, len(rows), summary(rows), rows)
+
+
+@contextmanager
+def _asking(settings: Settings, texts: Sequence[Row], work: Work) -> Iterator[Callable[[Case], Row]]:
+    """A function that runs one case over a corpus and says what became of it."""
+    chat = ScriptedChat()
+    with empty_home(settings) as own, Agent(own, chat_model=chat, today=lambda: TODAY) as assistant:
+        add_corpus(assistant.library, texts)
+        ask = asking(assistant, chat)
+        yield lambda case: work(case, *ask(case))
 
 
 def judged(case: Case, script: Script, critiques: list[dict[str, Any]], answer: Answer) -> dict[str, Any]:

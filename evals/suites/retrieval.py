@@ -9,41 +9,41 @@ questions, whose documents count one by one; embedding them takes about half an 
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent.deps import build_embedder, prepare
-from agent.settings import read_settings
-from evals.data import Row, add_corpus, corpora, read_rows
+from agent.deps import build_embedder, prepare, reranker_loader
+from evals.data import Row, add_corpus, corpora, read_corpus, read_rows
 from evals.metrics import mean_ci, paired_p
-from evals.report import Result
+from evals.orders import Order
+from evals.parts import MISSED, of_ranks
+from evals.report import INTERVAL, Result
 from retrieval.library import Library
 from retrieval.search import POOL
 from retrieval.tokens import query_terms
 
 CUTS = (1, 3, 5, 10)
-MISSED = 10_000  # rank of a document that was not found
 
 
-def run(arguments: argparse.Namespace) -> Result:
-    """Measure every corpus of the data folder, or the ones named by `--lang`."""
-    settings = read_settings()
+def run(order: Order) -> Result:
+    """Measure every corpus of the data folder, or the one named."""
+    settings = order.settings(remember=False)
     prepare(settings)
     metrics: dict[str, Any] = {}
     rows: list[Row] = []
-    if arguments.part not in (None, "distractors"):
-        sys.exit(f"no such part of this suite: {arguments.part} (there is distractors)")
-    for name, documents, questions in libraries(
-        arguments.data, arguments.lang, arguments.part == "distractors"
-    ):
-        asked = [row for row in questions if row["answerable"]][: arguments.limit]
+    for name, documents, questions in libraries(order.data, order.lang, order.part == "distractors"):
+        asked = [row for row in questions if row.get("doc_ids") or (row["answerable"] and row["doc_id"])]
+        if not asked:
+            sys.exit(f"{order.data}: no question of {name} says in which document its answer stands (doc_id)")
+        asked = order.some(asked)
         with (
             tempfile.TemporaryDirectory() as folder,
-            Library(Path(folder), lambda: build_embedder(settings)) as library,
+            Library(
+                Path(folder), lambda: build_embedder(settings), load_reranker=reranker_loader(settings)
+            ) as library,
         ):
             chunks = add_corpus(library, documents)
             found = [
@@ -51,14 +51,15 @@ def run(arguments: argparse.Namespace) -> Result:
             ]
         rows += found
         metrics[name] = {"n": len(found), "chunks": chunks, **summary(found)}
-    return Result("retrieval", {"embedder": "default"}, len(rows), metrics, rows)
+    return Result("retrieval", {"embedder": settings.embedder or "default"}, len(rows), metrics, rows)
 
 
 def libraries(data: Path, lang: str | None, distractors: bool) -> Iterator[tuple[str, list[Row], list[Row]]]:
     """(name, documents, questions) of each corpus, alone or among distractors."""
     for name, corpus, questions in corpora(data, lang):
         more = _training_passages(data, name[-2:]) if distractors else []
-        yield name, read_rows(corpus) + more, read_rows(questions)
+        documents, asked = read_corpus(corpus, questions)
+        yield name, documents + more, asked
     if distractors and lang is None:
         files = (data / "multihop_corpus_en.jsonl.gz", data / "multihop_distractors_en.jsonl.gz")
         documents = [row for file in files for row in read_rows(file)]
@@ -105,10 +106,11 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         scores = {f"r@{k}": sum(p < k for p in places) / len(places) for k in CUTS}
         scores["mrr"] = sum(1 / (p + 1) for p in places if p < MISSED) / len(places)
         out[part] = scores
+    out[f"hybrid mrr{INTERVAL}"] = list(mean_ci([of_ranks(row)["hybrid mrr"] for row in rows]))
     for k in (1, 5):
         hits = {part: [float(row[part] < k) for row in rows] for part in ("dense", "lexical", "hybrid")}
         best = max(("dense", "lexical"), key=lambda part: sum(hits[part]))
-        out[f"hybrid r@{k} [95 % interval]"] = list(mean_ci(hits["hybrid"]))
+        out[f"hybrid r@{k}{INTERVAL}"] = list(mean_ci(hits["hybrid"]))
         difference = out["hybrid"][f"r@{k}"] - out[best][f"r@{k}"]
         out[f"hybrid - {best} r@{k}, paired p"] = [difference, paired_p(hits["hybrid"], hits[best])]
     return out

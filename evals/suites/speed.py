@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -28,6 +27,7 @@ from agent.assistant import Agent
 from agent.deps import build_embedder, prepare
 from agent.settings import read_settings
 from evals.data import add_corpus, corpora, read_rows
+from evals.orders import Order
 from evals.report import Result
 from evals.suites import first_line, gguf, ingest, searches, sizes
 
@@ -38,7 +38,7 @@ LIBRARY_CHUNKS = 1000
 SIZES = [10_000, 100_000]
 
 
-def run(arguments: argparse.Namespace) -> Result:
+def run(arguments: Order) -> Result:
     part, _, size = (arguments.part or "").partition(":")
     if part == "gguf":
         return gguf.run(arguments, size)

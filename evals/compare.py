@@ -1,0 +1,143 @@
+"""Two results of one suite against each other, row by row: `python -m evals --compare A.json B.json`.
+
+Rows are paired by part, corpus and id; of rows with the same, the first with the first, and so on. Every
+score that both rows of a pair have is compared, B less A, with a 95 % bootstrap interval over the pairs and
+the p of a paired test, each by itself: among many scores, some differ by chance. It measures nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evals.metrics import mean_ci, paired_p
+from evals.report import read
+
+Key = tuple[str, str, str, int]
+"""Part, corpus, id of a row, and which of the rows with these it is."""
+Scored = dict[Key, dict[str, float]]
+ALL = "all"
+NAMED = 5  # ids that are told of the rows without a partner
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One score over the paired rows of a part and a corpus, or of all its corpora."""
+
+    part: str
+    corpus: str
+    score: str
+    left: float
+    right: float
+    less: tuple[float, float, float]
+    """Right less left, and its 95 % interval."""
+    p: float
+    n: int
+
+
+def scored(rows: Iterable[Mapping[str, Any]]) -> Scored:
+    """The rows with scores, by their keys."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    found: Scored = {}
+    for row in rows:
+        key = str(row.get("part", "")), str(row.get("corpus", "")), str(row.get("id", ""))
+        if row.get("scores"):
+            found[(*key, seen[key])] = row["scores"]
+        seen[key] += 1
+    return found
+
+
+def differences(left: Scored, right: Scored) -> list[Difference]:
+    """Of each score in each part: by corpus, and over all of them where there are several."""
+    groups: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    corpora: dict[str, set[str]] = {}
+    for key in [key for key in left if key in right]:
+        corpora.setdefault(key[0], set()).add(key[1])
+    for key, scores in left.items():
+        for name in scores.keys() & right.get(key, {}).keys():
+            for corpus in {key[1], key[1] if len(corpora[key[0]]) == 1 else ALL}:
+                groups.setdefault((key[0], corpus, name), []).append((scores[name], right[key][name]))
+    found = [_difference(*names, pairs) for names, pairs in groups.items()]
+    return sorted(found, key=lambda one: (one.part, one.score, one.corpus == ALL, one.corpus))
+
+
+def _difference(part: str, corpus: str, score: str, pairs: list[tuple[float, float]]) -> Difference:
+    ours, theirs = [a for a, _ in pairs], [b for _, b in pairs]
+    less = mean_ci([b - a for a, b in pairs])
+    means = float(np.mean(ours)), float(np.mean(theirs))
+    return Difference(part, corpus, score, *means, less, paired_p(theirs, ours), len(pairs))
+
+
+def unlike(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
+    """What makes two results hard to compare: other data, another seed, another embedder."""
+    told = []
+    for name, key, inner in (
+        ("data", "data", "hash"),
+        ("embedder", "versions", "embedder"),
+        ("seed", "seed", ""),
+    ):
+        one, other = ((r.get(key) or {}).get(inner) if inner else r.get(key) for r in (left, right))
+        if one != other:
+            told.append(f"{name} ({one or 'unknown'} and {other or 'unknown'})")
+    return told
+
+
+def changes(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
+    """The settings that differ, with both values."""
+    names = [name for name in {**left, **right} if left.get(name) != right.get(name)]
+    return [f"{name} {left.get(name)} and {right.get(name)}" for name in names]
+
+
+def compare_files(left: Path, right: Path) -> None:
+    """Print how two results differ: a table on a terminal, columns between tabs in a pipe."""
+    from agent.cli.render import console, print_table
+
+    ours, theirs = read(left), read(right)
+    if ours["suite"] != theirs["suite"]:
+        _end(f"{left} is of {ours['suite']}, {right} of {theirs['suite']}: only one suite can be compared")
+    here, there = scored(ours["rows"]), scored(theirs["rows"])
+    for file, rows in ((left, here), (right, there)):
+        if not rows:
+            _end(f"{file}: no rows with scores (times have none; an old result is to be measured again)")
+    if warned := unlike(ours, theirs):
+        print(f"warning: these differ, and not only what is measured: {'; '.join(warned)}", file=sys.stderr)
+    for file, result in ((left, ours), (right, theirs)):
+        print(f"{file}: {result['suite']}, hash {result.get('hash', '')}, {_model(result)}")
+    if changed := changes(ours.get("settings") or {}, theirs.get("settings") or {}):
+        print(f"settings: {'; '.join(changed)}")
+    found = differences(here, there)
+    print_table([HEADER, *(_cells(one) for one in found)] if found else [["no row is in both"]], console())
+    for file, own, other in ((left, here, there), (right, there, here)):
+        alone = [" ".join(filter(None, key[:3])) for key in own if key not in other]
+        if alone:
+            more = f" and {len(alone) - NAMED} more" if len(alone) > NAMED else ""
+            print(f"only in {file}: {len(alone)} rows: {'; '.join(alone[:NAMED])}{more}")
+
+
+HEADER = ["part", "corpus", "score", "A", "B", "B - A [95 % interval]", "p", "n"]
+
+
+def _cells(one: Difference) -> list[str]:
+    value, low, high = one.less
+    p = "< 0.001" if one.p < 0.001 else f"{one.p:.3f}"
+    return [
+        one.part, one.corpus, one.score, f"{one.left:.3f}", f"{one.right:.3f}",
+        f"{value:+.3f} [{low:+.3f}, {high:+.3f}]", p, str(one.n),
+    ]  # fmt: skip
+
+
+def _model(result: Mapping[str, Any]) -> str:
+    versions = result.get("versions") or {}
+    return f"model {os.path.basename(versions.get('model') or 'none')}"
+
+
+def _end(line: str) -> None:
+    print(line, file=sys.stderr)
+    sys.exit(2)
