@@ -12,17 +12,17 @@ import platform
 import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from agent.deps import prepare
 from agent.privacy import SWITCHES
 from agent.settings import read_settings
-from evals.data import SMALL_DATA, Row, read_rows
+from evals.data import SMALL_DATA, Row
 from evals.peers import install, runner, scores, weights
 from evals.peers.page import page
 from evals.peers.table import OURS, PEERS, Peer
@@ -30,6 +30,7 @@ from evals.report import Result, show, write
 from evals.suites.retrieval import libraries
 from retrieval.embed import minilm_folder
 
+LANGS = ("en", "zh")
 PAGE = Path(__file__).parent.parent / "PEERS.md"
 DRIVERS = Path(__file__).parent / "drivers"
 OFFLINE = {
@@ -45,60 +46,65 @@ OFFLINE = {
 def main() -> None:
     os.environ.setdefault("AGENT_NO_PROJECT", "1")
     parser = argparse.ArgumentParser(prog="python -m evals.peers", description="Compare with peers.")
-    parser.add_argument("--data", type=Path, default=SMALL_DATA, help="folder of data, by default the small set")
-    parser.add_argument("--lang", choices=("en", "zh", "long_en"), help="one corpus only")
+    parser.add_argument(
+        "--data", type=Path, default=SMALL_DATA, help="folder of data, by default the small set"
+    )
+    parser.add_argument("--lang", choices=("en", "zh", "long_en"), help="this corpus only; by default en and zh")
     parser.add_argument("--limit", type=int, help="so many questions of each corpus, evenly spread")
     parser.add_argument("--rounds", type=int, default=3, help="of adding and of cold starts; 3 by default")
     parser.add_argument("--distractors", action="store_true", help="search among the training passages, too")
     parser.add_argument("--only", help="names of peers, with commas")
-    parser.add_argument("--envs", type=Path, help="folder of the peers' environments; by default in the cache")
+    parser.add_argument(
+        "--envs", type=Path, help="folder of the peers' environments; by default in the cache"
+    )
     parser.add_argument("--json", type=Path, help="write the result to this file")
     parser.add_argument("--out", type=Path, default=PAGE, help="write the page there, by default to PEERS.md")
     arguments = parser.parse_args()
-    result = run(arguments)
+    for result in run(arguments):  # a run that is killed leaves what it had
+        if arguments.json:
+            write(result, arguments.json)
+        arguments.out.write_text(page(asdict(result)), encoding="utf-8")
     show(result)
-    if arguments.json:
-        write(result, arguments.json)
-    arguments.out.write_text(page(asdict(result)), encoding="utf-8")
 
 
-def run(arguments: argparse.Namespace) -> Result:
-    settings = read_settings()
-    cache = prepare(settings)[0].parent.parent
+def run(arguments: argparse.Namespace) -> Iterator[Result]:
+    """The result after each corpus."""
+    cache = prepare(read_settings())[0].parent.parent
     envs = arguments.envs or cache / "peers"
     peers = chosen(arguments.only)
     missing = installed(peers, envs)
+    told = facts(arguments, peers, missing)
     metrics: dict[str, Any] = {}
     rows: list[Row] = []
-    for name, corpus, questions in libraries(arguments.data, arguments.lang, arguments.distractors):
-        answerable = [row for row in questions if row["answerable"] and row.get("doc_id")]
-        if not answerable:
-            continue  # a question of several documents is no question of this kind
-        asked = spread(answerable, arguments.limit)
-        others = [row["question"] for row in questions if not row["answerable"]]
-        with tempfile.TemporaryDirectory() as folder:
-            ways = [ours(Path(folder), cache), *(theirs(peer, envs, missing, Path(folder)) for peer in peers)]
-            work = runner.Work(
-                corpus,
-                [row["question"] for row in asked],
-                (others or [row["question"] for row in answerable])[: runner.WARMING],
-                Path(folder),
-                str(minilm_folder()),
-                arguments.rounds,
-                lambda line, name=name: print(f"{name}: {line}", file=sys.stderr),  # type: ignore[misc]
-            )
-            found = runner.measure(ways, work)
-            summary = scores.summary(found, OURS.name, asked)
-            if not found[OURS.name].failed:
-                runner.answer_all(ways[0], work, found[OURS.name])
-        metrics[name] = {
-            "n": len(asked),
-            "documents": len(corpus),
-            "peers": summary,
-            "answers": scores.answers(found[OURS.name], asked),
-        }
-        rows += [row for peer, one in found.items() for row in rows_of(name, peer, one, asked)]
-    return Result("peers", facts(arguments, peers, missing), len(rows), metrics, rows)
+    for lang in [arguments.lang] if arguments.lang else LANGS:
+        for name, corpus, questions in libraries(arguments.data, lang, arguments.distractors):
+            answerable = [row for row in questions if row["answerable"]]
+            asked = spread(answerable, arguments.limit)
+            others = [row for row in questions if not row["answerable"]] or answerable
+            with tempfile.TemporaryDirectory() as folder:
+                home = Path(folder)
+                ways = [ours(home, cache), *(theirs(peer, envs, missing, home) for peer in peers)]
+                work = runner.Work(
+                    corpus,
+                    [row["question"] for row in asked],
+                    [row["question"] for row in others[: runner.WARMING]],
+                    home,
+                    str(minilm_folder()),
+                    arguments.rounds,
+                    tell=progress(name),
+                )
+                found = runner.measure(ways, work)
+                metrics[name] = {"n": len(asked), "documents": len(corpus)}
+                metrics[name]["peers"] = scores.summary(found, OURS.name, asked)
+                if not found[OURS.name].failed:
+                    runner.answer_all(ways[0], work, found[OURS.name])
+                metrics[name]["answers"] = scores.answers(found[OURS.name], asked)
+            rows += [row for peer, one in found.items() for row in rows_of(name, peer, one, asked)]
+            yield Result("peers", told, len(rows), metrics, rows)
+
+
+def progress(corpus: str) -> Callable[[str], None]:
+    return lambda line: print(f"{corpus}: {line}", file=sys.stderr, flush=True)
 
 
 def chosen(only: str | None) -> list[Peer]:
@@ -170,24 +176,24 @@ def rows_of(corpus: str, peer: str, found: runner.Measured, asked: Sequence[Row]
 
 def facts(arguments: argparse.Namespace, peers: Sequence[Peer], missing: dict[str, str]) -> dict[str, Any]:
     """What the page says of the run; nothing that tells where it was."""
-    told = [(OURS, f"{own_version()}"), *((peer, "") for peer in peers)]
     return {
         "ours": OURS.name,
         "command": retold(arguments),
         "date": date.today().isoformat(),
         "machine": platform.system(),
         "cores": os.cpu_count() or 1,
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         "rounds": arguments.rounds,
         "peers": [
             {
                 "name": peer.name,
                 "how": peer.how,
-                "packages": list(peer.packages) or [own],
+                "packages": list(peer.packages) or own_versions(),
                 "licence": peer.licence,
                 "missing": missing.get(peer.name, ""),
             }
-            for peer, own in told
+            for peer in (OURS, *peers)
         ],
     }
 
@@ -202,16 +208,8 @@ def retold(arguments: argparse.Namespace) -> str:
     return shlex.join([*words, *(["--distractors"] if arguments.distractors else [])])
 
 
-def own_version() -> str:
-    names = ("toulmin", "onnxruntime", "faiss-cpu")
-    return ", ".join(f"{name}=={of_package(name)}" for name in names)
-
-
-def of_package(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "unknown"
+def own_versions() -> list[str]:
+    return [f"{name}=={version(name)}" for name in ("toulmin", "onnxruntime", "faiss-cpu")]
 
 
 if __name__ == "__main__":

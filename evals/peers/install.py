@@ -16,7 +16,9 @@ from evals.peers.table import Peer
 
 STAMP = "installed.json"
 LIMIT_S = 1800.0  # for one peer
-LISTED = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
+LISTED = (
+    "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
+)
 
 
 def interpreter(folder: Path) -> Path:
@@ -28,7 +30,15 @@ def install(peer: Peer, folder: Path) -> str:
     if versions(peer, folder):
         return ""
     shutil.rmtree(folder, ignore_errors=True)
-    pip = [str(interpreter(folder)), "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+    pip = [
+        str(interpreter(folder)),
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "-q",
+        "--no-compile",
+    ]
     for command in ([sys.executable, "-m", "venv", str(folder)], [*pip, *peer.packages]):
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
@@ -36,7 +46,9 @@ def install(peer: Peer, folder: Path) -> str:
             return f"pip was not done within {LIMIT_S:.0f} s"
         if done.returncode:
             return reason(done.stderr)
-    listed = subprocess.run([str(interpreter(folder)), "-c", LISTED], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        [str(interpreter(folder)), "-c", LISTED], capture_output=True, text=True, check=True
+    )
     stamp = {"packages": list(peer.packages), "versions": json.loads(listed.stdout)}
     (folder / STAMP).write_text(json.dumps(stamp, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return ""

@@ -31,7 +31,8 @@ $ {command}
 
 which installs each of them from the package index into an environment of its own, and has all of them take turns: round by round while texts are
 added and processes are started, question by question while they are asked. Ratios count how many times what Toulmin takes a peer takes: **above 1
-Toulmin is better, below 1 the peer is.** Times are from one run, on {machine}, Python {python}, {date}; compare them with each other only.
+Toulmin is better, below 1 the peer is.** Times are from one run, {date}, Python {python}, on {machine};
+compare them with each other only.
 
 """
 
@@ -44,14 +45,14 @@ TAIL = """
   beyond. Brackets: 95 % bootstrap intervals. p: paired permutation test against Toulmin.
 - **Query.** Everything is open and warm; every way answers a question before the next is asked, each time another one first. The median, and the geometric
   mean of the ratios question by question with its 95 % interval. Processor time counts all threads.
-- **Cold start.** From the start of a fresh process to its first answer over an index on disk; files are in the system's cache. Median of {rounds} rounds; the brackets
+- **Cold start.** From the start of a fresh process to its first answer over an index on disk; files are in the system's cache. Rounds: {rounds}, of which the median; the brackets
   are the range of the ratios.
 - **Adding.** Cutting, embedding, indexing and writing, in a fresh process whose model is loaded before the clock runs. As above.
 - **Memory.** The most that a process held (resident, `VmHWM`): one that adds, one that answers all questions. **Disk.** The index folder, without the model's weights.
 - Telemetry is off and nothing is fetched: `HF_HUB_OFFLINE=1`, and a home folder of their own.
 
-**What is not compared.** Peers find passages; none of them gives the grounds of each claim of an answer, checks it or refuses without further parts and a
-language model. So only the search is compared, and what Toulmin needs to check its answers (exact spans, positions, the words of each
+**What is not compared.** Peers, as they are set up here, find passages; none of them answers, gives the grounds of each claim, checks it or refuses without
+further parts and a language model. So only the search is compared, and what Toulmin needs to check its answers (exact spans, positions, the words of each
 passage) is part of its time and disk. The model is English: of Chinese it knows few characters. Toulmin notices and searches by words alone there; peers that
 search by meaning would do better with a model for many languages, as would Toulmin (`agent setup --embedder`). Peers are set up as their
 documentation shows, and not tuned; their other stores and models may be faster or better. Chroma's embedder would download an
@@ -62,12 +63,18 @@ ONNX file of its own; it is given the same weights, written by Toulmin's exporte
 def page(result: Metrics) -> str:
     """The whole page; `result` is a `Result` as a dictionary."""
     settings = result["settings"]
-    machine = f"{settings['cores']} cores of {settings['machine']}"
     facts = {key: settings[key] for key in ("command", "python", "date")}
-    parts = [HEAD.format(**facts, machine=machine)]
+    parts = [HEAD.format(**facts, machine=machine(settings))]
     parts += [corpus(name, found, settings["ours"]) for name, found in result["metrics"].items()]
     parts += [wins(result["metrics"], settings["ours"]), versions(settings)]
     return "".join(parts) + TAIL.format(rounds=settings["rounds"])
+
+
+def machine(settings: Metrics) -> str:
+    """In general words, and how much else it had to do, as times in a crowd say little."""
+    load = settings["load"]
+    busy = "" if load is None else f", whose load was {number(load)} when it began"
+    return f"a machine with {settings['cores']} cores ({settings['machine']}){busy}"
 
 
 def corpus(name: str, found: Metrics, ours: str) -> str:
@@ -129,8 +136,9 @@ def number(value: float) -> str:
     return f"{value:.1f}" if value >= 0.995 else f"{value:.2g}"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    marks = ["---", *["---:"] * (len(head) - 1)]
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], others: str = "---:") -> list[str]:
+    """`others`: how the columns after the first are aligned."""
+    marks = ["---", *[others] * (len(head) - 1)]
     return [f"| {' | '.join(row)} |" for row in (head, marks, *rows)]
 
 
@@ -169,7 +177,9 @@ def won(peers: Metrics, ours: str) -> Iterator[tuple[str, list[str]]]:
     if not base or base.get("failed"):
         return
     for score, label in SCORES.items():
-        better = sorted((n for n in others if others[n][score][0] > base[score][0]), key=lambda n: -others[n][score][0])
+        better = sorted(
+            (n for n in others if others[n][score][0] > base[score][0]), key=lambda n: -others[n][score][0]
+        )
         told = [
             f"{name} {others[name][score][0]:.3f} against {base[score][0]:.3f}{chance(others[name][f'{score} p'])}"
             for name in better
@@ -197,5 +207,5 @@ def versions(settings: Metrics) -> str:
         [one["name"], one["how"], ", ".join(one["packages"]), one["licence"], one["missing"] or "yes"]
         for one in settings["peers"]
     ]
-    lines = table(["", "set up as", "versions", "licence", "installed"], rows)
+    lines = table(["", "set up as", "versions", "licence", "installed"], rows, "---")
     return "\n".join(["## Who took part", "", *lines, ""])

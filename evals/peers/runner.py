@@ -22,8 +22,6 @@ from evals.peers.process import Driver, PeerError
 PASSAGES = 10  # of each query
 WARMING = 5  # questions, before those that count
 PAUSE_S = 0.02  # threads of the one before may still spin
-ADDING_LIMIT_S = 3600.0
-ASKING_LIMIT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,9 @@ class Work:
     folder: Path
     model: str
     rounds: int
+    adding_limit_s: float = 3600.0
+    asking_limit_s: float = 120.0
+    """Of anything but adding; importing and loading a model is within it."""
     tell: Callable[[str], None] = lambda line: None
 
     def index(self, way: Way) -> Path:
@@ -121,9 +122,9 @@ def add(way: Way, work: Work, rows: Path) -> dict[str, float]:
     shutil.rmtree(work.index(way), ignore_errors=True)
     work.index(way).mkdir()
     with start(way, work) as driver:
-        driver.ask(ASKING_LIMIT_S, do="warm")
-        told = driver.ask(ADDING_LIMIT_S, do="ingest", file=str(rows))
-        peak = driver.ask(ASKING_LIMIT_S, do="close")["peak_mb"]
+        driver.ask(work.asking_limit_s, do="warm")
+        told = driver.ask(work.adding_limit_s, do="ingest", file=str(rows))
+        peak = driver.ask(work.asking_limit_s, do="close")["peak_mb"]
     times = {key: float(told[key]) for key in ("seconds", "processor")}
     return {**times, "peak_mb": peak, "disk_mb": disk_mb(work.index(way))}
 
@@ -138,8 +139,8 @@ def cold_start(way: Way, work: Work, question: str) -> float:
     """Seconds from the start of a process to its first answer."""
     started = time.perf_counter()
     with start(way, work) as driver:
-        driver.ask(ASKING_LIMIT_S, do="load")
-        driver.ask(ASKING_LIMIT_S, do="query", question=question, k=PASSAGES)
+        driver.ask(work.asking_limit_s, do="load")
+        driver.ask(work.asking_limit_s, do="query", question=question, k=PASSAGES)
         return time.perf_counter() - started
 
 
@@ -150,26 +151,28 @@ def ask_all(ways: Sequence[Way], work: Work, found: Found) -> None:
         for way in turns(ways, found, 0):
             with failing(found[way.name]):
                 drivers[way.name] = stack.enter_context(start(way, work))
-                drivers[way.name].ask(ASKING_LIMIT_S, do="load")
+                drivers[way.name].ask(work.asking_limit_s, do="load")
         for n, question in enumerate([*work.warming, *work.questions]):
             for way in turns(ways, found, n):
                 time.sleep(PAUSE_S)
                 with failing(found[way.name]):
-                    told = drivers[way.name].ask(ASKING_LIMIT_S, do="query", question=question, k=PASSAGES)
+                    told = drivers[way.name].ask(
+                        work.asking_limit_s, do="query", question=question, k=PASSAGES
+                    )
                     if n >= len(work.warming):
                         found[way.name].asking.append(
                             {key: told[key] for key in ("seconds", "processor", "ids")}
                         )
         for way in turns(ways, found, 0):
             with failing(found[way.name]):
-                told = drivers[way.name].ask(ASKING_LIMIT_S, do="close")
+                told = drivers[way.name].ask(work.asking_limit_s, do="close")
                 found[way.name].asking_peak_mb = told["peak_mb"]
 
 
 def answer_all(way: Way, work: Work, measured: Measured) -> None:
     """Whole answers to the questions, of a way that gives some."""
     with failing(measured), start(way, work) as driver:
-        driver.ask(ASKING_LIMIT_S, do="load")
+        driver.ask(work.asking_limit_s, do="load")
         for question in work.questions:
-            told = driver.ask(ASKING_LIMIT_S, do="answer", question=question)
+            told = driver.ask(work.asking_limit_s, do="answer", question=question)
             measured.answers.append({key: told[key] for key in ("seconds", "answer")})

@@ -20,7 +20,9 @@ class Peer:
     """How it is set up, for the page."""
 
 
-OURS = Peer("Toulmin", "toulmin", (), "Apache-2.0", "`Agent.search`; MiniLM in ONNX Runtime and BM25 in SQLite")
+OURS = Peer(
+    "Toulmin", "toulmin", (), "Apache-2.0", "`Agent.search`; MiniLM in ONNX Runtime and BM25 in SQLite"
+)
 PEERS = (
     Peer(
         "LangChain",
@@ -39,7 +41,7 @@ PEERS = (
     Peer(
         "Haystack",
         "haystack_store",
-        ("haystack-ai==3.4.0", *TORCH),
+        ("haystack-ai==3.4.0", "sentence-transformers-haystack==2.0.0", *TORCH),
         "Apache-2.0",
         "`DocumentSplitter` as it comes, BM25 and embeddings in memory, reciprocal rank fusion",
     ),

@@ -10,19 +10,23 @@ from agent import Agent, Settings
 from retrieval.load import Source
 
 
+def source(row: dict[str, str]) -> Source:
+    return Source(row["text"], row["title"], (), "text", None, "utf-8")
+
+
 class Store:
     def __init__(self, folder: str, model: str) -> None:
         # The embedder prepares its own file from the same weights; `model` is not read.
         home = Path(folder)
-        (home / "cache").exists() or (home / "cache").symlink_to(os.environ["TOULMIN_CACHE"])
+        if not (home / "cache").exists():
+            (home / "cache").symlink_to(os.environ["TOULMIN_CACHE"])
         self._agent = Agent(Settings(home=home))
 
     def warm(self) -> None:
         self._agent.library.warm_up()
 
     def ingest(self, rows: list[dict[str, str]]) -> None:
-        sources = [(row["doc_id"], Source(row["text"], row["title"], (), "text", None, "utf-8")) for row in rows]
-        self._agent.library.add_sources(sources)
+        self._agent.library.add_sources([(row["doc_id"], source(row)) for row in rows])
 
     def load(self) -> None:
         _ = self._agent.library
