@@ -144,17 +144,17 @@ def test_scores_and_page(measured: dict[str, runner.Measured], tmp_path: Path) -
 
 
 def test_where_a_peer_wins_is_said() -> None:
-    ours = dict.fromkeys(page.SCORES, [0.5, 0.4, 0.6]) | dict.fromkeys(page.COSTS, 10.0)
+    ours = {key: [0.5, 0.4, 0.6] for key in page.SCORES} | dict.fromkeys(page.COSTS, 10.0)
     even = {f"{key} p": 0.4 for key in page.SCORES} | {f"{key}, times": [2.0, 1.5, 2.5] for key in page.COSTS}
     better = {**ours, **even, "r@1": [0.9, 0.8, 1.0], "r@1 p": 0.001, "query ms, times": [0.5, 0.4, 0.6]}
     unsure = {**ours, **even, "r@1": [0.6, 0.5, 0.7], "query ms, times": [0.9, 0.5, 1.5]}
     metrics = {"en": {"peers": {"ours": ours, "A": unsure, "B": better, "C": {"failed": "gone"}}}}
-    assert page.wins(metrics, "ours").splitlines()[2:-1] == [
+    assert page.wins(metrics, "ours").splitlines() == [
         "- **en, R@1:** B 0.900 against 0.500 (p 0.001); A 0.600 against 0.500 (p 0.400: may be chance).",
         "- **en, query, ms:** B 0.5x; 0.4-0.6; A 0.9x; 0.5-1.5 (no clear difference).",
     ]
     alone = {"en": {"peers": {"ours": ours, "A": {**ours, **even}}}}
-    assert "Nowhere in this run." in page.wins(alone, "ours")
+    assert page.wins(alone, "ours") == "Nowhere in this run.\n"
     assert "Nowhere" in page.wins({"en": {"peers": {"ours": {"failed": "gone"}, "A": unsure}}}, "ours")
 
 
@@ -168,6 +168,7 @@ def test_ratios_of_few_are_told_with_their_range() -> None:
     assert scores.ratio([2.0, 8.0], [1.0, 1.0]) == (4.0, 2.0, 8.0)
     middle, low, high = scores.ratio([2.0] * 20 + [4.0] * 20, [1.0] * 40)
     assert 2.0 < low < middle < high < 4.0
+    assert scores.ratio([0.0], [0.0]) == (1.0, 1.0, 1.0)
 
 
 def test_questions_are_spread_over_the_corpus() -> None:
@@ -192,6 +193,22 @@ def test_what_is_installed_stands_until_its_pins_change(tmp_path: Path) -> None:
     assert install.versions(peer, tmp_path) == {"torch": "2.13.0"} and install.install(peer, tmp_path) == ""
     (tmp_path / install.STAMP).write_text(json.dumps({**stamp, "packages": []}), encoding="utf-8")
     assert install.versions(peer, tmp_path) == {}
+
+
+def test_what_cannot_be_installed_says_why(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'ERROR: No matching distribution found for x==1' >&2\nexit 1\n")
+    python.chmod(0o755)
+    told = install.install(PEERS[0], tmp_path / "made", str(python))
+    assert told == "No matching distribution found for x==1"
+    assert install.versions(PEERS[0], tmp_path / "made") == {}
+
+
+def test_peers_are_chosen_by_name() -> None:
+    assert [peer.name for peer in command.chosen("bm25s, Chroma")] == ["Chroma", "BM25s"]
+    assert command.chosen(None) == list(PEERS)
+    with pytest.raises(SystemExit, match="no such peer: nobody"):
+        command.chosen("nobody")
 
 
 def test_drivers_have_no_settings_and_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

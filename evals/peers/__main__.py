@@ -49,7 +49,9 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=SMALL_DATA, help="folder of data, by default the small set"
     )
-    parser.add_argument("--lang", choices=("en", "zh", "long_en"), help="this corpus only; by default en and zh")
+    parser.add_argument(
+        "--lang", choices=("en", "zh", "long_en"), help="this corpus only; by default en and zh"
+    )
     parser.add_argument("--limit", type=int, help="so many questions of each corpus, evenly spread")
     parser.add_argument("--rounds", type=int, default=3, help="of adding and of cold starts; 3 by default")
     parser.add_argument("--distractors", action="store_true", help="search among the training passages, too")
@@ -149,7 +151,7 @@ def command(python: Path, peer: Peer) -> tuple[str, ...]:
 
 
 def surroundings(home: Path) -> dict[str, str]:
-    """The environment of a driver: nothing of this one's Python or settings, a home of its own, no network."""
+    """The environment of a driver: no settings of this one, a home of its own, no network."""
     left_out = ("PYTHON", "AGENT_", "VIRTUAL_ENV", "HF_", "XDG_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return {**kept, **OFFLINE, "HOME": str(home)}

@@ -25,8 +25,8 @@ def interpreter(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
-def install(peer: Peer, folder: Path) -> str:
-    """Have a peer in an environment at `folder`; "", or why it could not be installed."""
+def install(peer: Peer, folder: Path, python: str = sys.executable) -> str:
+    """Have a peer in an environment at `folder`, made by a Python; "", or why it could not be installed."""
     if versions(peer, folder):
         return ""
     shutil.rmtree(folder, ignore_errors=True)
@@ -39,7 +39,7 @@ def install(peer: Peer, folder: Path) -> str:
         "-q",
         "--no-compile",
     ]
-    for command in ([sys.executable, "-m", "venv", str(folder)], [*pip, *peer.packages]):
+    for command in ([python, "-m", "venv", str(folder)], [*pip, *peer.packages]):
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
         except subprocess.TimeoutExpired:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
+
+from evals.peers.runner import PASSAGES
 
 Metrics = dict[str, Any]
 
@@ -20,54 +23,21 @@ COSTS = {
 }
 CLEAR_P = 0.05
 
-HEAD = """# Toulmin and its peers on the same work
-
-Other ways to make texts searchable, run beside Toulmin on the same texts and questions and, where they take a model, with the weights of the
-same small English one (all-MiniLM-L6-v2). This page is written by
-
-```console
-$ {command}
-```
-
-which installs each of them from the package index into an environment of its own, and has all of them take turns: round by round while texts are
-added and processes are started, question by question while they are asked. Ratios count how many times what Toulmin takes a peer takes: **above 1
-Toulmin is better, below 1 the peer is.** Times are from one run, {date}, Python {python}, on {machine};
-compare them with each other only.
-
-"""
-
-TAIL = """
-## How it is measured
-
-- **Texts.** Encyclopedia paragraphs with their titles, as in `evals/data/README.md`; peers are given the title in front of the text.
-  Each cuts texts as it does by itself. Questions are those that the texts answer; the paragraph that a question was written for is the one to be found.
-- **Quality.** Each gives its 10 best passages. R@k: share of questions whose paragraph is among the first k documents; MRR: mean of 1 / its rank, 0
-  beyond. Brackets: 95 % bootstrap intervals. p: paired permutation test against Toulmin.
-- **Query.** Everything is open and warm; every way answers a question before the next is asked, each time another one first. The median, and the geometric
-  mean of the ratios question by question with its 95 % interval. Processor time counts all threads.
-- **Cold start.** From the start of a fresh process to its first answer over an index on disk; files are in the system's cache. Rounds: {rounds}, of which the median; the brackets
-  are the range of the ratios.
-- **Adding.** Cutting, embedding, indexing and writing, in a fresh process whose model is loaded before the clock runs. As above.
-- **Memory.** The most that a process held (resident, `VmHWM`): one that adds, one that answers all questions. **Disk.** The index folder, without the model's weights.
-- Telemetry is off and nothing is fetched: `HF_HUB_OFFLINE=1`, and a home folder of their own.
-
-**What is not compared.** Peers, as they are set up here, find passages; none of them answers, gives the grounds of each claim, checks it or refuses without
-further parts and a language model. So only the search is compared, and what Toulmin needs to check its answers (exact spans, positions, the words of each
-passage) is part of its time and disk. The model is English: of Chinese it knows few characters. Toulmin notices and searches by words alone there; peers that
-search by meaning would do better with a model for many languages, as would Toulmin (`agent setup --embedder`). Peers are set up as their
-documentation shows, and not tuned; their other stores and models may be faster or better. Chroma's embedder would download an
-ONNX file of its own; it is given the same weights, written by Toulmin's exporter.
-"""
+TEMPLATE = Path(__file__).with_name("page.md")
 
 
 def page(result: Metrics) -> str:
     """The whole page; `result` is a `Result` as a dictionary."""
-    settings = result["settings"]
-    facts = {key: settings[key] for key in ("command", "python", "date")}
-    parts = [HEAD.format(**facts, machine=machine(settings))]
-    parts += [corpus(name, found, settings["ours"]) for name, found in result["metrics"].items()]
-    parts += [wins(result["metrics"], settings["ours"]), versions(settings)]
-    return "".join(parts) + TAIL.format(rounds=settings["rounds"])
+    settings, metrics = result["settings"], result["metrics"]
+    facts = {key: settings[key] for key in ("command", "python", "date", "rounds")}
+    return TEMPLATE.read_text(encoding="utf-8").format(
+        **facts,
+        passages=PASSAGES,
+        machine=machine(settings),
+        tables="".join(corpus(name, found, settings["ours"]) for name, found in metrics.items()),
+        wins=wins(metrics, settings["ours"]),
+        peers=took_part(settings),
+    )
 
 
 def machine(settings: Metrics) -> str:
@@ -90,7 +60,7 @@ def corpus(name: str, found: Metrics, ours: str) -> str:
         for peer, one in found["peers"].items()
         if one.get("failed")
     ]
-    return "\n".join([*lines, answered(found.get("answers", {}), ours), ""])
+    return "\n".join([*lines, answered(found["answers"], ours), ""])
 
 
 def quality_cells(one: Metrics) -> Iterator[str]:
@@ -144,13 +114,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], others: str = "---
 
 def answered(found: Metrics, ours: str) -> str:
     """What whole answers were like, of ours alone."""
-    if not found:
-        return ""
     if "failed" in found:
         return f"{ours}'s whole answers could not be had: {found['failed']}.\n"
     return (
-        f"{ours} alone also answers: checked, with the grounds of each sentence, in {number(found['ms'])} ms (median). Of these questions it "
-        f"answered {share(found['given'])} and refused the rest; {share(found['given and right'])} of all were answered with a right answer.\n"
+        f"{ours} alone also answers, checked and with the grounds of each sentence, in {number(found['ms'])}\n"
+        f"ms (median). Of these questions it answered {share(found['given'])} and refused the rest;\n"
+        f"{share(found['given and right'])} of all were answered with a right answer.\n"
     )
 
 
@@ -161,13 +130,12 @@ def share(interval: Sequence[float]) -> str:
 
 def wins(metrics: Metrics, ours: str) -> str:
     """Where a peer is better, by corpus; what may be chance is said to be."""
-    lines = ["## Where a peer wins", ""]
-    for name, found in metrics.items():
-        for label, winners in won(found["peers"], ours):
-            lines.append(f"- **{name}, {label}:** {'; '.join(winners)}.")
-    if len(lines) == 2:
-        lines.append("Nowhere in this run.")
-    return "\n".join([*lines, "", ""])
+    lines = [
+        f"- **{name}, {label}:** {'; '.join(winners)}.\n"
+        for name, found in metrics.items()
+        for label, winners in won(found["peers"], ours)
+    ]
+    return "".join(lines) or "Nowhere in this run.\n"
 
 
 def won(peers: Metrics, ours: str) -> Iterator[tuple[str, list[str]]]:
@@ -177,35 +145,38 @@ def won(peers: Metrics, ours: str) -> Iterator[tuple[str, list[str]]]:
     if not base or base.get("failed"):
         return
     for score, label in SCORES.items():
-        better = sorted(
-            (n for n in others if others[n][score][0] > base[score][0]), key=lambda n: -others[n][score][0]
-        )
-        told = [
-            f"{name} {others[name][score][0]:.3f} against {base[score][0]:.3f}{chance(others[name][f'{score} p'])}"
-            for name in better
-        ]
-        if told:
-            yield label, told
+        own = base[score][0]
+        means = {name: one[score][0] for name, one in others.items() if one[score][0] > own}
+        if means:
+            yield (
+                label,
+                [
+                    f"{name} {mean:.3f} against {own:.3f}{chance(others[name][f'{score} p'])}"
+                    for name, mean in sorted(means.items(), key=lambda item: -item[1])
+                ],
+            )
     for cost, label in COSTS.items():
         ratios = {name: one[f"{cost}, times"] for name, one in others.items()}
-        better = sorted((name for name in ratios if ratios[name][0] < 1), key=lambda name: ratios[name][0])
-        told = [
-            f"{name} {times(ratios[name])}{' (no clear difference)' if ratios[name][2] >= 1 else ''}"
-            for name in better
-        ]
-        if told:
-            yield label, told
+        less = {name: ratio for name, ratio in ratios.items() if ratio[0] < 1}
+        if less:
+            yield (
+                label,
+                [
+                    f"{name} {times(ratio)}{' (no clear difference)' if ratio[2] >= 1 else ''}"
+                    for name, ratio in sorted(less.items(), key=lambda item: item[1][0])
+                ],
+            )
 
 
 def chance(p: float) -> str:
     return f" (p {p_value(p)})" if p < CLEAR_P else f" (p {p_value(p)}: may be chance)"
 
 
-def versions(settings: Metrics) -> str:
-    """What took part, and what could not be installed."""
+def took_part(settings: Metrics) -> str:
+    """Who, how, in which versions; and what could not be installed."""
     rows = [
         [one["name"], one["how"], ", ".join(one["packages"]), one["licence"], one["missing"] or "yes"]
         for one in settings["peers"]
     ]
-    lines = table(["", "set up as", "versions", "licence", "installed"], rows, "---")
-    return "\n".join(["## Who took part", "", *lines, ""])
+    head = ["", "set up as", "versions", "licence", "installed"]
+    return "".join(f"{line}\n" for line in table(head, rows, "---"))

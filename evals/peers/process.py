@@ -20,7 +20,7 @@ class Driver:
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Raises `PeerError` where the command cannot be run."""
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self._answers: Queue[bytes] = Queue()
         try:
             self._process = subprocess.Popen(

@@ -1,8 +1,8 @@
 """Has all ways do the same work in turn, so that what else the machine does hits them alike.
 
-Of a corpus: adding it (a fresh process each time), the first answer of a fresh process over what was added, and
-then question by question with all processes open. A way that fails is left out from there on, and its result says
-how. It judges nothing; see `scores`.
+Of a corpus: adding it, in a fresh process each time; the first answer of a fresh process over what was added;
+then question by question with all processes open. A way that fails is left out from there on, and its result
+says how. It judges nothing; see `scores`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +48,6 @@ class Measured:
     asking_peak_mb: float = 0.0
     answers: list[dict[str, Any]] = field(default_factory=list)
     """`seconds`, `answer`; of ours alone."""
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 Found = dict[str, Measured]
@@ -140,7 +137,7 @@ def cold_start(way: Way, work: Work, question: str) -> float:
     started = time.perf_counter()
     with start(way, work) as driver:
         driver.ask(work.asking_limit_s, do="load")
-        driver.ask(work.asking_limit_s, do="query", question=question, k=PASSAGES)
+        query(driver, work, question)
         return time.perf_counter() - started
 
 
@@ -156,17 +153,18 @@ def ask_all(ways: Sequence[Way], work: Work, found: Found) -> None:
             for way in turns(ways, found, n):
                 time.sleep(PAUSE_S)
                 with failing(found[way.name]):
-                    told = drivers[way.name].ask(
-                        work.asking_limit_s, do="query", question=question, k=PASSAGES
-                    )
+                    told = query(drivers[way.name], work, question)
                     if n >= len(work.warming):
-                        found[way.name].asking.append(
-                            {key: told[key] for key in ("seconds", "processor", "ids")}
-                        )
+                        found[way.name].asking.append(told)
         for way in turns(ways, found, 0):
             with failing(found[way.name]):
                 told = drivers[way.name].ask(work.asking_limit_s, do="close")
                 found[way.name].asking_peak_mb = told["peak_mb"]
+
+
+def query(driver: Driver, work: Work, question: str) -> dict[str, Any]:
+    told = driver.ask(work.asking_limit_s, do="query", question=question, k=PASSAGES)
+    return {key: told[key] for key in ("seconds", "processor", "ids")}
 
 
 def answer_all(way: Way, work: Work, measured: Measured) -> None:

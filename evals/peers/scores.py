@@ -11,6 +11,7 @@ from evals.data import Row
 from evals.metrics import Interval, contains, mean_ci, paired_p
 from evals.peers.runner import Measured
 
+LEAST = 1e-6  # a byte of a megabyte, a microsecond of a second: what is less was not measured
 ENOUGH = 10  # pairs, for a bootstrap interval; below that the range is told
 CUTS = (1, 5)
 
@@ -85,7 +86,7 @@ def ratio(theirs: Sequence[float], ours: Sequence[float]) -> Interval:
     >>> ratio([4.0, 9.0], [2.0, 3.0])[1:]
     (2.0, 3.0)
     """
-    logs = [math.log(a / b) for a, b in zip(theirs, ours, strict=True)]
+    logs = [math.log(max(a, LEAST) / max(b, LEAST)) for a, b in zip(theirs, ours, strict=True)]
     middle, low, high = mean_ci(logs)
     if len(logs) < ENOUGH:
         low, high = min(logs), max(logs)

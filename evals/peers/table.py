@@ -50,20 +50,20 @@ PEERS = (
         "txtai_store",
         ("txtai==9.14.0", *TORCH),
         "Apache-2.0",
-        "`Embeddings(hybrid=True)`: Faiss and BM25; paragraphs whole, as it splits nothing by itself",
+        "`Embeddings(hybrid=True)`: Faiss and BM25; texts whole, as it splits nothing by itself",
     ),
     Peer(
         "Chroma",
         "chroma_store",
         ("chromadb==1.5.9",),
         "Apache-2.0",
-        "`PersistentClient` with its `ONNXMiniLM_L6_V2`, kept open, which its default opens anew for each call; paragraphs whole",
+        "`PersistentClient`, `ONNXMiniLM_L6_V2` kept open (its default opens it in each call); texts whole",
     ),
     Peer(
         "BM25s",
         "bm25s_store",
         ("bm25s==0.3.16",),
         "MIT",
-        "BM25 alone with the tokenizer and stop words that it comes with; paragraphs whole",
+        "BM25 alone with the tokenizer and stop words that it comes with; texts whole",
     ),
 )
