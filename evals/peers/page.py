@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def corpus(name: str, found: Metrics, ours: str) -> str:
     cells = [[peer, *(cost_cell(one, cost) for cost in COSTS)] for peer, one in ran.items()]
     lines += ["", *table(["", *COSTS.values()], cells), ""]
     lines += [
-        f"{peer} took no part: {one['failed']}.\n"
+        f"{peer} took no part: {no_paths(one['failed'])}.\n"
         for peer, one in found["peers"].items()
         if one.get("failed")
     ]
@@ -115,12 +116,21 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], others: str = "---
 def answered(found: Metrics, ours: str) -> str:
     """What whole answers were like, of ours alone."""
     if "failed" in found:
-        return f"{ours}'s whole answers could not be had: {found['failed']}.\n"
+        return f"{ours}'s whole answers could not be had: {no_paths(found['failed'])}.\n"
     return (
-        f"{ours} alone also answers, checked and with the grounds of each sentence, in {number(found['ms'])}\n"
-        f"ms (median). Of these questions it answered {share(found['given'])} and refused the rest;\n"
-        f"{share(found['given and right'])} of all were answered with a right answer.\n"
+        f"{ours} alone also answers, checked and with the grounds of each sentence, in\n"
+        f"{number(found['ms'])} ms (median). Of these questions it answered {share(found['given'])}\n"
+        f"and refused the rest; {share(found['given and right'])} of all were answered with a right answer.\n"
     )
+
+
+def no_paths(reason: str) -> str:
+    """What went wrong, without where on this machine.
+
+    >>> no_paths("No such file: '/home/me/.cache/x.bin' (see https://x.org/a/b)")
+    "No such file: 'PATH' (see https://x.org/a/b)"
+    """
+    return re.sub(r"(?<![\w:/.])/[^\s'\"]+", "PATH", reason)
 
 
 def share(interval: Sequence[float]) -> str:
@@ -175,7 +185,13 @@ def chance(p: float) -> str:
 def took_part(settings: Metrics) -> str:
     """Who, how, in which versions; and what could not be installed."""
     rows = [
-        [one["name"], one["how"], ", ".join(one["packages"]), one["licence"], one["missing"] or "yes"]
+        [
+            one["name"],
+            one["how"],
+            ", ".join(one["packages"]),
+            one["licence"],
+            no_paths(one["missing"]) or "yes",
+        ]
         for one in settings["peers"]
     ]
     head = ["", "set up as", "versions", "licence", "installed"]
