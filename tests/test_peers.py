@@ -143,6 +143,11 @@ def test_scores_and_page(measured: dict[str, runner.Measured], tmp_path: Path) -
     assert len(rows) == 3 and rows[1] == len(page.COSTS) + 2
 
 
+def test_times_of_a_busy_machine_are_called_so() -> None:
+    assert page.crowd({"cores": 2, "load": None}) == page.crowd({"cores": 2, "load": 0.9}) == ""
+    assert "a load of 9.1 before" in page.crowd({"cores": 2, "load": 9.12})
+
+
 def test_where_a_peer_wins_is_said() -> None:
     ours = {key: [0.5, 0.4, 0.6] for key in page.SCORES} | dict.fromkeys(page.COSTS, 10.0)
     even = {f"{key} p": 0.4 for key in page.SCORES} | {f"{key}, times": [2.0, 1.5, 2.5] for key in page.COSTS}

@@ -35,6 +35,7 @@ def page(result: Metrics) -> str:
         **facts,
         passages=PASSAGES,
         machine=machine(settings),
+        crowd=crowd(settings),
         tables="".join(corpus(name, found, settings["ours"]) for name, found in metrics.items()),
         wins=wins(metrics, settings["ours"]),
         peers=took_part(settings),
@@ -42,10 +43,20 @@ def page(result: Metrics) -> str:
 
 
 def machine(settings: Metrics) -> str:
-    """In general words, and how much else it had to do, as times in a crowd say little."""
+    """In general words."""
+    return f"a machine with {settings['cores']} cores ({settings['machine']})"
+
+
+def crowd(settings: Metrics) -> str:
+    """A warning where others kept most of the cores busy."""
     load = settings["load"]
-    busy = "" if load is None else f", whose load was {number(load)} when it began"
-    return f"a machine with {settings['cores']} cores ({settings['machine']}){busy}"
+    if load is None or load <= settings["cores"] / 2:
+        return ""
+    return (
+        f"**The machine was busy with other work** (a load of {number(load)} before the run began), so these\n"
+        "times are no measure: threads that wait for one another lose most in a crowd, and peers that use torch have\n"
+        "them. Take them again on a quiet machine. Quality, memory and disk do not depend on it.\n\n"
+    )
 
 
 def corpus(name: str, found: Metrics, ours: str) -> str:
@@ -61,7 +72,7 @@ def corpus(name: str, found: Metrics, ours: str) -> str:
         for peer, one in found["peers"].items()
         if one.get("failed")
     ]
-    return "\n".join([*lines, answered(found["answers"], ours), ""])
+    return "\n".join([*lines, answered(found["answers"], ours)])
 
 
 def quality_cells(one: Metrics) -> Iterator[str]:
@@ -120,7 +131,7 @@ def answered(found: Metrics, ours: str) -> str:
     return (
         f"{ours} alone also answers, checked and with the grounds of each sentence, in\n"
         f"{number(found['ms'])} ms (median). Of these questions it answered {share(found['given'])}\n"
-        f"and refused the rest; {share(found['given and right'])} of all were answered with a right answer.\n"
+        f"and refused the rest; {share(found['given and right'])} of all were answered rightly.\n"
     )
 
 
