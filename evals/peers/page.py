@@ -53,9 +53,10 @@ def crowd(settings: Metrics) -> str:
     if load is None or load <= settings["cores"] / 2:
         return ""
     return (
-        f"**The machine was busy with other work** (a load of {number(load)} before the run began), so these\n"
-        "times are no measure: threads that wait for one another lose most in a crowd, and peers that use torch have\n"
-        "them. Take them again on a quiet machine. Quality, memory and disk do not depend on it.\n\n"
+        f"**The machine was busy with other work** (a load of {number(load)} before the run began),\n"
+        "so these times are no measure: threads that wait for one another lose most in a crowd, and\n"
+        "peers that use torch have them. Take them again on a quiet machine. Quality, memory and\n"
+        "disk do not depend on it.\n\n"
     )
 
 
