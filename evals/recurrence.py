@@ -16,7 +16,6 @@ from retrieval.records import DAY_S, Age
 
 DAYS = 365
 ASKED_A_DAY = 12
-CAPACITY = 60
 DECAY = 0.5  # of ACT-R's base-level law: Anderson and Lebiere 1998, "The atomic components of thought", 3.1
 
 Trace = list[list[int]]
@@ -58,11 +57,11 @@ def drifting(dice: random.Random) -> Trace:
 
 def rhythms(dice: random.Random) -> Trace:
     """Questions of every week, month or quarter among ones that are asked once."""
-    every = [(question, dice.choice([7, 7, 30, 30, 30, 90]), dice.randrange(90)) for question in range(120)]
+    every = [(question, dice.choice([7, 7, 30, 30, 30, 90]), dice.randrange(90)) for question in range(60)]
     once = iter(range(1000, 1000 + 10 * DAYS))
     return [
         [q for q, period, shift in every if (day + shift) % period == 0]
-        + [next(once) for _ in range(ASKED_A_DAY // 2)]
+        + [next(once) for _ in range(ASKED_A_DAY // 4)]
         for day in range(DAYS)
     ]
 
@@ -111,7 +110,7 @@ POLICIES: dict[str, Activation] = {
 }
 
 
-def hits(trace: Trace, activation: Activation, capacity: int = CAPACITY) -> list[tuple[int, int]]:
+def hits(trace: Trace, activation: Activation, capacity: int) -> list[tuple[int, int]]:
     """For each day how many askings met a kept question, of how many."""
     kept: dict[int, list[int]] = {}
     found = []

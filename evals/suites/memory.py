@@ -4,7 +4,8 @@
 search over the same exchanges. `own`: the same of questions that people asked themselves, each over what was
 said to that person. `stale`: 500 askings between which documents change, move and go. `speed`: first askings
 and repeats of the same questions. `rounds`: like questions with and without the rewordings that worked.
-`year`: a simulated year of use. All of them without `--part`.
+`year`: a simulated year of use. All of these without `--part`. `policy`: the share of askings in a year that
+meet what is kept, by the activation that says what is (`evals.recurrence`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from evals.data import Row, add_corpus, read_rows
 from evals.metrics import mean_ci, paired_p
 from evals.orders import Order
 from evals.recalled import Exchange, exchanges, own_questions, questions
+from evals.recurrence import DAYS, POLICIES, TRACES, hits
 from evals.report import Result
 from evals.suites.qa import empty_agent, with_interval
 from evals.year import simulate
@@ -40,6 +42,7 @@ K = 5
 ASKINGS = 500
 REPEATED = 40  # questions of each language asked twice
 DOCUMENTS = 200  # of a corpus, for those
+CAPACITIES, YEARS = (60, 200, 1000), 3
 SEARCHES = ("ours", "dense", "bm25")
 
 
@@ -53,6 +56,8 @@ def run(order: Order) -> Result:
             rows += [{"part": part, **row} for row in found]
         elif part == "year":
             metrics[part] = year()
+        elif part == "policy":
+            metrics[part] = kept_by()
         else:
             metrics[part] = {}
             for lang in [order.lang] if order.lang else ["en", "zh"]:
@@ -335,3 +340,29 @@ def year() -> dict[str, Any]:
         began = time.perf_counter()
         found = {f"day {one.day}": asdict(one) for one in simulate(Path(folder) / "library")}
         return {**found, "seconds": time.perf_counter() - began}
+
+
+# --- policy -----------------------------------------------------------------------------------------------
+
+
+def kept_by() -> dict[str, Any]:
+    """For each capacity and trace the share of askings that meet a kept question, by each activation."""
+    return {f"{capacity} kept": {name: _kept(name, capacity) for name in TRACES} for capacity in CAPACITIES}
+
+
+def _kept(trace: str, capacity: int) -> dict[str, Any]:
+    """After a month; a difference is of months, over several traces of a kind."""
+    years = [TRACES[trace](random.Random(seed)) for seed in range(YEARS)]
+    months: dict[str, list[float]] = {}
+    for name, activation in POLICIES.items():
+        daily = [hits(year, activation, capacity) for year in years]
+        months[name] = [
+            sum(hit for hit, _ in part) / max(sum(asked for _, asked in part), 1)
+            for days in daily
+            for part in (days[start : start + 30] for start in range(30, DAYS - 5, 30))
+        ]
+    gains = [own - shipped for own, shipped in zip(months["ACT-R"], months["shipped"], strict=True)]
+    return {
+        **{name: sum(values) / len(values) for name, values in months.items()},
+        "ACT-R - shipped [95 % interval]": list(mean_ci(gains)),
+    }
