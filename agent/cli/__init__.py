@@ -396,7 +396,13 @@ def _words(question: str) -> dict[str, Any]:
 @_with_shared
 def chat(
     thread: Annotated[
-        str, typer.Option("--thread", "-t", help="A name, to continue it later; without one, a new one.")
+        str,
+        typer.Option(
+            "--thread",
+            "-t",
+            help="A name, to continue it later; without one, a new one.",
+            autocompletion=completing.threads,
+        ),
     ] = "",
     continued: Annotated[bool, typer.Option("--continue", "-c", help="Continue the last thread.")] = False,
     *,

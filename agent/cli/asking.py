@@ -41,8 +41,6 @@ from retrieval.load import MAX_BYTES, LoadError, Source, read_as, sniff
 if TYPE_CHECKING:
     from agent.state import Lang
 
-HINT_MODEL = WORDS["en"]["model"]
-HINT_JUDGE = WORDS["en"]["judge"]
 STDIN = "stdin"  # what a document from there is cited as
 BUNDLES: dict[str, dict[str, Any]] = {
     "": {},

@@ -14,7 +14,6 @@ _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 WORDS: dict[Lang, dict[str, Any]] = {
     "en": {
         "welcome": "Ask about your files. Ctrl-C stops an answer, Ctrl-D leaves, /help lists the commands.",
-        "no_model": "answering by quotation; for fluent answers get a chat model: `agent model pull`",
         "empty": "your library is empty: add files with /add PATH",
         "error": "error: {what}",
         "note": "note: {what}",
@@ -110,19 +109,9 @@ WORDS: dict[Lang, dict[str, Any]] = {
         "export_empty": "there is nothing to export: nothing has been asked in this thread yet",
         "help_tail": "Alt-Enter or Ctrl-J begins a new line, //x asks “/x”, Ctrl-D or /quit leaves.",
         "exported_on": "Exported on {when}",
-        "outcome": {
-            "verified": "verified",
-            "partial": "partial",
-            "abstained": "not answered",
-            "unverified": "not verified",
-            "error": "error",
-        },
-        "changed": "changed since it was indexed",
-        "gone": "the file is gone",
     },
     "zh": {
         "welcome": "请就你的文件提问。Ctrl-C 停止作答，Ctrl-D 离开，/help 列出命令。",
-        "no_model": "以原文摘录作答；要更流畅的回答，请获取聊天模型：`agent model pull`",
         "empty": "文库是空的：用 /add 路径 添加文件",
         "error": "错误：{what}",
         "note": "提示：{what}",
@@ -218,15 +207,6 @@ WORDS: dict[Lang, dict[str, Any]] = {
         "export_empty": "没有可以导出的内容：这个对话里还没有提过问题",
         "help_tail": "Alt-Enter 或 Ctrl-J 换行，//x 提问“/x”，Ctrl-D 或 /quit 离开。",
         "exported_on": "导出于 {when}",
-        "outcome": {
-            "verified": "已核实",
-            "partial": "部分核实",
-            "abstained": "未能回答",
-            "unverified": "未核实",
-            "error": "出错",
-        },
-        "changed": "索引之后文件已改动",
-        "gone": "文件已不存在",
     },
 }
 

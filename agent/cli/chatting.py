@@ -34,6 +34,8 @@ from agent.cli.commands import (
     unknown,
 )
 from agent.cli.keyboard import PlainPrompt, ctrl_c, do_nothing, is_dumb, is_terminal, keys_kept
+from agent.cli.words import WORDS as HINTS
+from agent.error_words import speaking
 from agent.errors import ToulminError
 from agent.models.store import check_files, default
 from agent.settings import Settings, read_settings
@@ -49,9 +51,10 @@ INTERRUPTED = 130  # exit code, as of any program that Ctrl-C ends
 
 def chat_loop(thread: str, flags: dict[str, Any], only: dict[str, Any], *, continued: bool = False) -> None:
     """Read questions until the end of input. `continued`: in the thread that was last asked in."""
+    settings = read_settings(**flags)
+    check_files(settings.models_folder, settings.model)
+    _offer_files(settings)
     with keys_kept() as restore, ctrl_c(do_nothing) if is_terminal() else nullcontext():
-        settings = read_settings(**flags)
-        check_files(settings.models_folder, settings.model)
         chat = _begun(settings, only)
         _greet(chat)
         if thread.strip() or continued:
@@ -67,6 +70,19 @@ def chat_loop(thread: str, flags: dict[str, Any], only: dict[str, Any], *, conti
             if not chat.warming.is_alive():
                 with suppress(Exception):
                     chat.agent.close()
+
+
+def _offer_files(settings: Settings) -> None:
+    """Where nothing was ever added, say what to do next and, on a terminal, offer to add the folder."""
+    from retrieval.library import STORE_FILE
+
+    if settings.read_only or (settings.library_folder / STORE_FILE).exists():
+        return
+    from agent.assistant import Agent
+    from agent.cli.first_run import offer
+
+    with Agent(settings) as agent, suppress(KeyboardInterrupt):  # Ctrl-C is a no
+        offer(agent, lang_here())
 
 
 def _begun(settings: Settings, only: dict[str, Any]) -> Chat:
@@ -101,12 +117,12 @@ def _open(settings: Settings, opened: Future[Agent]) -> None:
 def _greet(chat: Chat) -> None:
     settings, words = chat.settings, chat.words
     if settings.judge_model:
-        from agent.cli.asking import HINT_JUDGE, judge_is_unused
+        from agent.cli.asking import judge_is_unused
 
         if judge_is_unused(settings):
-            print(words["note"].format(what=HINT_JUDGE), file=sys.stderr)
+            print(words["note"].format(what=HINTS[chat.lang]["judge"]), file=sys.stderr)
     elif not (settings.model or default(settings.models_folder)):
-        print(words["no_model"], file=sys.stderr)
+        print(HINTS[chat.lang]["model"], file=sys.stderr)
     if is_terminal():
         print(words["welcome"], file=sys.stderr)
 
@@ -216,7 +232,7 @@ def _answer(chat: Chat, question: str, restore: Callable[[], None]) -> None:
     watching, err = Watching(chat.lang), console(sys.stderr)
     live = Live(err, watching.frame) if is_terminal() and err.is_terminal else nullcontext()
     answer = None
-    with ctrl_c(_interrupts(chat, watching, restore)), live:
+    with speaking(chat.lang), ctrl_c(_interrupts(chat, watching, restore)), live:
         agent = chat.agent
         chat.warming.join()
         from agent.answer import Answer

@@ -10,6 +10,7 @@ from typing import Any
 from agent.cli.chat_words import WORDS, Lang, lang_of
 from agent.cli.opening import citations_of
 from agent.cli.render import visible
+from agent.page_words import PAGE_WORDS
 
 _SPECIAL = re.compile(r"([\\`*_<\[\]|])")
 _FIRST = re.compile(r"^(\d*)([#>+=~]|-(?! )|(?<=\d)[.)])", re.MULTILINE)
@@ -28,7 +29,7 @@ def markdown(thread: str, asked: Sequence[dict[str, Any]], now_s: float, lang: L
 def _exchange(one: dict[str, Any], lang: Lang) -> str:
     spoken: Lang = lang_of(one["question"]) or lang
     cited = citations_of(one)
-    outcome = WORDS[spoken]["outcome"].get(one["outcome"], one["outcome"])
+    outcome = PAGE_WORDS[spoken]["outcome"].get(one["outcome"], one["outcome"])
     tail = " · ".join(
         part for part in (outcome, _minute(one["created_s"]) if one.get("created_s") else "") if part
     )
