@@ -310,7 +310,7 @@ def test_a_thread_as_markdown() -> None:
     assert text.startswith("# 书会 \\*2026\\*\n\nExported on 1970-01-01")
     assert "## Why?\n\nThe \\<b>fee\\</b>. \\[1\\] is \\[120\\](http://x). \\[2\\]" in text
     assert "1. `/a/b.md:1` — H\n   > The \\<b>fee\\</b>\n2. `/a/b.md:2`" in text
-    assert "*verified*" in text and "## 会费？\n\n没有找到。\n\n*未能回答*" in text
+    assert "*verified*" in text and "## 会费？\n\n没有找到。\n\n*不作回答*" in text
 
 
 def test_a_list_stays_a_list_and_what_would_be_one_is_not() -> None:
