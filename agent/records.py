@@ -225,12 +225,14 @@ def _run_of(library: Library, question: str) -> str:
 
 
 def undo(library: Library, record: Record) -> None:
-    """Take a correction back: what it ended holds again."""
+    """Take a correction back: what it ended holds again, but where the user has told something else since."""
     if record.kind != "correction":
         raise InputError(
             f"{record.id[:12]} is no correction: `agent memory list --kind correction` shows them"
         )
-    library.store.end_records(record.payload["ended"], None)
+    since = [one for one in library.store.with_key(record.key) if one.created_s > record.created_s]
+    if not any(one.kind == "statement" for one in since):
+        library.store.end_records(record.payload["ended"], None)
     library.store.delete_records([record.id])
 
 
