@@ -169,7 +169,7 @@ def write(memory: Library | None, state: State, now_s: float, checked: str = "")
     if new and new[-1][0].id in used:  # verified again: it is stored anew, with this use
         used.remove(new[-1][0].id)
     memory.put_records(new, used=used, ended=ended, at_s=now_s)
-    if now_s - float(store.get_meta("tidied_s") or 0) >= DAY_S:
+    if abs(now_s - float(store.get_meta("tidied_s") or 0)) >= DAY_S:  # a clock may have been put back
         tidy(memory, now_s)
 
 

@@ -255,7 +255,7 @@ def import_(
     from agent.errors import InputError
 
     try:
-        text = file.expanduser().read_text(encoding="utf-8")
+        text = file.expanduser().read_text(encoding="utf-8-sig")
     except (OSError, RuntimeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read: {_reason(error)}") from error
     with _opened() as agent:
