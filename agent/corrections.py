@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from agent.likeness import denies, key_of, same_words, terms_of
-from agent.reasoners.language import answer_type_of, has_answer_of_type, names_in
+from agent.reasoners.language import answer_type_of, has_answer_of_type, is_small_talk, names_in
 from agent.state import AnswerType, Evidence, Place, Told
-from agent.statements import key_of_subject, kind_of, kind_told, with_value
+from agent.statements import kind_of, kind_told, with_value
 from agent.telling import MAX_CHARS, stated
 from agent.unsearched import USER
 from retrieval.library import Library
@@ -136,7 +136,7 @@ def _corrected(store: Store, message: str, thread: str) -> Told | None:
     for turn in reversed(store.turns(thread, RECENT_TURNS)):
         run_id = turn.payload["run_id"]
         statement = store.record(record_name(run_id, "statement"))
-        if turn.payload.get("told") and not statement:
+        if (turn.payload.get("told") and not statement) or is_small_talk(turn.text):
             continue
         question = statement.text if statement else turn.payload["standalone"]
         kind = kind_told(question) if statement else answer_type_of(question)
@@ -162,12 +162,13 @@ def correction(
     store, run_id = memory.store, said["run_id"]
     run = store.run(run_id) if run_id else None
     statement = store.record(record_name(run_id, "statement")) if run_id else None
-    text, key = said["question"], key_of(said["question"])
-    if statement:
-        key = key_of_subject(text) or key
-        text = with_value(text, said["text"]) if said["text"] else text
     given = [item["path"] for item in (run["payload"].get("evidence", []) if run else [])]
     wrong = store.records_with([path.removeprefix(USER) for path in given if path.startswith(USER)])
+    statement = statement or next((one for one in wrong if _is_told(one)), None)
+    text = statement.text if statement else said["question"]
+    key = (statement.key if statement else "") or key_of(text)
+    if statement and said["text"]:
+        text = with_value(text, said["text"])
     held = [one for one in store.with_key(key) if one.kind in ("episode", "correction", "statement")]
     found = [*held, *wrong, *([statement] if statement else [])]
     ended = list({one.id: one for one in found if one.id != name}.values())
@@ -180,7 +181,7 @@ def correction(
         "ended": [one.id for one in ended],
         "run_id": run_id,
     }
-    before = next((one.id for one in ended if one.kind == "correction"), "")
+    before = next((one.id for one in ended if one.kind != "episode"), "")
     record = Record(name, "mid", "correction", thread, text, payload, now_s, now_s, 0, key, replaces=before)
     return record, [one.id for one in ended]
 
@@ -205,6 +206,11 @@ def _place(one: dict[str, Any]) -> Place:
 def is_of_statement(record: Record) -> bool:
     """Whether what the user corrects is what he told himself."""
     return record.kind == "correction" and record.payload.get("of") == "statement"
+
+
+def _is_told(record: Record) -> bool:
+    """Whether a record is what the user told of himself, also as he corrected it."""
+    return record.kind == "statement" or is_of_statement(record)
 
 
 def applying(question: str, records: Iterable[Record]) -> list[Record]:

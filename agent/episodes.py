@@ -122,7 +122,6 @@ def answered_again(record: Record, library: Library, limit: int) -> dict[str, An
     return {
         "ready": True,
         "plan": record.payload["plan"],
-        "standalone": record.text,
         "evidence": {"items": items, "limit": limit},
         "shown": [item["number"] for item in evidence],
         "draft": best,

@@ -210,7 +210,7 @@ def correct(library: Library, name: str, right: str, now_s: float) -> Record:
     told: Told = {"kind": "correction", "text": right.strip(), "question": question, "run_id": run_id}
     name = uuid.uuid4().hex
     found, ended = memory.correction(library, told, right.strip() or "wrong", name, "", now_s)
-    if not found.payload["said"] and not found.payload["spans"]:
+    if not found.payload["said"] and not found.payload["spans"] and not ended:
         raise InputError(
             "nothing is known of that answer: ask again, then correct the run that `agent runs` lists"
         )
