@@ -7,6 +7,7 @@ is a hint at most: passages to look at, and words that found something. An answe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from agent.evidence import of_chunk
 from agent.state import Check, Citation, Claim, Draft, Evidence, State, Worked, merge_evidence
 from retrieval.library import Library
 from retrieval.records import Record
-from retrieval.tokens import fold, has_cjk, query_terms
+from retrieval.tokens import CJK, fold, has_cjk, query_terms
 
 NEWER_CHUNKS = 500  # of documents that came since; more are not looked through, the question is searched anew
 SPEAKS = 0.5  # share of a question's words that a newer chunk may not hold
@@ -272,10 +273,12 @@ def reworded(
     folded = fold(question)
     for record in like:
         for one in record.payload.get("worked", []):
-            asked = one["asked"]
-            at = folded.find(asked) if asked and len(folded) == len(question) else -1
-            if at >= 0 and is_unknown(asked):
-                return question[:at] + one["found"] + question[at + len(asked) :], asked, one["found"]
+            asked, found = one["asked"], one["found"]
+            edge = "" if has_cjk(asked) else rf"[^\W{CJK}]"
+            whole = f"(?<!{edge}){re.escape(asked)}(?!{edge})" if edge else re.escape(asked)
+            at = re.search(whole, folded) if asked and len(folded) == len(question) else None
+            if at and is_unknown(asked):
+                return question[: at.start()] + found + question[at.end() :], asked, found
     return "", "", ""
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from agent.state import Turn
-from retrieval.tokens import has_cjk, simplified
+from retrieval.tokens import simplified
 
 _ORDINALS = {
     **{word: n for n, word in enumerate("first second third fourth fifth sixth seventh eighth".split())},
@@ -64,10 +64,7 @@ def with_item(question: str, turns: Sequence[Turn]) -> str:
     if any(not -len(items) <= _place(match) < len(items) for match in places):
         return question
     for match in reversed(places):
-        item = items[_place(match)]
-        if not has_cjk(match.group()) and item[:1].isupper() is False:
-            item = item.removeprefix("the ")
-        question = question[: match.start()] + item + question[match.end() :]
+        question = question[: match.start()] + items[_place(match)] + question[match.end() :]
     return question
 
 

@@ -19,6 +19,7 @@ _ASKS = re.compile(
     r"[?？]|[吗嗎呢][。.!！]?\s*$|\b(?:like|want|need|have) to know\b|想知道|想问|请看|看看|什么|什麼|怎么|怎麼|怎样|多少|哪|谁|誰|几[个点时号]|是否|是不是|有没有"
     r"|^\s*(?:what|when|where|who|whom|whose|which|why|how|is|are|was|were|do|does|did|can|could|will|would"
     rf"|should|may|{_DO})\b|[,.;:—–] *(?:(?:so|and|then|now|please|can you|could you) )*(?:{_DO})\b"
+    r"|[,.;:—–] *(?:(?:so|and|then) )?(?:what|when|where|who|why|how|which) (?:is|are|was|were|do|does|did|can|could|will|would|should|must|may|many|much|long)\b"
     r"|\b(?:is|are|am|['’]m|['’]re) (?:asking|wondering|looking for)\b"
     r"|[，,。；;：:] *(?:你|那就?|把它?)*(?:总结|概括|列出|解释|告诉我|翻译)"
     r"|[，,。；;：:] *(?:请|麻烦|帮我?|你)+(?:把它?)?(?:总结|概括|列出|解释|告诉|说明|翻译|比较|查|看|找|读)",
@@ -78,6 +79,5 @@ def stated(message: str) -> str | None:
         text = (asked_to["said"] or asked_to["zh"]).strip()
     text = _OPENING.sub("", text)
     plain = simplified(text)
-    if _ASKS.search(plain) or _TALK.search(plain):
-        return None
-    return text if asked_to or _FIRST.search(plain) else None
+    told = asked_to or (_FIRST.search(plain) and not _TALK.search(plain))
+    return text if told and not _ASKS.search(plain) else None

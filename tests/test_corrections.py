@@ -78,12 +78,68 @@ def test_what_is_no_correction(message: str, kind: AnswerType) -> None:
         ("不，是王丽", "date", None),
         ("不對，是四萬元。", "number", "四萬元"),
         ("不对，谢谢", "number", ""),
+        ("That's wrong, check clause 5", "number", ""),
+        ("不对，请看第3页", "number", ""),
+        ("错了，我要的是2024年的", "date", ""),
+        ("You're wrong", "date", ""),
+        ("That isn't right, it's 19 May", "date", "19 May"),
+        ("Actually it's 19 May", "date", "19 May"),
+        ("No - it's 19 May", "date", "19 May"),
+        ("It's 19 May, not 12 May", "date", "19 May"),
+        ("No, not 12 May but 19 May", "date", "19 May"),
+        ("No, it is four months", "other", "four months"),
+        ("不是5月12日，是5月19日", "date", "5月19日"),
+        ("錯，是王麗", "person", "王麗"),
+        ("Actually, it is a good answer", "other", None),
+        ("It's not that, it's the deposit", "other", None),
+        ("No, it is 5 " + "x" * 600, "number", None),
     ],
 )
 def test_a_correction_is_of_the_kind_that_was_asked_for(
     message: str, kind: AnswerType, right: str | None
 ) -> None:
     assert corrects(message, kind) == right
+
+
+@pytest.mark.parametrize(
+    ("message", "question", "right"),
+    [
+        ("No, the rent is 950 euros", "How much is the rent of flat 3A?", "950 euros"),
+        ("No, the deposit is 950 euros", "How much is the rent of flat 3A?", None),
+        ("不，月租金是950元", "3A的月租金是多少？", "950元"),
+        ("不，押金是950元", "3A的月租金是多少？", None),
+    ],
+)
+def test_a_sentence_corrects_what_it_is_of(message: str, question: str, right: str | None) -> None:
+    assert corrects(message, "number", question) == right
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "thanks", "words", "like"),
+    [
+        (
+            "My deadline is 12 May.",
+            "When is my deadline?",
+            "thanks",
+            "No, it is 19 May",
+            "What is my deadline?",
+        ),
+        ("我叫王丽", "我叫什么？", "谢谢", "不对，应该是王莉", "我的名字是什么？"),
+    ],
+)
+def test_an_answer_from_what_was_told_is_corrected_for_all_who_ask_for_it(
+    agent: Agent, told: str, asked: str, thanks: str, words: str, like: str
+) -> None:
+    agent.ask(told)
+    for message in (asked, thanks, words):
+        agent.ask(message, thread="t")
+    assert words in agent.ask(like).text
+    agent.ask(told)
+    [made] = agent.library.store.records(kinds=("correction",))
+    records.undo(agent.library, made)
+    newest = max(agent.library.store.records(kinds=("statement",)), key=lambda one: one.created_s)
+    answer = agent.ask(like)
+    assert answer.evidence[0]["path"] == f"memory:{newest.id}"
 
 
 @pytest.mark.parametrize(
