@@ -35,7 +35,10 @@ def standing(spans: Iterable[dict[str, Any]], library: Library) -> list[tuple[in
 
 
 def is_stale(record: Record, library: Library) -> bool:
-    """Whether an episode must not be used until verified again: something it rests on is gone."""
+    """Whether something that an episode rests on, or a correction corrects, is gone.
+
+    Such an episode is not used until it is verified again.
+    """
     spans = record.payload["spans"]
     return not spans or len(standing(spans, library)) < len(spans)
 

@@ -134,12 +134,15 @@ def _like(memory: Library, question: str) -> list[Record]:
     return [one for one in records if one.kind == "episode"]
 
 
-def remembered_note(known: Known) -> str:
+def remembered_note(known: Known, library: Library) -> str:
     """What a reader of the run should know of an answer that was not searched for."""
     record = known.episodes[0]
     day = datetime.fromtimestamp(record.created_s).date().isoformat()
     what = "asked before" if record.kind == "episode" else "you said so"
-    return f"from memory: {what} on {day} (agent memory why {record.id[:12]})"
+    # The user's words still count, but a file may say now what is right.
+    changed = record.kind == "correction" and record.payload["spans"] and is_stale(record, library)
+    since = "; what it corrects does not stand in the files as it did" if changed else ""
+    return f"from memory: {what} on {day}{since} (agent memory why {record.id[:12]})"
 
 
 # --- after an answer --------------------------------------------------------------------------------------

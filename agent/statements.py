@@ -213,6 +213,8 @@ def _has_kind(question: str, text: str) -> bool:
     kind, found = answer_type_of(question), _value_in(text)
     if found and found.kind == kind:
         return True
+    if found and found.kind == "other" and kind == "number" and re.search(r"\d", text[found.start :]):
+        return True  # a number that has a letter: B12
     value = f"it {text[found.start :]}" if found and not _is_zh(text) else text
     return has_answer_of_type(kind, value, question) > 0
 

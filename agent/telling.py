@@ -20,6 +20,7 @@ _ASKS = re.compile(
     r"|^\s*(?:what|when|where|who|whom|whose|which|why|how|is|are|was|were|do|does|did|can|could|will|would"
     rf"|should|may|{_DO})\b|[,.;:—–] *(?:(?:so|and|then|now|please|can you|could you) )*(?:{_DO})\b"
     r"|[,.;:—–] *(?:(?:so|and|then) )?(?:what|when|where|who|why|how|which) (?:is|are|was|were|do|does|did|can|could|will|would|should|must|may|many|much|long)\b"
+    r"|[,.;:—–] *(?:so |and )?(?:is|are|does|do|did|can|could|should|must|may|will|would) (?:that|this|it|there|i|we|my)\b|(\w)不\1"
     r"|\b(?:is|are|am|['’]m|['’]re) (?:asking|wondering|looking for)\b"
     r"|[，,。；;：:] *(?:你|那就?|把它?)*(?:总结|概括|列出|解释|告诉我|翻译)"
     r"|[，,。；;：:] *(?:请|麻烦|帮我?|你)+(?:把它?)?(?:总结|概括|列出|解释|告诉|说明|翻译|比较|查|看|找|读)",

@@ -196,6 +196,10 @@ def test_the_newest_words_count(
     assert "19" in agent.ask(question).text
     agent.ask(later, thread="t")
     assert "26" in agent.ask(question).text
+    [made] = agent.library.store.records(kinds=("correction",))
+    records.undo(agent.library, made)
+    told_ = agent.library.store.records(kinds=("statement",))
+    assert [one.text for one in told_ if one.ended_s is None] == [later]
 
 
 def test_what_is_right_for_one_party_is_not_for_another(agent: Agent, tmp_path: Path) -> None:
@@ -259,7 +263,10 @@ def test_a_question_of_some_documents_minds_corrections_too(
     holding(agent, tmp_path / "d", a="The contract was signed on 2 March 2024. 月租金是1400元。")
     agent.ask(question, thread="t")
     agent.ask(words, thread="t")
-    assert right in agent.ask(question, where={"paths": ["*a.txt"]}).text
+    answer = agent.ask(question, where={"paths": ["*a.txt"]})
+    assert right in answer.text and "does not stand" not in " ".join(answer.notes)
+    holding(agent, tmp_path / "d", a="The contract was signed on 4 March 2024. 月租金是1600元。")
+    assert "does not stand" in " ".join(agent.ask(question).notes), "a file may say now what is right"
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,8 @@ ASKED = [
     "我有兩個問題",
     "我喜欢这个答案",
     "我想知道押金",
+    "My rent is 900 euros, is that legal",
+    "我的租金是900元，合不合理",
     "你好",
     "",
 ]
@@ -176,6 +178,7 @@ def test_a_statement_answers_a_question_of_oneself(question: str, text: str) -> 
         ("我儿子三岁", "我儿子几岁？"),
         ("我有一个女儿", "我有几个女儿？"),
         ("我的電話號碼是12345678", "我的電話號碼是多少？"),
+        ("我的車位號碼是B12", "我的車位號碼是多少？"),
         ("My flight is at 9:40", "When is my flight?"),
         ("My deadline is 12 May.", "Tell me my deadline"),
         ("My deadline is 12 May.", "What did I say my deadline was?"),
