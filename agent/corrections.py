@@ -164,7 +164,7 @@ def correction(
     statement = store.record(record_name(run_id, "statement")) if run_id else None
     given = [item["path"] for item in (run["payload"].get("evidence", []) if run else [])]
     wrong = store.records_with([path.removeprefix(USER) for path in given if path.startswith(USER)])
-    statement = statement or next((one for one in wrong if _is_told(one)), None)
+    statement = statement or next((one for one in wrong if is_told(one)), None)
     text = statement.text if statement else said["question"]
     key = (statement.key if statement else "") or key_of(text)
     if statement and said["text"]:
@@ -208,7 +208,7 @@ def is_of_statement(record: Record) -> bool:
     return record.kind == "correction" and record.payload.get("of") == "statement"
 
 
-def _is_told(record: Record) -> bool:
+def is_told(record: Record) -> bool:
     """Whether a record is what the user told of himself, also as he corrected it."""
     return record.kind == "statement" or is_of_statement(record)
 

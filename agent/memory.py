@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from agent import policy
-from agent.corrections import applying, correction, demoted_by, is_of_statement, record_name
+from agent.corrections import applying, correction, demoted_by, is_told, record_name
 from agent.episodes import (
     Manner,
     answered_again,
@@ -111,7 +111,7 @@ def recall(
 
 def _said(question: str, corrections: Sequence[Record], own: Sequence[Record]) -> Record | None:
     """The newest of the user's own words that answer a question."""
-    told = [one for one in own if one.kind == "statement" or (is_of_statement(one) and one.payload["said"])]
+    told = [one for one in own if is_told(one) and (one.kind == "statement" or one.payload["said"])]
     found = [*(one for one in corrections[:1] if one.payload["said"]), answering(question, told)]
     return max((one for one in found if one), key=lambda one: one.created_s, default=None)
 

@@ -14,10 +14,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from agent import memory, policy
+from agent.corrections import is_told
 from agent.episodes import is_stale
 from agent.errors import InputError
 from agent.likeness import key_of
 from agent.state import Told
+from agent.statements import answering
 from retrieval.fusion import fuse
 from retrieval.library import Library
 from retrieval.records import Record
@@ -219,8 +221,11 @@ def correct(library: Library, name: str, right: str, now_s: float) -> Record:
 
 
 def _run_of(library: Library, question: str) -> str:
-    """The run of the latest turn or episode with a question, or ""."""
-    same = [one for one in library.store.with_key(key_of(question)) if one.payload.get("run_id")]
+    """The run that told what answers a question, or that of the latest episode with it, or ""."""
+    own = library.store.records(kinds=("statement", "correction"))
+    told = answering(question, [one for one in own if one.ended_s is None and is_told(one)])
+    known = [told] if told else library.store.with_key(key_of(question))
+    same = [one for one in known if one.payload.get("run_id")]
     return str(same[0].payload["run_id"]) if same else ""
 
 

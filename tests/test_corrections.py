@@ -143,6 +143,23 @@ def test_an_answer_from_what_was_told_is_corrected_for_all_who_ask_for_it(
 
 
 @pytest.mark.parametrize(
+    ("told", "question", "right", "like"),
+    [
+        ("My deadline is 12 May.", "When is my deadline?", "19 May", "What is my deadline?"),
+        ("我叫王丽", "我叫什么？", "王莉", "我的名字是什么？"),
+    ],
+)
+def test_by_command_too_what_was_told_is_corrected(
+    agent: Agent, told: str, question: str, right: str, like: str
+) -> None:
+    agent.ask(told)
+    records.correct(agent.library, question, right, NOW)
+    assert right in agent.ask(like).text
+    records.correct(agent.library, like, "", NOW + 1)
+    assert agent.ask(question).outcome == "abstained"
+
+
+@pytest.mark.parametrize(
     ("file", "asked", "told", "words", "question", "right"),
     [
         (
