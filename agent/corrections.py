@@ -45,7 +45,7 @@ _CORRECTION = re.compile(
     rf"|\W*(?:nope\b|no\b|actually\b)[,.!:]* *(?:[—–-]+ *)?{_IS_EN} (?P<no>.+)"
     rf"|\W*(?:不是?|错)[，, ]+(?:{_IS_ZH}|是)(?P<no_zh>.+)"
     # "it is not 12 May, it is 19 May", 不是5月12日，是5月19日
-    rf"|\W*(?:no[,.!]? +)?(?:it(?:['’]s not| is not| isn['’]t)|not) (?!that|this)[^,;.]{{1,60}}(?:[,;.] *(?:but|{_IS_EN})| but) (?P<not>.+)"
+    rf"|\W*(?:(?:no[,.!]? +)?it(?:['’]s not| is not| isn['’]t)|no[,.!]? +not) (?!that|this)[^,;.]{{1,60}}(?:[,;.] *(?:but|{_IS_EN})| but) (?P<not>.+)"
     rf"|\W*(?:no[,.!]? +)?{_IS_EN} (?P<not_that>[^,;]{{1,60}}), (?:and )?not [^,;]{{1,60}}"
     rf"|\W*(?:不[，, ]*)?不是[^，,。；]{{1,30}}[，,。；] *(?:而是|{_IS_ZH}|是)(?P<not_zh>.+)"
     # "no, the rent is 950 euros": of what was asked
@@ -63,7 +63,7 @@ _ASKS_ON = re.compile(
     re.IGNORECASE,
 )
 _NO_THING_EN = re.compile(
-    r"\b(?:fault|mistake|pity|shame|problem|same|good|great|fine|bad|ok|okay|right|correct|true|clear)\b",
+    r"\b(?:fault|mistake|pity|shame|problem|same|good|great|fine|bad|ok|okay|right|correct|true|clear|i|you|we)\b",
     re.IGNORECASE,
 )
 _NO_THING_ZH = re.compile("[我你您]|[这那]样|[真挺很好对没不也都还]|可以|行|的?[了吧啊呀吗]?$")

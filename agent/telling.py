@@ -16,7 +16,7 @@ MEASURED_ZH = "血型|体重|身高|手机号码?|电话号码?|电话|邮箱|�
 
 _DO = r"summari[sz]e|list|show|tell|give|find|explain|describe|compare|translate|check|read|help"
 _ASKS = re.compile(
-    r"[?？]|[吗嗎呢][。.!！]?\s*$|\b(?:like|want|need|have) to know\b|想知道|想问|请看|看看|什么|什麼|怎么|怎麼|怎样|多少|哪|谁|誰|几[个点时号]|是否|是不是|有没有"
+    r"[?？]|[吗嗎呢][。.!！]?\s*$|\b(?:like|want|need|have) to know\b|\bdon['’]t know (?:why|how|what|where|when|who|if|whether)\b|想知道|想问|请看|看看|什么|什麼|怎么|怎麼|怎样|多少|哪|谁|誰|几[个点时号]|是否|是不是|有没有"
     r"|^\s*(?:what|when|where|who|whom|whose|which|why|how|is|are|was|were|do|does|did|can|could|will|would"
     rf"|should|may|{_DO})\b|[,.;:—–] *(?:(?:so|and|then|now|please|can you|could you) )*(?:{_DO})\b"
     r"|[,.;:—–] *(?:(?:so|and|then) )?(?:what|when|where|who|why|how|which) (?:is|are|was|were|do|does|did|can|could|will|would|should|must|may|many|much|long)\b"

@@ -41,6 +41,7 @@ def holding(agent: Agent, folder: Path, **texts: str) -> Path:
     [
         "No, it's fine.",
         "No, it was great, thanks",
+        "Not yet, but I'm sure I will have one.",
         "No, it is not.",
         "No, it is not 5 May.",
         "No, it is OK",
