@@ -58,12 +58,12 @@ _NOUN_EN = re.compile(
 )
 # What asks for more, and gives no right answer: "that's wrong, check page 3".
 _ASKS_ON = re.compile(
-    r"(?:please|check|look|see|read|try|search|find|ask|i (?:asked|meant|mean|want|wanted|said)|what about|how about)\b"
+    r"(?:please|check|look|see|read|try|search|find|ask|stated|listed|written|mentioned|i (?:asked|meant|mean|want|wanted|said)|what about|how about)\b"
     r"|请|再|看|查|找|试|我(?:是?[问指]|要|说|想)",
     re.IGNORECASE,
 )
 _NO_THING_EN = re.compile(
-    r"\b(?:fault|mistake|pity|shame|problem|same|good|great|fine|bad|ok|okay|right|correct|true|clear|i|you|we)\b",
+    r"\b(?:fault|mistake|pity|shame|problem|same|good|great|fine|bad|ok|okay|right|correct|true|clear|(?:i|you|we)(?=['’ ]))\b",
     re.IGNORECASE,
 )
 _NO_THING_ZH = re.compile("[我你您]|[这那]样|[真挺很好对没不也都还]|可以|行|的?[了吧啊呀吗]?$")
@@ -168,7 +168,7 @@ def correction(
     text = statement.text if statement else said["question"]
     key = (statement.key if statement else "") or key_of(text)
     if statement and said["text"]:
-        text = with_value(text, said["text"])
+        text = with_value(text.removesuffix(f": {statement.payload.get('said')}"), said["text"])
     held = [one for one in store.with_key(key) if one.kind in ("episode", "correction", "statement")]
     found = [*held, *wrong, *([statement] if statement else [])]
     ended = list({one.id: one for one in found if one.id != name}.values())

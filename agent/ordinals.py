@@ -34,9 +34,8 @@ _PLACE = re.compile(
     "|(?:那么?|那麼)?(?P<pair>前者|[后後]者)",
     re.IGNORECASE,
 )
-_BESIDE = re.compile(
-    "第[一二三四五六七八1-8][和与與、及跟]第"
-)  # what the first is of stands behind the second
+# What the first is of stands behind the second.
+_BESIDE = re.compile("第[一二三四五六七八1-8][和与與、及跟]第")
 _NOUNS = ("月", "星期", "礼拜", "禮拜", "合同")  # what the segmenter calls otherwise
 _LINE = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)、])\s*(.+?)[.。;；]?\s*$", re.MULTILINE)
 _RUN = re.compile(r"(?:[:：]|\b(?:are|include|includes)\b|有|包括|分别是|是)\s*([^.。:：]{3,400})")

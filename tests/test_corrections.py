@@ -106,6 +106,7 @@ def test_a_correction_is_of_the_kind_that_was_asked_for(
     ("message", "question", "right"),
     [
         ("No, the rent is 950 euros", "How much is the rent of flat 3A?", "950 euros"),
+        ("No, the rent is stated in clause 5", "How much is the rent of flat 3A?", None),
         ("No, the deposit is 950 euros", "How much is the rent of flat 3A?", None),
         ("不，月租金是950元", "3A的月租金是多少？", "950元"),
         ("不，押金是950元", "3A的月租金是多少？", None),
