@@ -40,7 +40,7 @@ def imported(library: Library, text: str) -> int:
     except (ValueError, RecursionError) as error:
         raise InputError(f"this is no export of a memory ({FORMAT})") from error
     records = [_read(line, number) for number, line in enumerate(lines, 2) if line.strip()]
-    fresh = [one for one in records if library.store.record(one.id) is None]
+    fresh = [one for one in {one.id: one for one in records}.values() if library.store.record(one.id) is None]
     library.put_records([(one, one.payload["answer"] if one.kind == "turn" else "") for one in fresh])
     return len(fresh)
 

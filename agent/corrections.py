@@ -12,11 +12,11 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from agent.likeness import denies, key_of, same_words
-from agent.reasoners.language import answer_type_of, has_answer_of_type, names_in
+from agent.likeness import denies, key_of, same_words, terms_of
+from agent.reasoners.language import answer_type_of, has_answer_of_type, is_small_talk, names_in
 from agent.state import AnswerType, Evidence, Place, Told
-from agent.statements import key_of_subject, kind_of, kind_told, with_value
-from agent.telling import stated
+from agent.statements import kind_of, kind_told, with_value
+from agent.telling import MAX_CHARS, stated
 from agent.unsearched import USER
 from retrieval.library import Library
 from retrieval.records import Record
@@ -27,11 +27,14 @@ SHORTEST = 8  # characters of a passage beside what is left out of it, and of a 
 RECENT_TURNS = 6  # among which the one that is corrected is looked for
 
 _WRONG_EN = (
-    r"(?:no[,.!]? +)?(?:that|this|it|the answer|your answer)(?:['’]s| is| was)"
-    r" (?:wrong|incorrect|not (?:right|correct|true))|wrong|incorrect"
+    r"(?:(?:no|sorry)[,.!]? +)?(?:(?:that|this|it|the answer|your answer)(?:['’]s| is| was)|you(?: are|['’]re))"
+    r" (?:wrong|incorrect|not (?:right|correct|true))|(?:that|this|it) isn['’]t (?:right|correct|true)"
+    r"|wrong(?: answer)?|incorrect"
 )
 _IS_EN = r"(?:actually,? +)?(?:it(?:['’]s| is| was| should be)|the (?:right|correct) (?:answer|one) is|the answer is)"
-_WRONG_ZH = "(?:这个?|你的?|你说的|刚才的?)?(?:答案|回答)?(?:是)?(?:不对|错了|错的|不正确|说错了)[了啊呀吧]?"
+_WRONG_ZH = (
+    "(?:这个?|你的?|你说的|刚才的?)?(?:答案|回答)?(?:是)?(?:不对|错了|错的|错误|不正确|说错了)[了啊呀吧]?"
+)
 _IS_ZH = "(?:正确的?(?:答案)?(?:应该)?是|应该是|应为|答案是|其实是)"
 _CORRECTION = re.compile(
     rf"\W*(?:(?:{_WRONG_EN})|{_WRONG_ZH})\W*"
@@ -39,16 +42,28 @@ _CORRECTION = re.compile(
     rf"|\W*(?:{_WRONG_EN})\s*(?:[,.;:!]+\s|\s[—–-]+\s)\s*(?P<after>.+)"
     rf"|\W*(?:{_WRONG_ZH})(?:{_IS_ZH}|[，。,.!！：: ]+(?:{_IS_ZH}|是))[：: ]*(?P<zh>.+)"
     rf"|\W*(?:{_WRONG_ZH})[，。,.!！：:；; ]+(?P<after_zh>.+)"
-    rf"|\W*no[,.!:]+ *{_IS_EN} (?P<no>.+)"
-    rf"|\W*不[，, ]+(?:{_IS_ZH}|是)(?P<no_zh>.+)",
+    rf"|\W*(?:nope\b|no\b|actually\b)[,.!:]* *(?:[—–-]+ *)?{_IS_EN} (?P<no>.+)"
+    rf"|\W*(?:不是?|错)[，, ]+(?:{_IS_ZH}|是)(?P<no_zh>.+)"
+    # "it is not 12 May, it is 19 May", 不是5月12日，是5月19日
+    rf"|\W*(?:(?:no[,.!]? +)?it(?:['’]s not| is not| isn['’]t)|no[,.!]? +not) (?!that|this)[^,;.]{{1,60}}(?:[,;.] *(?:but|{_IS_EN})| but) (?P<not>.+)"
+    rf"|\W*(?:no[,.!]? +)?{_IS_EN} (?P<not_that>[^,;]{{1,60}}), (?:and )?not [^,;]{{1,60}}"
+    rf"|\W*(?:不[，, ]*)?不是[^，,。；]{{1,30}}[，,。；] *(?:而是|{_IS_ZH}|是)(?P<not_zh>.+)"
+    # "no, the rent is 950 euros": of what was asked
+    r"|\W*(?:no(?:pe)?\b[,.!:]+ *|不[，, ]+)(?:the )?(?P<of>[^,;.，；。]{2,60}?)(?: is | was |是|为)(?P<no_of>[^,;，；]+)",
     re.IGNORECASE | re.DOTALL,
 )
 _NOUN_EN = re.compile(
     r"(?:(?:in|on|at|from|by|to|with|about|between) )?(?:(?:the|an?|my|our|your|his|her|their|its) )?(?P<noun>[\w'’-]+)",
     re.IGNORECASE,
 )
+# What asks for more, and gives no right answer: "that's wrong, check page 3".
+_ASKS_ON = re.compile(
+    r"(?:please|check|look|see|read|try|search|find|ask|stated|listed|written|mentioned|i (?:asked|meant|mean|want|wanted|said)|what about|how about)\b"
+    r"|请|再|看|查|找|试|我(?:是?[问指]|要|说|想)",
+    re.IGNORECASE,
+)
 _NO_THING_EN = re.compile(
-    r"\b(?:fault|mistake|pity|shame|problem|same|good|great|fine|bad|ok|okay|right|correct|true|clear)\b",
+    r"\b(?:fault|mistake|pity|shame|problem|same|good|great|fine|bad|ok|okay|right|correct|true|clear|(?:i|you|we)(?=['’ ]))\b",
     re.IGNORECASE,
 )
 _NO_THING_ZH = re.compile("[我你您]|[这那]样|[真挺很好对没不也都还]|可以|行|的?[了吧啊呀吗]?$")
@@ -62,21 +77,28 @@ def corrects(message: str, kind: AnswerType = "other", question: str = "") -> st
     """
     text = message.strip()
     match = _CORRECTION.fullmatch(simplified(text))
-    if match is None or text.endswith(("?", "？")):
+    if match is None or len(text) > MAX_CHARS or text.endswith(("?", "？")):
         return None
     group = match.lastgroup
     if group is None:
         return ""
     right = text[slice(*match.span(group))].rstrip(".。!！ \n").strip()
-    if group in ("no", "no_zh"):
+    if match["of"] and not (_words(match["of"]) and _words(match["of"]) <= _words(question)):
+        return None
+    if group.startswith("no"):
         return right if _could_answer(right, kind, question) else None
     sure = group in ("en", "zh") and not denies(right)
     return right if sure or _could_answer(right, kind, question) else ""
 
 
+def _words(text: str) -> frozenset[str]:
+    """The words that tell what a text is of, in Chinese its characters."""
+    return frozenset(simplified(text)) - {*" 的"} if has_cjk(text) else terms_of(text)
+
+
 def _could_answer(right: str, kind: AnswerType, question: str) -> bool:
     """Whether words are a thing, a number, a date: "fine" and "not that" are none."""
-    if not right or denies(right):
+    if not right or denies(right) or _ASKS_ON.match(simplified(right)):
         return False
     digits = any(char.isdigit() for char in right)
     if kind in ("date", "number"):
@@ -86,7 +108,12 @@ def _could_answer(right: str, kind: AnswerType, question: str) -> bool:
     if _NO_THING_EN.search(right):
         return False
     noun = _NOUN_EN.match(right)
-    return digits or bool(names_in(f"it {right}")) or bool(noun and noun.start("noun"))
+    return (
+        digits
+        or kind_of(right) != "other"
+        or bool(names_in(f"it {right}"))
+        or bool(noun and noun.start("noun"))
+    )
 
 
 # --- what is told -----------------------------------------------------------------------------------------
@@ -109,7 +136,7 @@ def _corrected(store: Store, message: str, thread: str) -> Told | None:
     for turn in reversed(store.turns(thread, RECENT_TURNS)):
         run_id = turn.payload["run_id"]
         statement = store.record(record_name(run_id, "statement"))
-        if turn.payload.get("told") and not statement:
+        if (turn.payload.get("told") and not statement) or is_small_talk(turn.text):
             continue
         question = statement.text if statement else turn.payload["standalone"]
         kind = kind_told(question) if statement else answer_type_of(question)
@@ -135,12 +162,13 @@ def correction(
     store, run_id = memory.store, said["run_id"]
     run = store.run(run_id) if run_id else None
     statement = store.record(record_name(run_id, "statement")) if run_id else None
-    text, key = said["question"], key_of(said["question"])
-    if statement:
-        key = key_of_subject(text) or key
-        text = with_value(text, said["text"]) if said["text"] else text
     given = [item["path"] for item in (run["payload"].get("evidence", []) if run else [])]
     wrong = store.records_with([path.removeprefix(USER) for path in given if path.startswith(USER)])
+    statement = statement or next((one for one in wrong if is_told(one)), None)
+    text = statement.text if statement else said["question"]
+    key = (statement.key if statement else "") or key_of(text)
+    if statement and said["text"]:
+        text = with_value(text.removesuffix(f": {statement.payload.get('said')}"), said["text"])
     held = [one for one in store.with_key(key) if one.kind in ("episode", "correction", "statement")]
     found = [*held, *wrong, *([statement] if statement else [])]
     ended = list({one.id: one for one in found if one.id != name}.values())
@@ -153,7 +181,7 @@ def correction(
         "ended": [one.id for one in ended],
         "run_id": run_id,
     }
-    before = next((one.id for one in ended if one.kind == "correction"), "")
+    before = next((one.id for one in ended if one.kind != "episode"), "")
     record = Record(name, "mid", "correction", thread, text, payload, now_s, now_s, 0, key, replaces=before)
     return record, [one.id for one in ended]
 
@@ -178,6 +206,11 @@ def _place(one: dict[str, Any]) -> Place:
 def is_of_statement(record: Record) -> bool:
     """Whether what the user corrects is what he told himself."""
     return record.kind == "correction" and record.payload.get("of") == "statement"
+
+
+def is_told(record: Record) -> bool:
+    """Whether a record is what the user told of himself, also as he corrected it."""
+    return record.kind == "statement" or is_of_statement(record)
 
 
 def applying(question: str, records: Iterable[Record]) -> list[Record]:

@@ -7,6 +7,7 @@ is a hint at most: passages to look at, and words that found something. An answe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from agent.evidence import of_chunk
 from agent.state import Check, Citation, Claim, Draft, Evidence, State, Worked, merge_evidence
 from retrieval.library import Library
 from retrieval.records import Record
-from retrieval.tokens import fold, has_cjk, query_terms
+from retrieval.tokens import CJK, fold, has_cjk, query_terms
 
 NEWER_CHUNKS = 500  # of documents that came since; more are not looked through, the question is searched anew
 SPEAKS = 0.5  # share of a question's words that a newer chunk may not hold
@@ -34,7 +35,10 @@ def standing(spans: Iterable[dict[str, Any]], library: Library) -> list[tuple[in
 
 
 def is_stale(record: Record, library: Library) -> bool:
-    """Whether an episode must not be used until verified again: something it rests on is gone."""
+    """Whether something that an episode rests on, or a correction corrects, is gone.
+
+    Such an episode is not used until it is verified again.
+    """
     spans = record.payload["spans"]
     return not spans or len(standing(spans, library)) < len(spans)
 
@@ -122,7 +126,6 @@ def answered_again(record: Record, library: Library, limit: int) -> dict[str, An
     return {
         "ready": True,
         "plan": record.payload["plan"],
-        "standalone": record.text,
         "evidence": {"items": items, "limit": limit},
         "shown": [item["number"] for item in evidence],
         "draft": best,
@@ -273,10 +276,12 @@ def reworded(
     folded = fold(question)
     for record in like:
         for one in record.payload.get("worked", []):
-            asked = one["asked"]
-            at = folded.find(asked) if asked and len(folded) == len(question) else -1
-            if at >= 0 and is_unknown(asked):
-                return question[:at] + one["found"] + question[at + len(asked) :], asked, one["found"]
+            asked, found = one["asked"], one["found"]
+            edge = "" if has_cjk(asked) else rf"[^\W{CJK}]"
+            whole = f"(?<!{edge}){re.escape(asked)}(?!{edge})" if edge else re.escape(asked)
+            at = re.search(whole, folded) if asked and len(folded) == len(question) else None
+            if at and is_unknown(asked):
+                return question[: at.start()] + found + question[at.end() :], asked, found
     return "", "", ""
 
 

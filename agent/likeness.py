@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from agent.reasoners.features import stems
 from agent.reasoners.language import answer_type_of
-from retrieval.tokens import CJK, STOP_WORDS, fold, has_cjk, query_terms
+from retrieval.tokens import CJK, ENGLISH_STOP_WORDS, STOP_WORDS, fold, has_cjk, query_terms
 from tools.numbers import find_numbers
 
 SAME_WORDS = 0.8  # Jaccard overlap of the words of two questions that are alike
@@ -33,8 +33,14 @@ _DENIED = re.compile(
 _UNDENIED = re.compile(r"有没有|是不是|能不能|会不会|可不可以|要不要|有無")
 _LETTER = re.compile(r"(?<![\w'’])(?:[A-HJ-Z]|[b-hj-z]|a(?!\s+\w))(?!\w)")
 _A = re.compile(r"\ba(?=\s+\w)")
+# Small words that two wordings of a question may differ in; any other tells: "was" from "is", "my" from "his".
+_LIGHT_EN = frozenset(
+    "a an the it that this of is are am be do does has have s re t what which who whom when where why how".split()
+)
+_PLACING = frozenset("at by for from in into of off on out over through to under up until with".split())
 # Characters that two wordings of a Chinese question may differ in: particles, and what only asks.
-_LIGHT = frozenset("的了呢吗啊吧呀请问是要该应得需已在和与谁什么哪几多少")
+_LIGHT = frozenset("的了呢吗啊吧呀请问是要在和与谁什么哪几多少")
+_PARTICLES = re.compile("[的了呢吗啊吧呀是]")
 
 
 def key_of(question: str) -> str:
@@ -71,17 +77,28 @@ def alike(left: str, right: str) -> bool:
 def same_words(left: str, right: str) -> bool:
     """Whether two questions are alike, and neither has a word that the other has not.
 
-    In Chinese no character: 甲公司 and 乙公司 differ in less than a word.
+    In Chinese no character: 甲公司 and 乙公司 differ in less than a word. Of small words neither has one that
+    tells the time, the person or the place ("was", "his", "under the shed").
     """
     if has_cjk(left) or has_cjk(right):
-        same = not (_characters(left) ^ _characters(right)) - _LIGHT
+        if _PARTICLES.sub("", _plain(left)) == _PARTICLES.sub("", _plain(right)):
+            return _asks(left) == _asks(right)
+        same = not ({*_plain(left)} ^ {*_plain(right)}) - _LIGHT
     else:
         same = terms_of(left) == terms_of(right) and _letters(left) == _letters(right)
+        same = same and _small_words(left) == _small_words(right)
     return same and alike(left, right)
 
 
-def _characters(question: str) -> set[str]:
-    return {char for char in fold(_POLITE.sub(" ", question)) if char.isalnum()}
+def _plain(question: str) -> str:
+    return "".join(char for char in fold(_POLITE.sub(" ", question)) if char.isalnum())
+
+
+def _small_words(question: str) -> set[tuple[str, str]]:
+    """The small words that tell, those that place something with what they place: "to Anna"."""
+    words = [one for one in re.findall(r"\w+", fold(_POLITE.sub(" ", question))) if one not in _LIGHT_EN]
+    pairs = zip(words, [*words[1:], ""], strict=True)
+    return {(one, behind if one in _PLACING else "") for one, behind in pairs if one in ENGLISH_STOP_WORDS}
 
 
 def _letters(question: str) -> tuple[set[str], bool]:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from agent import policy
-from agent.corrections import applying, correction, demoted_by, is_of_statement, record_name
+from agent.corrections import applying, correction, demoted_by, is_told, record_name
 from agent.episodes import (
     Manner,
     answered_again,
@@ -40,6 +40,7 @@ __all__ = ["Known", "correction", "evidence_of", "key_of", "recall", "recent_doc
 
 LIKE = 40  # records looked at that share words with a question, of all kinds and also such as hold no more
 HINTS = 3  # episodes whose passages a like question is given
+TICK_S = 0.001  # between two turns, at least
 RECENT_TURNS = 6  # whose documents "the report" may mean
 
 
@@ -110,7 +111,7 @@ def recall(
 
 def _said(question: str, corrections: Sequence[Record], own: Sequence[Record]) -> Record | None:
     """The newest of the user's own words that answer a question."""
-    told = [one for one in own if one.kind == "statement" or (is_of_statement(one) and one.payload["said"])]
+    told = [one for one in own if is_told(one) and (one.kind == "statement" or one.payload["said"])]
     found = [*(one for one in corrections[:1] if one.payload["said"]), answering(question, told)]
     return max((one for one in found if one), key=lambda one: one.created_s, default=None)
 
@@ -133,12 +134,15 @@ def _like(memory: Library, question: str) -> list[Record]:
     return [one for one in records if one.kind == "episode"]
 
 
-def remembered_note(known: Known) -> str:
+def remembered_note(known: Known, library: Library) -> str:
     """What a reader of the run should know of an answer that was not searched for."""
     record = known.episodes[0]
     day = datetime.fromtimestamp(record.created_s).date().isoformat()
     what = "asked before" if record.kind == "episode" else "you said so"
-    return f"from memory: {what} on {day} (agent memory why {record.id[:12]})"
+    # The user's words still count, but a file may say now what is right.
+    changed = record.kind == "correction" and record.payload["spans"] and is_stale(record, library)
+    since = "; what it corrects does not stand in the files as it did" if changed else ""
+    return f"from memory: {what} on {day}{since} (agent memory why {record.id[:12]})"
 
 
 # --- after an answer --------------------------------------------------------------------------------------
@@ -156,7 +160,7 @@ def write(memory: Library | None, state: State, now_s: float, checked: str = "")
     used: list[str] = []
     ended: list[str] = []
     if state["thread"]:
-        new.append((_turn(state, now_s), state["answer"]))
+        new.append((_turn(memory, state, now_s), state["answer"]))
     if said:
         record, ended = _told_record(memory, said, state, now_s)
         new.append((record, ""))
@@ -169,11 +173,14 @@ def write(memory: Library | None, state: State, now_s: float, checked: str = "")
     if new and new[-1][0].id in used:  # verified again: it is stored anew, with this use
         used.remove(new[-1][0].id)
     memory.put_records(new, used=used, ended=ended, at_s=now_s)
-    if now_s - float(store.get_meta("tidied_s") or 0) >= DAY_S:
+    if abs(now_s - float(store.get_meta("tidied_s") or 0)) >= DAY_S:  # a clock may have been put back
         tidy(memory, now_s)
 
 
-def _turn(state: State, now_s: float) -> Record:
+def _turn(memory: Library, state: State, now_s: float) -> Record:
+    """The turn; after the one before it, though a clock was put back a little meanwhile."""
+    last_s = max((one.created_s + TICK_S for one in memory.store.turns(state["thread"], 1)), default=now_s)
+    at_s = max(now_s, last_s) if last_s < now_s + DAY_S else now_s
     payload = {
         "standalone": state["standalone"],
         "answer": state["answer"],
@@ -181,17 +188,15 @@ def _turn(state: State, now_s: float) -> Record:
         "run_id": state["run_id"],
         "told": bool(state.get("told")),
     }
-    return Record(
-        record_name(state["run_id"], "turn"),
-        "short",
-        "turn",
-        state["thread"],
-        state["question"],
-        payload,
-        now_s,
-        now_s,
-        0,
-    )
+    return _of_run(state, "turn", state["question"], payload, at_s)
+
+
+def _of_run(
+    state: State, kind: str, text: str, payload: dict[str, Any], at_s: float, key: str = "", before: str = ""
+) -> Record:
+    """A new record that a run leaves."""
+    name, tier = record_name(state["run_id"], kind), "short" if kind == "turn" else "mid"
+    return Record(name, tier, kind, state["thread"], text, payload, at_s, at_s, 0, key=key, replaces=before)
 
 
 def _episode(
@@ -206,19 +211,8 @@ def _episode(
     if before and _same_answer(before, payload):  # verified again: it goes on as it was
         kept = {**payload, "worked": before.payload.get("worked") or payload["worked"]}
         return replace(policy.used(before, now_s), payload=kept), []
-    fresh = Record(
-        record_name(state["run_id"], "episode"),
-        "mid",
-        "episode",
-        state["thread"],
-        state["standalone"],
-        payload,
-        now_s,
-        now_s,
-        0,
-        key,
-        replaces=before.id if before else "",
-    )
+    replaces = before.id if before else ""
+    fresh = _of_run(state, "episode", state["standalone"], payload, now_s, key, replaces)
     # An older one that is not alike any more is not among the known: what has the same key is.
     same = [one.id for one in memory.store.with_key(key) if one.kind == "episode" and one.id != fresh.id]
     return fresh, same
@@ -240,19 +234,9 @@ def _told_record(memory: Library, said: Told, state: State, now_s: float) -> tup
         return correction(memory, said, state["question"], name, state["thread"], now_s)
     key = key_of_subject(said["text"])
     before = [one for one in memory.store.with_key(key) if one.kind in ("statement", "correction")]
-    record = Record(
-        record_name(state["run_id"], "statement"),
-        "mid",
-        "statement",
-        state["thread"],
-        said["text"],
-        {"words": state["question"], "run_id": state["run_id"]},
-        now_s,
-        now_s,
-        0,
-        key,
-        replaces=before[0].id if before else "",
-    )
+    payload = {"words": state["question"], "run_id": state["run_id"]}
+    replaces = before[0].id if before else ""
+    record = _of_run(state, "statement", said["text"], payload, now_s, key, replaces)
     return record, [one.id for one in before if one.id != record.id]
 
 

@@ -88,7 +88,7 @@ def recall(state: State, runtime: Run) -> Changed:
     known = memory.recall(deps.memory, deps.library, standalone, manner_of(deps), restricted=restricted)
     changed["episodes"] = [record.id for record in known.episodes]
     if known.answer:
-        return {**changed, **known.answer, "notes": [*notes, memory.remembered_note(known)]}
+        return {**changed, **known.answer, "notes": [*notes, memory.remembered_note(known, deps.library)]}
     hints = corrections.without_quotes(memory.evidence_of(known.episodes, deps.library), known.demoted)
     changed |= {"demoted": known.demoted, "wordings": known.wordings, "evidence": deps.found(hints)}
     words, asked_for, meant = known.reworded

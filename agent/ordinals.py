@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from agent.state import Turn
-from retrieval.tokens import has_cjk, simplified
+from retrieval.tokens import simplified
 
 _ORDINALS = {
     **{word: n for n, word in enumerate("first second third fourth fifth sixth seventh eighth".split())},
@@ -28,12 +28,14 @@ _ALONE = (
 _OF_ZH = "[个個项項条條点點种種位辆輛本名款家部件间間套台张張]"
 _PLACE = re.compile(
     rf"\b(?:the )?(?P<en>{_WORDS}|[1-8](?:st|nd|rd|th)) (?:one|item|point|option|thing)\b"
-    rf"|\bthe (?P<alone>{_WORDS}){_ALONE}|\bthe (?P<two>former|latter)(?: one\b|{_ALONE})"
+    rf"|(?<!\bon )(?<!\bby )(?<!until )\bthe (?P<alone>{_WORDS}){_ALONE}|\bthe (?P<two>former|latter)(?: one\b|{_ALONE})"
     rf"|(?:那么?|那麼)?(?P<back>倒[数數])?第(?P<zh>[一二三四五六七八1-8]){_OF_ZH}"
     rf"|(?:那么?|那麼)?(?P<end>最[后後]一){_OF_ZH}"
     "|(?:那么?|那麼)?(?P<pair>前者|[后後]者)",
     re.IGNORECASE,
 )
+# What the first is of stands behind the second.
+_BESIDE = re.compile("第[一二三四五六七八1-8][和与與、及跟]第")
 _NOUNS = ("月", "星期", "礼拜", "禮拜", "合同")  # what the segmenter calls otherwise
 _LINE = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)、])\s*(.+?)[.。;；]?\s*$", re.MULTILINE)
 _RUN = re.compile(r"(?:[:：]|\b(?:are|include|includes)\b|有|包括|分别是|是)\s*([^.。:：]{3,400})")
@@ -54,17 +56,15 @@ def items_of(answer: str) -> list[str]:
 
 def with_item(question: str, turns: Sequence[Turn]) -> str:
     """A question with the item in place of "the second one", of the latest answer that has items."""
-    match = _PLACE.search(question)
-    if match is None or _goes_on(match, question):
+    places = [match for match in _PLACE.finditer(question) if not _goes_on(match, question)]
+    if not places or _BESIDE.search(question):
         return question
     items = next((found for turn in reversed(turns) if (found := items_of(turn["answer"]))), [])
-    place = _place(match)
-    if not -len(items) <= place < len(items):
+    if any(not -len(items) <= _place(match) < len(items) for match in places):
         return question
-    item = items[place]
-    if not has_cjk(match.group()) and item[:1].isupper() is False:
-        item = item.removeprefix("the ")
-    return question[: match.start()] + item + question[match.end() :]
+    for match in reversed(places):
+        question = question[: match.start()] + items[_place(match)] + question[match.end() :]
+    return question
 
 
 def _goes_on(match: re.Match[str], question: str) -> bool:

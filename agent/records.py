@@ -14,10 +14,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from agent import memory, policy
+from agent.corrections import is_told
 from agent.episodes import is_stale
 from agent.errors import InputError
 from agent.likeness import key_of
 from agent.state import Told
+from agent.statements import answering
 from retrieval.fusion import fuse
 from retrieval.library import Library
 from retrieval.records import Record
@@ -210,7 +212,7 @@ def correct(library: Library, name: str, right: str, now_s: float) -> Record:
     told: Told = {"kind": "correction", "text": right.strip(), "question": question, "run_id": run_id}
     name = uuid.uuid4().hex
     found, ended = memory.correction(library, told, right.strip() or "wrong", name, "", now_s)
-    if not found.payload["said"] and not found.payload["spans"]:
+    if not found.payload["said"] and not found.payload["spans"] and not ended:
         raise InputError(
             "nothing is known of that answer: ask again, then correct the run that `agent runs` lists"
         )
@@ -219,18 +221,23 @@ def correct(library: Library, name: str, right: str, now_s: float) -> Record:
 
 
 def _run_of(library: Library, question: str) -> str:
-    """The run of the latest turn or episode with a question, or ""."""
-    same = [one for one in library.store.with_key(key_of(question)) if one.payload.get("run_id")]
+    """The run that told what answers a question, or that of the latest episode with it, or ""."""
+    own = library.store.records(kinds=("statement", "correction"))
+    told = answering(question, [one for one in own if one.ended_s is None and is_told(one)])
+    known = [told] if told else library.store.with_key(key_of(question))
+    same = [one for one in known if one.payload.get("run_id")]
     return str(same[0].payload["run_id"]) if same else ""
 
 
 def undo(library: Library, record: Record) -> None:
-    """Take a correction back: what it ended holds again."""
+    """Take a correction back: what it ended holds again, but where the user has told something else since."""
     if record.kind != "correction":
         raise InputError(
             f"{record.id[:12]} is no correction: `agent memory list --kind correction` shows them"
         )
-    library.store.end_records(record.payload["ended"], None)
+    since = [one for one in library.store.with_key(record.key) if one.created_s > record.created_s]
+    if not any(one.kind == "statement" for one in since):
+        library.store.end_records(record.payload["ended"], None)
     library.store.delete_records([record.id])
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from agent.likeness import denies, key_of, terms_of
 from agent.reasoners.language import answer_type_of, has_answer_of_type
 from agent.state import AnswerType, Lang
+from agent.telling import DOES, MEASURED_ZH
 from retrieval.records import Record
 from retrieval.tokens import fold, has_cjk, is_chinese, simplified
 from tools.dates import find_dates
@@ -26,7 +27,7 @@ _OWN = re.compile(r"\b(?:my|mine|i|me|our|we|us)\b|我", re.IGNORECASE)
 
 _MY = re.compile(
     r"^\W*(?P<of>(?:my|our) [\w'’ -]{2,60}?) (?P<verb>is|are|was|were|will be|has been|(?:has )?(?:moved|changed) to"
-    r"|ends|expires|starts|begins)\b *",
+    rf"|{DOES})\b *",
     re.IGNORECASE,
 )
 _I = re.compile(
@@ -43,6 +44,14 @@ _PREDICATE = re.compile(
 _NEARER = re.compile(r" (?:for|that|which|at|in|on|with|from|to|about)\b", re.IGNORECASE)
 _OLD = re.compile(r"\bhow old\b|\b\w+ years old\b", re.IGNORECASE)
 _CALLED = re.compile(r"\b(?:called|named)\b", re.IGNORECASE)
+_PAST = re.compile(r"\b(?:was|were|did|had)\b", re.IGNORECASE)
+_TWICE = re.compile(r"\b([\w-]+)['’]s \1\b", re.IGNORECASE)  # "my boss's boss"
+# What only asks for the user's own words: "do you remember my deadline", "what did I say my deadline was".
+_FRAME = re.compile(
+    r"^\W*(?:(?:please |kindly |(?:can|could) you )*(?:tell|remind) me (?:of |about )?|(?:do|can) you (?:still )?(?:remember|recall|know) )"
+    r"|\bdid i (?:say|tell you|mention)(?: that)?\b",
+    re.IGNORECASE,
+)
 _KINDS: dict[str, frozenset[str]] = {  # words of a question that only say what kind of thing is asked for
     kind: terms_of(words)
     for kind, words in {
@@ -54,12 +63,13 @@ _KINDS: dict[str, frozenset[str]] = {  # words of a question that only say what 
 _WHEN = re.compile(
     r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b(?:today|tomorrow|tonight|next (?:week|month|year))\b"
     r"|\b(?:19|20)\d\d\b|周[一二三四五六日天末]|星期[一二三四五六日天]|[今明后]天|[下本]个?[周月]|[今明后]年|(?:19|20)\d\d年"
-    r"|\bday \d+\b|\b\d+(?:st|nd|rd|th)\b|\bevery (?:day|week|month|year)\b|[\d一二三四五六七八九十][号日]|每[天周月年]",
+    r"|\b\d{1,2}:\d\d\b|\b\d{1,2} ?[ap]m\b|[\d一二三四五六七八九十]+[点时]|\bday \d+\b|\b\d+(?:st|nd|rd|th)\b|\bevery (?:day|week|month|year)\b|[\d一二三四五六七八九十][号日]|每[天周月年]",
     re.IGNORECASE,
 )
 _AT = re.compile(r"(?:in|at|on|near|to) (?:the )?[A-Z]|在")
 _YEARS_ZH = r"[\d一二三四五六七八九十百零两]+"
 _FORMS_ZH = [  # (what a sentence is of, beside what stands before it; the sentence)
+    ("", re.compile(rf"(?P<of>{MEASURED_ZH})(?:现在)?[是为有：: ]*(?=[\dA-Za-z+一二三四五六七八九十两])")),
     ("年龄", re.compile(rf"(?P<of>.{{0,8}}?)(?:现在|今年)?(?:是|有)?(?={_YEARS_ZH}周?岁)")),
     ("出生", re.compile(r"(?P<of>.{0,8}?)是?出生[于在]?(?=.)")),
     ("住", re.compile(r"(?P<of>.{0,8}?)(?:现在|目前|已经|刚刚?|最近)?(?:住在?|搬到|搬去|搬进|搬家到)(?=.)")),
@@ -116,7 +126,7 @@ def _value_en(text: str) -> _Value | None:
     my, i = _MY.match(text), _I.match(text)
     if my:
         value, verb = text[my.end() :], my["verb"].lower()
-        more = [verb] if verb.endswith("s") and verb not in ("is", "was") else []
+        more = [verb] if re.fullmatch(DOES, verb) else []
         said = _PREDICATE.match(value)
         more += [said["word"]] if said and not _CALLED.match(said["word"]) else []
         more += ["age"] if _OLD.match(value) else ["name"] if _CALLED.match(value) else []
@@ -203,11 +213,19 @@ def _has_kind(question: str, text: str) -> bool:
     kind, found = answer_type_of(question), _value_in(text)
     if found and found.kind == kind:
         return True
+    if found and found.kind == "other" and kind == "number" and re.search(r"\d", text[found.start :]):
+        return True  # a number that has a letter: B12
     value = f"it {text[found.start :]}" if found and not _is_zh(text) else text
     return has_answer_of_type(kind, value, question) > 0
 
 
 def _fits_en(question: str, text: str) -> bool:
+    my = _MY.match(text)
+    if (my and _PAST.fullmatch(my["verb"]) and not _PAST.search(question)) or (
+        bool(_TWICE.search(question)) != bool(_TWICE.search(text))
+    ):
+        return False
+    question = _FRAME.sub(" ", question)
     asked = _CALLED.sub("name", _OLD.sub("age", question))
     found = _value_in(text)
     own = found.mainly if found else frozenset[str]()

@@ -24,7 +24,7 @@ def acknowledged(said: Told, message: str) -> dict[str, Any]:
 
 def in_own_words(question: str, record: Record) -> dict[str, Any]:
     """The changes to the state by which the user's own words answer a question."""
-    words = record.payload.get("said") or record.text
+    words = record.payload.get("words", record.payload["said"]) if record.payload.get("said") else record.text
     day = datetime.fromtimestamp(record.created_s).date().isoformat()
     item: Evidence = {
         "number": 0,

@@ -315,4 +315,5 @@ def test_a_rewording_that_worked_is_tried_first(
     assert reworded(question, [record], lambda word: True) == (reworded_, asked, found)
     assert reworded(question, [record], lambda word: False)[0] == "", "a word that the library has is meant"
     assert reworded("Who built the bridge?", [record], lambda word: True)[0] == ""
+    assert reworded("Two grenhouses?", [record], lambda word: True)[0] == "", "within another word it is none"
     assert searches_of([record]) == ["q"]

@@ -41,6 +41,7 @@ def holding(agent: Agent, folder: Path, **texts: str) -> Path:
     [
         "No, it's fine.",
         "No, it was great, thanks",
+        "Not yet, but I'm sure I will have one.",
         "No, it is not.",
         "No, it is not 5 May.",
         "No, it is OK",
@@ -78,12 +79,86 @@ def test_what_is_no_correction(message: str, kind: AnswerType) -> None:
         ("不，是王丽", "date", None),
         ("不對，是四萬元。", "number", "四萬元"),
         ("不对，谢谢", "number", ""),
+        ("That's wrong, check clause 5", "number", ""),
+        ("不对，请看第3页", "number", ""),
+        ("错了，我要的是2024年的", "date", ""),
+        ("You're wrong", "date", ""),
+        ("That isn't right, it's 19 May", "date", "19 May"),
+        ("Actually it's 19 May", "date", "19 May"),
+        ("No - it's 19 May", "date", "19 May"),
+        ("It's 19 May, not 12 May", "date", "19 May"),
+        ("No, not 12 May but 19 May", "date", "19 May"),
+        ("No, it is four months", "other", "four months"),
+        ("不是5月12日，是5月19日", "date", "5月19日"),
+        ("錯，是王麗", "person", "王麗"),
+        ("Actually, it is a good answer", "other", None),
+        ("It's not that, it's the deposit", "other", None),
+        ("No, it is 5 " + "x" * 600, "number", None),
     ],
 )
 def test_a_correction_is_of_the_kind_that_was_asked_for(
     message: str, kind: AnswerType, right: str | None
 ) -> None:
     assert corrects(message, kind) == right
+
+
+@pytest.mark.parametrize(
+    ("message", "question", "right"),
+    [
+        ("No, the rent is 950 euros", "How much is the rent of flat 3A?", "950 euros"),
+        ("No, the rent is stated in clause 5", "How much is the rent of flat 3A?", None),
+        ("No, the deposit is 950 euros", "How much is the rent of flat 3A?", None),
+        ("不，月租金是950元", "3A的月租金是多少？", "950元"),
+        ("不，押金是950元", "3A的月租金是多少？", None),
+    ],
+)
+def test_a_sentence_corrects_what_it_is_of(message: str, question: str, right: str | None) -> None:
+    assert corrects(message, "number", question) == right
+
+
+@pytest.mark.parametrize(
+    ("told", "asked", "thanks", "words", "like"),
+    [
+        (
+            "My deadline is 12 May.",
+            "When is my deadline?",
+            "thanks",
+            "No, it is 19 May",
+            "What is my deadline?",
+        ),
+        ("我叫王丽", "我叫什么？", "谢谢", "不对，应该是王莉", "我的名字是什么？"),
+    ],
+)
+def test_an_answer_from_what_was_told_is_corrected_for_all_who_ask_for_it(
+    agent: Agent, told: str, asked: str, thanks: str, words: str, like: str
+) -> None:
+    agent.ask(told)
+    for message in (asked, thanks, words):
+        agent.ask(message, thread="t")
+    assert words in agent.ask(like).text
+    agent.ask(told)
+    [made] = agent.library.store.records(kinds=("correction",))
+    records.undo(agent.library, made)
+    newest = max(agent.library.store.records(kinds=("statement",)), key=lambda one: one.created_s)
+    answer = agent.ask(like)
+    assert answer.evidence[0]["path"] == f"memory:{newest.id}"
+
+
+@pytest.mark.parametrize(
+    ("told", "question", "right", "like"),
+    [
+        ("My deadline is 12 May.", "When is my deadline?", "19 May", "What is my deadline?"),
+        ("我叫王丽", "我叫什么？", "王莉", "我的名字是什么？"),
+    ],
+)
+def test_by_command_too_what_was_told_is_corrected(
+    agent: Agent, told: str, question: str, right: str, like: str
+) -> None:
+    agent.ask(told)
+    records.correct(agent.library, question, right, NOW)
+    assert right in agent.ask(like).text
+    records.correct(agent.library, like, "", NOW + 1)
+    assert agent.ask(question).outcome == "abstained"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +191,7 @@ def test_what_was_told_last_is_corrected_and_can_be_taken_back(
     agent.ask(words, thread="t")
     assert agent.ask(asked).text == first.text
     answer = agent.ask(question)
-    assert right in answer.text and answer.evidence[0]["text"] == right
+    assert words.rstrip(".") in answer.text and answer.evidence[0]["text"] == words
     [made] = agent.library.store.records(kinds=("correction",))
     records.undo(agent.library, made)
     assert agent.ask(question).evidence[0]["text"] in told
@@ -140,6 +215,10 @@ def test_the_newest_words_count(
     assert "19" in agent.ask(question).text
     agent.ask(later, thread="t")
     assert "26" in agent.ask(question).text
+    [made] = agent.library.store.records(kinds=("correction",))
+    records.undo(agent.library, made)
+    told_ = agent.library.store.records(kinds=("statement",))
+    assert [one.text for one in told_ if one.ended_s is None] == [later]
 
 
 def test_what_is_right_for_one_party_is_not_for_another(agent: Agent, tmp_path: Path) -> None:
@@ -148,7 +227,7 @@ def test_what_is_right_for_one_party_is_not_for_another(agent: Agent, tmp_path: 
     holding(agent, tmp_path / "d", a=text.format("甲", "三"), b=text.format("乙", "五"))
     agent.ask(question.format("甲"), thread="t")
     agent.ask("不对，应该是四万元", thread="t")
-    assert agent.ask(question.format("甲")).evidence[0]["text"] == "四万元"
+    assert agent.ask(question.format("甲")).evidence[0]["text"] == "不对，应该是四万元"
     assert "五万元" in agent.ask(question.format("乙")).text
 
 
@@ -203,7 +282,10 @@ def test_a_question_of_some_documents_minds_corrections_too(
     holding(agent, tmp_path / "d", a="The contract was signed on 2 March 2024. 月租金是1400元。")
     agent.ask(question, thread="t")
     agent.ask(words, thread="t")
-    assert right in agent.ask(question, where={"paths": ["*a.txt"]}).text
+    answer = agent.ask(question, where={"paths": ["*a.txt"]})
+    assert right in answer.text and "does not stand" not in " ".join(answer.notes)
+    holding(agent, tmp_path / "d", a="The contract was signed on 4 March 2024. 月租金是1600元。")
+    assert "does not stand" in " ".join(agent.ask(question).notes), "a file may say now what is right"
 
 
 @pytest.mark.parametrize(

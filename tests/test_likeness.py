@@ -65,6 +65,8 @@ def test_alike_minds_what_is_asked_for() -> None:
         ("When was the contract signed?", "The contract: when was it signed?"),
         ("会费每人每年多少钱？", "请问会费每人每年要多少钱？"),
         ("會費由誰收取？", "会费由谁收取呢"),
+        ("When's the rent due?", "When is the rent due?"),
+        ("月租金是多少？", "月租金多少"),
     ],
 )
 def test_the_same_words_in_another_order(left: str, right: str) -> None:
@@ -85,6 +87,12 @@ def test_the_same_words_in_another_order(left: str, right: str) -> None:
         ),
         ("What does Plan A cost?", "What does the plan cost?"),
         ("What is vitamin A?", "What is a vitamin?"),
+        ("Who is the chair of the board?", "Who was the chair of the board?"),
+        ("When is my rent due?", "When is his rent due?"),
+        ("What is on the roof?", "What is under the roof?"),
+        ("How much was the refund to Anna from Bob?", "How much was the refund from Anna to Bob?"),
+        ("合同约定的已付租金的总金额一共是多少元？", "合同约定的应付租金的总金额一共是多少元？"),
+        ("张三请了谁？", "谁请了张三？"),
     ],
 )
 def test_a_word_more_is_another_question(left: str, right: str) -> None:

@@ -40,6 +40,17 @@ def test_turns_are_kept_in_order_and_apart(agent: Agent) -> None:
     assert turns(agent.library, "") == turns(None, "a") == []
 
 
+def test_a_clock_that_was_put_back_neither_turns_the_order_nor_stops_the_tidying(agent: Agent) -> None:
+    agent.ask(CONTRACT, thread="a")
+    store = agent.library.store
+    [turn] = store.turns("a", 1)
+    agent.library.put_record(replace(turn, created_s=turn.created_s + 600))
+    store.set_meta("tidied_s", str(turn.created_s * 2))
+    agent.ask(FEE, thread="a")
+    assert [turn["question"] for turn in turns(agent.library, "a")] == [CONTRACT, FEE]
+    assert float(store.get_meta("tidied_s") or 0) < turn.created_s * 1.5
+
+
 def test_only_the_latest_turns_are_read(agent: Agent) -> None:
     for n in range(WINDOW_TURNS + 2):
         agent.ask(f"What is {n} + 1?", thread="a")

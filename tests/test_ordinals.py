@@ -15,12 +15,16 @@ def turn(answer: str) -> Turn:
 @pytest.mark.parametrize(
     ("question", "answer", "meant"),
     [
-        ("What does the second one cost?", "- the red bike\n- the blue bike", "What does blue bike cost?"),
+        (
+            "What does the second one cost?",
+            "- the red bike\n- the blue bike",
+            "What does the blue bike cost?",
+        ),
         ("And the last one?", "The members are Ada, Ben and Chi.", "And Chi?"),
         ("第二个多少钱？", "可选的有：红车、蓝车、绿车。", "蓝车多少钱？"),
         ("那最后一个呢？", "1. 红车\n2. 蓝车", "蓝车呢？"),
         ("What is the first point about?", "1. Rent.\n2. Deposit.", "What is Rent about?"),
-        ("What does the second cost?", "- the red bike\n- the blue bike", "What does blue bike cost?"),
+        ("What does the second cost?", "- the red bike\n- the blue bike", "What does the blue bike cost?"),
         ("And the second?", "The members are Ada, Ben and Chi.", "And Ben?"),
         ("Where does the latter live?", "The members are Ada and Ben.", "Where does Ben live?"),
         ("第一个住在哪里？", "理事会成员有陈静、赵敏和孙浩。", "陈静住在哪里？"),
@@ -53,6 +57,8 @@ def test_the_item_takes_the_place_of_its_number(question: str, answer: str, mean
         ("When is the second of May?", "- red\n- blue"),
         ("Who is the latter president?", "- red\n- blue"),
         ("And the second one?", "It was signed in 2021."),
+        ("Is the rent due on the first?", "- red\n- blue"),
+        ("第二和第三个呢？", "1. 红车\n2. 蓝车\n3. 绿车"),
     ],
 )
 def test_a_question_that_names_none_stays(question: str, answer: str) -> None:

@@ -29,6 +29,14 @@ TOLD = [
     "我1980年出生",
     "我儿子三岁",
     "我对花生过敏，比较严重",
+    "I'm not allergic to nuts",
+    "I am diabetic",
+    "I've got two cats",
+    "My flight leaves at 9:40",
+    "My parents live in Rome",
+    "我有糖尿病",
+    "我體重70公斤",
+    "我的航班6月3日起飞",
 ]
 ASKED = [
     "When is my deadline?",
@@ -47,6 +55,17 @@ ASKED = [
     "我公司在合同中的义务",
     "My boss is asking for the rent paid in 2023.",
     "我的租约附上了，请总结一下",
+    "My question is about the rent",
+    "I have two quick questions",
+    "I'm a bit confused about clause 3",
+    "I like the second answer",
+    "I live in Rome, what is the notice period",
+    "我的问题是关于押金的",
+    "我有兩個問題",
+    "我喜欢这个答案",
+    "我想知道押金",
+    "My rent is 900 euros, is that legal",
+    "我的租金是900元，合不合理",
     "你好",
     "",
 ]
@@ -55,6 +74,19 @@ ASKED = [
 @pytest.mark.parametrize("message", TOLD)
 def test_a_statement_is_kept_verbatim(message: str) -> None:
     assert stated(message) in (message, message.partition("that ")[2], message.partition("：")[2])
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("By the way, my deadline is 12 May", "my deadline is 12 May"),
+        ("Hi! My name is Anna.", "My name is Anna."),
+        ("你好，我叫王丽", "我叫王丽"),
+        ("順便說一下，我對花生過敏", "我對花生過敏"),
+    ],
+)
+def test_what_opens_a_statement_is_none_of_it(message: str, told: str) -> None:
+    assert stated(message) == told
 
 
 @pytest.mark.parametrize("message", ASKED)
@@ -146,6 +178,13 @@ def test_a_statement_answers_a_question_of_oneself(question: str, text: str) -> 
         ("我儿子三岁", "我儿子几岁？"),
         ("我有一个女儿", "我有几个女儿？"),
         ("我的電話號碼是12345678", "我的電話號碼是多少？"),
+        ("我的車位號碼是B12", "我的車位號碼是多少？"),
+        ("My flight is at 9:40", "When is my flight?"),
+        ("My deadline is 12 May.", "Tell me my deadline"),
+        ("My deadline is 12 May.", "What did I say my deadline was?"),
+        ("My parents live in Rome", "Where do my parents live?"),
+        ("我體重70公斤", "我的体重是多少？"),
+        ("我的航班6月3日起飞", "我的航班什么时候起飞？"),
     ],
 )
 def test_a_statement_answers_what_it_is_of(text: str, question: str) -> None:
@@ -171,6 +210,10 @@ def test_a_statement_answers_what_it_is_of(text: str, question: str) -> None:
         ("我不吃猪肉", "我吃什么？"),
         ("My deadline is 12 May.", "我的deadline是哪天？"),
         ("我的deadline是5月12日", "When is my deadline?"),
+        ("My parents live in Rome", "Where do I live?"),
+        ("My rent was 900 euros in 2020", "What is my rent?"),
+        ("My boss is Anna", "Who is my boss's boss?"),
+        ("我父母住在西安", "我住在哪里？"),
     ],
 )
 def test_a_statement_of_one_thing_answers_nothing_of_another(text: str, question: str) -> None:

@@ -120,7 +120,7 @@ def why(id_: Id, json: Json = False) -> None:
     Example: agent memory why 1f3a
     """
     from agent import records
-    from agent.cli.render import print_json
+    from agent.cli.render import print_json, visible
 
     with _opened() as agent:
         told = records.why(agent.library, records.find(agent.library, id_), time.time())
@@ -131,12 +131,13 @@ def why(id_: Id, json: Json = False) -> None:
     _print_fields(told)
     for span in spans:
         stands = "stands" if span["stands"] else "STALE"
-        print(f"{stands}\t{span['path']} [{span['start']}:{span['end']}] {' '.join(span['quote'].split())}")
+        quote = " ".join(span["quote"].split())
+        print(visible(f"{stands}\t{span['path']} [{span['start']}:{span['end']}] {quote}"))
     for name, other in (("in place of", older), ("replaced by", newer)):
         if other:
             until = f" to {_minute(other['ended_s'])}" if other["ended_s"] is not None else ""
             held = " ".join((other["said"] or other["answer"] or other["text"]).split())
-            print(f"{name}\t{other['id'][:12]} {_minute(other['created_s'])}{until} {held}")
+            print(visible(f"{name}\t{other['id'][:12]} {_minute(other['created_s'])}{until} {held}"))
 
 
 @memory_app.command("pin")
@@ -166,7 +167,7 @@ def correct(
     Example: agent memory correct "When is the rent due?" "on the first of each month"
     """
     from agent import records
-    from agent.cli.render import print_json
+    from agent.cli.render import print_json, visible
 
     with _opened() as agent:
         if undo:
@@ -178,9 +179,9 @@ def correct(
     if json:
         print_json(told)
     elif undo:
-        print(f"taken back: {record.text}")
+        print(visible(f"taken back: {record.text}"))
     else:
-        print(f"{record.id[:12]}  {record.text} -> {right or 'not so'}")
+        print(visible(f"{record.id[:12]}  {record.text} -> {right.strip() or 'not so'}"))
 
 
 @memory_app.command("forget")
@@ -282,7 +283,7 @@ def import_(
     from agent.errors import InputError
 
     try:
-        text = file.expanduser().read_text(encoding="utf-8")
+        text = file.expanduser().read_text(encoding="utf-8-sig")
     except (OSError, RuntimeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read: {_reason(error)}") from error
     with _opened() as agent:
@@ -420,11 +421,13 @@ def _print(
 
 
 def _print_fields(shown: dict[str, Any]) -> None:
+    from agent.cli.render import visible
+
     for name, value in shown.items():
         if value in ("", None, []):
             continue
         text = _minute(value) if name.endswith("_s") else " ".join(str(value).split())
-        print(f"{name.removesuffix('_s')}\t{text}")
+        print(visible(f"{name.removesuffix('_s')}\t{text}"))
 
 
 def _minute(at_s: float) -> str:
