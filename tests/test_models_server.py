@@ -423,7 +423,7 @@ def test_a_server_that_is_gone_leaves_quotations_and_a_note(home: Path) -> None:
 
 def test_the_chat_says_so_too(home: Path) -> None:
     done = called(home, "chat", "--model", "openai:m@http://127.0.0.1:9/v1", "--no-memory", stdin=f"{FEE}\n")
-    assert "120元" in done.stdout and "note: draft: nothing answers" in done.stderr
+    assert "120元" in done.stdout and "draft: nothing answers" in done.stderr
 
 
 def test_a_long_prompt_is_shortened_until_it_fits(home: Path) -> None:

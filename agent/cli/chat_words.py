@@ -114,7 +114,7 @@ WORDS: dict[Lang, dict[str, Any]] = {
         "welcome": "请就你的文件提问。Ctrl-C 停止作答，Ctrl-D 离开，/help 列出命令。",
         "empty": "文库是空的：用 /add 路径 添加文件",
         "error": "错误：{what}",
-        "note": "提示：{what}",
+        "note": "注意：{what}",
         "leave": "按 Ctrl-D 或输入 /quit 离开",
         "no_answer": "已停止，没有回答",
         "stopped": "已停止",

@@ -186,7 +186,7 @@ def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
         sentence = text[start:end]
         if not _could_answer(asked, sentence, tokens[n]) or (envelope and _is_envelope(asked, sentence)):
             continue
-        if others and not others & set(tokens[n]):
+        if others and others.isdisjoint(tokens[n] if item.get("who") else passage):
             continue
         if of_another(asked.text, sentence, around):
             continue
@@ -241,11 +241,12 @@ def is_question(sentence: str) -> bool:
 def _to_be_named(asked: Asked, item: Evidence) -> frozenset[str]:
     """Tokens of which a sentence has to hold one, where others speak than the one whose words are asked for.
 
-    "Anna said no" in Bob's message is an answer, his own "no" is none. Empty where nothing has to be named.
+    "Anna said no" in Bob's message is an answer, his own "no" is none; where nobody speaks, the passage has
+    to hold one. Empty where nothing has to be named.
     """
     asides = [one.where["who"] for one in asked.asides if one.where.get("who")]
     own = {name for who in asides for name in who}
-    if not own or not item.get("who") or own.issuperset(item["who"]):
+    if not own or (item.get("who") and own.issuperset(item["who"])):
         return frozenset()
     return frozenset(token for name in own for token in stems(name_of(name)))
 
