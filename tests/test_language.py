@@ -199,6 +199,15 @@ def test_follow_up_gets_what_it_leans_on(
         ("When did Acme hire Ben Okafor?", "Where was he born?", "Where was Ben Okafor born?"),
         ("张三是什么时候创办读书会的？", "它的会费是多少？", "读书会的会费是多少？"),
         ("张三是什么时候入会的？", "他的电话呢？", "张三的电话呢？"),
+        ("甲公司的年费是多少？", "那乙公司呢？", "乙公司的年费是多少？"),
+        ("会费有哪三种？", "它的价格呢？", "会费的价格呢？"),
+        ("How much does Plan A cost?", "And plan b?", "How much does plan b cost?"),
+        ("Who booked room 11?", "What about room 14?", "Who booked room 14?"),
+        (
+            "How high is the fee of the club?",
+            "What about the rent of flat 3B?",
+            "What about the rent of flat 3B?",
+        ),
     ],
 )
 def test_follow_up_as_it_stands_alone(before: str, question: str, expected: str) -> None:

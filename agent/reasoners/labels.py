@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from retrieval.tokens import CJK, STOP_WORDS, fold, has_cjk, stem
+from retrieval.tokens import CJK, STOP_WORDS, fold, has_cjk, simplified, stem
 from tools.numbers import parse_chinese
 
 Label = tuple[str, str]
@@ -93,6 +93,23 @@ def labels_of(text: str) -> frozenset[Label]:
             found.add((stem(noun), _english_mark(match["mark"])))
     found.update((match["noun"].lower(), match["mark"]) for match in _MODEL.finditer(text))
     return frozenset(found)
+
+
+def same_noun(text: str, label: str) -> tuple[int, int] | None:
+    """Where a text names the like of a label that stands alone: 甲公司 for 乙公司, "Plan A" for "plan b"."""
+    wanted = labels_of(label)
+    if len(wanted) != 1 or label not in [label[a:b] for a, b in _spans(label)]:
+        return None
+    (noun, mark), *_ = wanted
+    for start, end in _spans(text):
+        if any(other == noun and own != mark for other, own in labels_of(text[start:end])):
+            return start, end
+    return None
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    patterns = (_CHINESE, _ENGLISH, _MODEL)
+    return sorted(match.span() for one in patterns for match in one.finditer(simplified(text)))
 
 
 def _of_chinese(match: re.Match[str]) -> Label:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from agent.reasoners.labels import same_noun
 from agent.state import AnswerType, Lang, Turn
 from retrieval.tokens import CJK, ENGLISH_STOP_WORDS, STOP_WORDS, is_chinese, query_terms, simplified
 from tools.dates import find_dates
@@ -124,6 +125,8 @@ _SUBJECT_EN = re.compile(
 )
 _FULL_NAME = re.compile(r"[A-Z][\w'’.-]*(?: [A-Z][\w'’.-]*){1,2}")
 _THING = re.compile(r"\b(?:it|its|this|that)\b", re.IGNORECASE)
+_ADDED = re.compile(r" \([^()]*\)\?$")  # the topic that an earlier follow-up was given
+STANDS_ALONE = 3  # words of its own from which on what is asked about needs no topic
 _YEAR = re.compile(r"(?<![\d.])(?:1\d|20)\d\d(?![\d.])")
 _ELLIPSIS_EN = re.compile(
     r"\s*(?=and\b|but\b|so\b|then\b|or\b|what about\b|how about\b|(?:in|for|with|by)\b|\d)"
@@ -147,7 +150,7 @@ _COPULAR_ZH = re.compile(
 _LOOSE_BACK = "是于於在和与與的为為说說有"  # what the segmenter sometimes takes into a person's name
 _NAME_TAGS = ("nr", "ns", "nt", "nz")
 _ZH_ASKING = re.compile(
-    r"请问|請問|什么时候|什麼時候|什么|什麼|为什么|為什麼|怎么样|怎麼樣|怎么|怎麼|怎样|怎樣|如何|何时|何時|哪一?[年天日个位里些种]|"
+    r"请问|請問|什么时候|什麼時候|什么|什麼|为什么|為什麼|怎么样|怎麼樣|怎么|怎麼|怎样|怎樣|如何|何时|何時|有?哪[一几幾两三四五六些]?[年天日个個位里些种種]|"
     r"哪裡|哪儿|谁|誰|多少|几[个年月号位次]|幾[個年月號位次]|是不是|有没有|[是在于於被由了呢吗嗎吧？?。]|签署|簽署|发生"
 )
 
@@ -304,7 +307,7 @@ def standalone(question: str, turns: Sequence[Turn]) -> str:
 
 def _meant(question: str, before: Turn) -> str:
     """What the pronoun of a follow-up stands for."""
-    asked = before["standalone"]
+    asked = _ADDED.sub("?", before["standalone"])
     topic, people = topic_of(asked), _people(asked)
     if _PERSON.search(question):
         said = [*_people(before["answer"]), *names_in(before["answer"])]
@@ -326,6 +329,8 @@ def _again_en(question: str, before: str) -> str:
     if match is None or _PRONOUN_EN.search(question) or match["what"].lower() in _NOT_NAMES:
         return ""
     what, place = match["what"], match["place"] or ""
+    if span := same_noun(before, what):
+        return before[: span[0]] + what + before[span[1] :]
     like = _values_in(before) if _values_in(what) == [(0, len(what))] else []
     words = what.split()
     if all(word[0].isupper() or word in ("of", "the", "and", "&") for word in words) and not like:
@@ -352,6 +357,10 @@ def _again_zh(question: str, before: str) -> str:
     what = match["what"].strip("，, ")
     if not what or _BARE_ZH.fullmatch(what):
         return before
+    if _PRONOUN_ZH.search(what):  # 它的价格呢 asks of it, not in its place
+        return ""
+    if span := same_noun(before, what):
+        return before[: span[0]] + what + before[span[1] :]
     quoted, own = _QUOTED.fullmatch(what), _tagged(what)
     like: list[tuple[int, int]] = []
     if quoted:
@@ -381,6 +390,8 @@ def _spans(text: str, names: Sequence[str]) -> list[tuple[int, int]]:
 
 def _in_english(question: str, topic: str) -> str:
     pronoun = _PRONOUN_EN.search(question)
+    if pronoun is None and len(set(query_terms(question)) - STOP_WORDS) >= STANDS_ALONE:
+        return question
     if pronoun is None:
         return f"{question.rstrip('?. ')} ({topic})?"
     before, after = question[: pronoun.start()], question[pronoun.end() :]
