@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_HOME := .demo
+RESULTS := .results
+SUITES := retrieval qa refusal repair loop memory
 STAMP_CORE := $(VENV)/.core
 STAMP_DEV := $(VENV)/.dev
 STAMP_GGUF := $(VENV)/.gguf
@@ -14,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # llama.cpp without the parts that are not used: its server tools and its picture models.
 LLAMA_FLAGS := -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF
 
-.PHONY: demo test test-slow lint core gguf dev eval-quick clean
+.PHONY: demo test test-slow lint core gguf dev eval eval-quick clean
 
 demo: core
 	@echo
@@ -40,6 +42,15 @@ lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# All of quality over larger data: hours on two cores. Cut short, it goes on where it was; a suite whose result is
+# there is not measured again. `clean` takes the results away.
+eval: core
+	@test -d "$(DATA)" || { echo "which data? make eval DATA=FOLDER (evals/data/README.md says what is in it)" >&2; exit 2; }
+	@mkdir -p $(RESULTS)
+	@for suite in $(SUITES); do test -e $(RESULTS)/$$suite.json \
+	  || $(BIN)/python -m evals $$suite --data "$(DATA)" --json $(RESULTS)/$$suite.json || exit 1; done
+	$(BIN)/python -m evals report $(SUITES:%=$(RESULTS)/%.json) --data "$(DATA)" --html $(RESULTS)/report.html --markdown evals/RESULTS.md
 
 eval-quick: core
 	$(BIN)/python -m evals gate
@@ -87,4 +98,4 @@ gguf: core
 	fi
 
 clean:
-	rm -rf $(DEMO_HOME) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO_HOME) $(RESULTS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
