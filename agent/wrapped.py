@@ -10,7 +10,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from retrieval.split import SENTENCE_CHARS, Span, sentences, weight
+from retrieval.split import LOG_LINE, SENTENCE_CHARS, Span, sentences, weight
 from retrieval.tokens import CJK
 
 PUNCTUATED_SHARE = 0.4  # of sentences that end in a full stop, from which one that does not was cut
@@ -47,7 +47,11 @@ def _goes_on(text: str, one: Span, other: Span, lines: Sequence[Span]) -> bool:
     """Whether a sentence that ends with its line goes on in the next."""
     if "\n" not in text[one[1] : other[0]] or not _OPEN_END.search(text[: one[1]][-1:]):
         return False
-    if _BEGINS.match(text, other[0]) or weight(text[one[0] : other[1]]) > 2 * SENTENCE_CHARS:
+    if (
+        _BEGINS.match(text, other[0])
+        or LOG_LINE.match(text, other[0])
+        or weight(text[one[0] : other[1]]) > 2 * SENTENCE_CHARS
+    ):
         return False
     place = max(0, bisect_left(lines, (one[1],)) - 1)
     begin, end = lines[place]

@@ -43,6 +43,8 @@ _END = re.compile(
     r"|(?P<line>\n\s*+)"
 )
 _ITEM = re.compile(r"(?:[-*+•·●▪–—>|#]|\d{1,3}[.)、]|[(（]\d{1,3}[)）]|[一二三四五六七八九十]{1,3}、)")
+# A line of a log begins with a day, a time of day or a commit.
+LOG_LINE = re.compile(r"\[?\d{4}-\d\d-\d\d\b|\[?\d\d:\d\d:\d\d\b|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,40} ")
 _SPEAKER = re.compile(rf"[A-Z{CJK}][^\s：:，。]{{0,11}}[：:]|\[\d{{1,2}}:\d\d\] ")  # a turn: "林咏华：..."
 _PAUSE = re.compile(r"[，,;；、:：]\s*|\s+")
 _SEPARATORS = re.compile(rf"[,;](?![\s\d{CJK}])|[,;](?!\d{{3}}(?!\d))(?=\d)")  # no space after, no thousands
@@ -202,6 +204,8 @@ def _line_breaks(text: str, begin: int, match: re.Match[str], end: int, width: i
     # The physical line, which may have begun in the sentence before.
     line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()].strip()
     if match.end() >= end or _ITEM.match(text, match.end()) or line.startswith(("#", "|")):
+        return True
+    if LOG_LINE.match(text, match.end()) and LOG_LINE.match(line):
         return True
     if _is_row(line) or _is_row(text[match.end() : match.end() + SENTENCE_CHARS].partition("\n")[0]):
         return True

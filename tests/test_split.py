@@ -178,6 +178,19 @@ def test_a_turn_of_two_or_three_lines_of_a_column_is_joined() -> None:
     assert cut(duties) == duties.split("\n"), "nothing shows that these were wrapped"
 
 
+@pytest.mark.parametrize(
+    "log",
+    [
+        "66c9369 make eval: all of quality over larger data\n328e849 Follow-ups that name another of the same noun\n"
+        "77f2c30 What nobody is told to say has to name\n4e25aa1 Merge branch of the evals of today",
+        "2026-11-22 The server was started by anna\n2026-11-22 The server was stopped by anna\n"
+        "2026-11-23 服务器已经由安娜重新启动成功\n2026-11-24 The server was started by bob",
+    ],
+)
+def test_each_line_of_a_log_is_a_sentence(log: str) -> None:
+    assert cut(log) == log.split("\n")
+
+
 def test_short_unwrapped_lines_stay_apart() -> None:
     assert cut("红色的花\n蓝色的天\n绿色的树\n白色的雪") == ["红色的花", "蓝色的天", "绿色的树", "白色的雪"]
     assert cut("Red flowers\nBlue sky\nGreen trees") == ["Red flowers", "Blue sky", "Green trees"]
