@@ -34,6 +34,21 @@ def element(tag: str, *parts: Part, **attributes: str | None) -> Element:
     return made
 
 
+def head(title: str, generator: str, style: str) -> Element:
+    """The head of a page that fetches nothing. `generator`: by which it is known to be one of ours."""
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name="generator", content=generator),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("meta", name="referrer", content="no-referrer"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("title", title),
+        element("style", style),
+    )
+
+
 def written(page: Element) -> str:
     """A page as the text of its file."""
     return f"<!DOCTYPE html>\n{tostring(page, encoding='unicode', method='html')}\n"

@@ -18,7 +18,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from agent.filters import said
-from agent.markup import POLICY, Part, written
+from agent.markup import Part, head, written
 from agent.markup import element as _e
 from agent.markup import lang_of as _lang
 from agent.models.names import shown_name
@@ -55,7 +55,7 @@ def page_of(run: Run) -> str:
     links = [_e("li", _e("a", words["sections"][name], href=f"#{name}")) for name in shown]
     page = _e(
         "html",
-        _head(run),
+        head(_text(run, "question"), GENERATOR, _style()),
         _e(
             "body",
             _header(run, words),
@@ -71,20 +71,6 @@ def page_of(run: Run) -> str:
 def is_page_of_a_run(begin: str) -> bool:
     """Whether a file that begins like this, 500 characters or more, was written as such a page."""
     return begin.startswith("<!DOCTYPE html>\n<html") and f'content="{GENERATOR}"' in begin[:500]
-
-
-def _head(run: Run) -> Element:
-    return _e(
-        "head",
-        _e("meta", charset="utf-8"),
-        _e("meta", name="generator", content=GENERATOR),
-        _e("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        _e("meta", name="color-scheme", content="light dark"),
-        _e("meta", name="referrer", content="no-referrer"),
-        _e("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        _e("title", _text(run, "question")),
-        _e("style", _style()),
-    )
 
 
 @cache

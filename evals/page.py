@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, fromstring
 
-from agent.markup import POLICY, Part, lang_of, written
+from agent.markup import Part, head, lang_of, written
 from agent.markup import element as _e
 from evals.data import SMALL_DATA
 from evals.panels import Panel, panels
@@ -121,17 +121,7 @@ def page_of(results: Sequence[Loaded], asked: Asked) -> str:
     title = f"Evals: {', '.join(suites)}"
     page = _e(
         "html",
-        _e(
-            "head",
-            _e("meta", charset="utf-8"),
-            _e("meta", name="generator", content=GENERATOR),
-            _e("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            _e("meta", name="color-scheme", content="light dark"),
-            _e("meta", name="referrer", content="no-referrer"),
-            _e("meta", http_equiv="Content-Security-Policy", content=POLICY),
-            _e("title", title),
-            _e("style", _style()),
-        ),
+        head(title, GENERATOR, _style()),
         _e(
             "body",
             _e("header", _e("h1", title), _results(results)),

@@ -354,13 +354,7 @@ def bars_plot(title: str, rows: Sequence[tuple[str, Mapping[str, Interval]]]) ->
             body.append(_text(WIDTH, height + 10, f"{value:.3f}", "end"))
             height += 15
         height += 5
-    grid = []
-    for value in axis.ticks:
-        across = place(axis, value, 0, end)
-        grid += [
-            _line(across, top, across, height, "grid"),
-            _text(across, height + 14, tick_text(value), "mid" if value else ""),
-        ]
+    grid = _upright(axis, end, top, height)
     told = [
         f"{label}: " + ", ".join(f"{name} {one[0]:.3f}" for name, one in bars.items()) + "."
         for label, bars in rows
@@ -401,6 +395,16 @@ def stacked_plot(title: str, rows: Sequence[tuple[str, Mapping[str, float]]], un
             before += value
         body.append(_text(WIDTH, height + 12, f"{before:.3g} {unit}", "end"))
         height += 24
+    grid = _upright(axis, end, top, height)
+    told = [
+        f"{label}: " + ", ".join(f"{name} {value:.3g}" for name, value in found.items()) + f" {unit}."
+        for label, found in rows
+    ]
+    return _svg(title, told, height + LINE + 4, [*legend, *grid, *body])
+
+
+def _upright(axis: Axis, end: float, top: float, height: float) -> list[Element]:
+    """The lines of an axis behind bars, with their numbers below."""
     grid = []
     for value in axis.ticks:
         across = place(axis, value, 0, end)
@@ -408,11 +412,7 @@ def stacked_plot(title: str, rows: Sequence[tuple[str, Mapping[str, float]]], un
             _line(across, top, across, height, "grid"),
             _text(across, height + 14, tick_text(value), "mid" if value else ""),
         ]
-    told = [
-        f"{label}: " + ", ".join(f"{name} {value:.3g}" for name, value in found.items()) + f" {unit}."
-        for label, found in rows
-    ]
-    return _svg(title, told, height + LINE + 4, [*legend, *grid, *body])
+    return grid
 
 
 # --- parts of a drawing -----------------------------------------------------------------------------------

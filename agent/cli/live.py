@@ -20,6 +20,7 @@ from agent.cli.keyboard import ctrl_c, do_nothing
 from agent.cli.render import shorten, visible
 from agent.filters import said
 from agent.models.names import shown_name
+from agent.page_words import PAGE_WORDS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,8 +75,9 @@ def _step(event: Event, lang: Lang) -> str:
         case "recall":
             line = words["recall"].format(question=event["standalone"])
         case "plan":
-            kind = words["types"].get(event["answer_type"], "")
-            wanted = [words["wanted"].format(kind=kind)] if kind else []
+            kind = event["answer_type"]
+            known = kind != "other"
+            wanted = [words["wanted"].format(kind=PAGE_WORDS[lang]["type"][kind])] if known else []
             tool = [event["tool"]] if event["tool"] else []
             only = [words["only"].format(what=said(event["where"]))] if event["where"] else []
             line = words["plan"] + words["comma"].join([words["needs"][event["need"]], *wanted, *tool, *only])
