@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -204,6 +205,20 @@ def test_ctrl_c_before_it_began(home: Path, wait_s: float) -> None:
     terminal.send(b"\x03")
     assert "Traceback" not in terminal.wait_for("还没开始就已停止|interrupted")
     assert terminal.exit_code() == 130
+
+
+def test_a_ctrl_c_that_a_callback_swallows_comes_again() -> None:
+    script = (
+        "import sys, time, signal, agent.cli as c\n"
+        "class Gone:\n"
+        "    def __del__(self): signal.raise_signal(signal.SIGINT)\n"
+        "c._send_lost_interrupts_again()\n"
+        "try:\n"
+        "    gone = Gone(); del gone; print('lost'); time.sleep(20)\n"
+        "except KeyboardInterrupt: print('again')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("lost\nagain\n", "")
 
 
 @pytest.mark.slow  # starts from nothing

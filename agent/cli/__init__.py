@@ -67,6 +67,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
     _clean_up_when_ended()
+    _send_lost_interrupts_again()
     code = _run()
     try:
         for stream in (sys.stdout, sys.stderr):
@@ -90,6 +91,22 @@ def _clean_up_when_ended() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
             signal.signal(number, leave)
+
+
+def _send_lost_interrupts_again() -> None:
+    """A Ctrl-C is lost that comes in a callback of the interpreter itself; imports have some."""
+    before = sys.unraisablehook
+
+    def hook(lost: Any) -> None:
+        if lost.exc_type is not KeyboardInterrupt:
+            before(lost)
+            return
+        import _thread
+        import threading
+
+        threading.Timer(0.05, _thread.interrupt_main).start()  # by then the callback is over
+
+    sys.unraisablehook = hook
 
 
 def _run() -> int:
