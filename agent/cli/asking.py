@@ -134,8 +134,7 @@ def _run(items: Iterator[Event | Answer], lang: Lang, *, show_trace: bool) -> An
             if item["event"] == "started":
                 lang = language_of(item["question"])  # of a run that is resumed it was not known
             if item["event"] == "started" and item["resumable"]:
-                told = WORDS[lang]["resumable"].format(item["run_id"])
-                console(sys.stderr).print(told, style="dim", markup=False)
+                _tell(WORDS[lang]["resumable"].format(item["run_id"]))
             if show_trace:
                 for one in trace_lines(item):
                     _tell(visible(one))
