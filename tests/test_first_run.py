@@ -54,6 +54,29 @@ def test_a_terminal_offers_the_folder(empty: Path, files: Path, reply: bytes, co
     assert terminal.exit_code() == code
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("reply", "says"), [(b"y\n", "1 March 2026"), (b"\x03", "library is empty: add files")]
+)
+def test_the_chat_offers_the_folder_before_its_first_prompt(
+    empty: Path, files: Path, reply: bytes, says: str
+) -> None:
+    terminal = window(empty, "chat", columns=100, cwd=files)
+    terminal.wait_for(r"\[y/N\] ")
+    terminal.send(reply)
+    terminal.wait_for("Ctrl-D leaves")
+    terminal.wait_for("> ?\x1b")
+    terminal.send(b"When was the contract signed?\r")
+    assert says in terminal.wait_for(r"(?s)(verified|abstained) · .*>")
+    terminal.send(b"\x04")
+    assert terminal.exit_code() == 0
+
+
+def test_a_chat_in_a_pipe_says_what_to_do_and_asks_nothing(empty: Path) -> None:
+    done = called(empty, "chat", stdin="Who discovered two comets?\n")
+    assert done.returncode == 0 and "Your library is empty" in done.stderr and "[y/N]" not in done.stderr
+
+
 def test_the_offer_says_so_where_it_is_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     many = Count(10_000, 5_000_000, False)
