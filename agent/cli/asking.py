@@ -198,4 +198,4 @@ def _last_thread(assistant: Agent, lang: Lang) -> str:
 
 
 def _tell(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(text, file=sys.stderr, flush=True)
