@@ -229,8 +229,9 @@ def worked(state: State) -> list[Worked]:
     cited = [items[c["evidence"]] for claim in state["claims"] for c in claim["citations"]]
     texts = fold(" ".join(f"{item['title']} {item['heading']} {item['text']}" for item in cited))
     found: list[Worked] = []
-    for query in state.get("tried", []) if state.get("round") else []:
-        asked, put = replacement(fold(state["standalone"]), fold(query))
+    tried = state.get("tried", []) if state.get("round") else []
+    for query in tried[1:]:  # the first is the question as it was asked; by now it may be read otherwise
+        asked, put = replacement(fold(tried[0]), fold(query))
         if asked and put in texts and asked not in texts:
             found.append({"asked": asked, "found": put, "query": query})
     later = dict.fromkeys(item["query"] for item in cited if item["round"] and item["query"])

@@ -158,8 +158,8 @@ def retrieve(state: State, runtime: Run) -> Changed:
     for query, rarity, passages in zip(queries, rarities, lists, strict=True):
         found += of_passages(asked, query, passages, state["round"], rarity)
     # The likeliest first: what a later draft is shown no more is then the last of a chat model's prompt, and
-    # what it has read before that stays read.
-    found = by_relevance(found)
+    # what it has read before that stays read. What several queries found is of the first of them.
+    found = by_relevance(merge_evidence([], {"items": found, "limit": len(found)}))
     found = corrections.without_quotes(found, state.get("demoted", []))
     notes = [f"retrieve: {deps.library.blind_reason}"] if deps.library.blind_reason else []
     return {"evidence": deps.found(found), "tried": texts, "notes": notes}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent import Agent, Answer, Settings, carrying, memory, records
 from agent.corrections import corrects
-from agent.episodes import Manner, replacement, reworded, searches_of
+from agent.episodes import Manner, replacement, reworded, searches_of, worked
 from agent.turns import find_turns, turns_for, window
 from retrieval.records import Record
 from tests.conftest import assert_cited
@@ -317,3 +318,18 @@ def test_a_rewording_that_worked_is_tried_first(
     assert reworded("Who built the bridge?", [record], lambda word: True)[0] == ""
     assert reworded("Two grenhouses?", [record], lambda word: True)[0] == "", "within another word it is none"
     assert searches_of([record]) == ["q"]
+
+
+@pytest.mark.parametrize("read_as", ["When was the grenhouse built?", "When was the greenhouse built?"])
+def test_what_worked_is_told_from_the_question_as_asked(read_as: str) -> None:
+    """By the end of a run a misspelt question is read as it was meant."""
+    item: Any = {"number": 1, "title": "", "heading": "", "text": "The greenhouse was built in 1990."}
+    item |= {"round": 1, "query": "When was the greenhouse built?"}
+    state: Any = {
+        "standalone": read_as,
+        "round": 1,
+        "tried": ["When was the grenhouse built?", "When was the greenhouse built?"],
+        "evidence": [item],
+        "claims": [{"citations": [{"evidence": 1}]}],
+    }
+    assert [(one["asked"], one["found"]) for one in worked(state)] == [("grenhouse", "greenhouse")]
