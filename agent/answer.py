@@ -49,6 +49,8 @@ class Claim:
     verdict: Verdict
     score: float
     citations: tuple[Citation, ...]
+    answer: str = ""
+    """The piece of the text that answers the question, where a short answer is known."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,17 @@ class Answer:
     budget: Budget
     """What was used of each budget."""
 
+    @property
+    def short(self) -> str:
+        """The answer in a word or a few, where that is known; it stands in the first claim."""
+        return self.claims[0].answer if self.claims else ""
+
     def to_json(self) -> dict[str, Any]:
         """The object that `agent ask --json` prints; its keys are stable."""
         return {
             "outcome": self.outcome,
             "answer": self.text,
+            "short": self.short,
             "claims": [
                 {
                     **asdict(claim),
@@ -144,7 +152,7 @@ def answer_of(state: State, library: Library, model: str, budget: Budget) -> Ans
 
 def _claim(claim: states.Claim, library: Library, changed: Mapping[int, str]) -> Claim:
     citations = tuple(_citation(c, library, changed) for c in claim["citations"])
-    return Claim(claim["text"], claim["verdict"], claim["score"], citations)
+    return Claim(claim["text"], claim["verdict"], claim["score"], citations, claim.get("answer", ""))
 
 
 def _citation(citation: states.Citation, library: Library, changed: Mapping[int, str]) -> Citation:

@@ -39,6 +39,8 @@ FROM_A_PROJECT: dict[str, tuple[bool, str]] = {
     "allow_remote": (False, "lets text leave the machine"),
     "embedder": (False, "names a model or a folder to load"),
     "rerank_model": (False, "names a model or a folder to load"),
+    "verifier": (False, "names a file to load"),
+    "scorer_model": (False, "names a model or a folder to load"),
     "judge_model": (False, "names a file to load, or a server that gets answers and passages"),
     "paths": (True, "a number of drafts, bounded"),
     "strictness": (False, "could make answers laxer than you want them"),

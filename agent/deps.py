@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from agent.critic.sufficiency import Thresholds
     from agent.reasoners import Reasoner
     from agent.reasoners.features import Asked
+    from agent.verifier import Verifier
     from retrieval.embed import Embedder
     from retrieval.library import Library
     from retrieval.rerank import Reranker
@@ -145,6 +148,43 @@ def prepare(
     return prepare_encoder(name, settings.cache_folder, download=download, repair=repair)
 
 
+def build_verifier(settings: Settings) -> Verifier | None:
+    """The verifier that the settings name, opened at its first reading. Raises `SettingsError`."""
+    if settings.verifier == "off":
+        return None
+    from agent.verifier import shipped
+
+    file = shipped() if settings.verifier == "built-in" else Path(os.path.expanduser(settings.verifier))
+    if settings.verifier == "built-in" and not file.exists():
+        return None
+    if not file.is_file() or not file.with_suffix(".tokenizer.json").is_file():
+        raise SettingsError(
+            'verifier must be "built-in", "off" or an ONNX file with its tokenizer beside it, not '
+            f"{settings.verifier!r}"
+        )
+    return _verifier_of(file)
+
+
+@lru_cache(2)
+def _verifier_of(file: Path) -> Verifier:
+    """One for all who ask in this process: it is opened once, and remembers what it read."""
+    from agent.verifier import Verifier
+
+    return Verifier(file)
+
+
+def build_scorer(settings: Settings) -> Entailer | None:
+    """The scorer of claims that the settings name, opened at its first pair; None without one."""
+    return _scorer_of(settings.scorer_model, settings.cache_folder) if settings.scorer_model else None
+
+
+@lru_cache(2)
+def _scorer_of(name: str, cache_folder: Path) -> Entailer:
+    from agent.critic.scorers import CrossEncoderScorer
+
+    return CrossEncoderScorer(name, cache_folder)
+
+
 def build_chat_model(settings: Settings, rung: str) -> BaseChatModel | None:
     """The chat model of one of `agent.models.store.rungs`, or None for the extractive reasoner.
 
@@ -212,7 +252,8 @@ def build_deps(
     from agent.critic.sufficiency import thresholds
     from agent.reasoners.extractive import Extractive
 
-    extractive = Extractive(library, moves_of(settings), today)
+    verifier = build_verifier(settings)
+    extractive = Extractive(library, moves_of(settings), today, verifier)
     models = chat_models if isinstance(chat_models, Sequence) else [chat_models]
     rungs: list[Reasoner] = [extractive] * len(models)
     referee: Reasoner | None = None
@@ -230,5 +271,6 @@ def build_deps(
         referee,
         thresholds(settings.strictness),
         extractive.asked,
+        build_scorer(settings) or verifier,
         today=today,
     )

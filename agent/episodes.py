@@ -168,6 +168,7 @@ def _claim(kept: dict[str, Any], evidence: Sequence[Evidence], library: Library)
         "verdict": "supported",
         "score": kept["score"],
         "checks": [check],
+        "answer": kept.get("answer", ""),
     }
 
 
@@ -181,6 +182,7 @@ def payload_of(state: State, checked: str) -> dict[str, Any]:
             {
                 "text": claim["text"],
                 "score": claim["score"],
+                "answer": claim.get("answer", ""),
                 "citations": [
                     {name: one[name] for name in ("path", "start", "end", "quote", "page", "heading")}
                     for one in claim["citations"]

@@ -32,6 +32,11 @@ class Settings:
     """Sentence-transformers model, by name or folder; empty for the one that the library has."""
     rerank_model: str = ""
     """Cross-encoder that orders what a search found, by name or folder; empty for none."""
+    verifier: str = "built-in"
+    """Small encoder that reads passages for answers and checks claims: "built-in", "off", or another's ONNX
+    file as `python -m evals.train.verifier` makes it."""
+    scorer_model: str = ""
+    """Cross-encoder or NLI model that checks claims in place of the built-in verifier, by name or folder."""
     judge_model: str = ""
     """Chat model that judges in place of the writer, and drafts every other path; as `model`, or empty."""
     paths: int = 1

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
     Logits = npt.NDArray[np.float32]
 
+SHIPPED = "verifier.onnx"  # in agent/weights
 REMEMBERED = 4096  # readings; one takes some 200 bytes
 LONGEST_ANSWER = 40  # tokens
+LEAST_BEGIN = 0.001
 OVERLAP = 0.5  # of two neighbouring windows: what one cuts apart, the other has whole
 
 
@@ -49,6 +51,12 @@ class Reading:
     check: float
     span: Span | None
     """The best piece, however bad; none in a passage without any word."""
+    begins: tuple[tuple[int, float], ...] = ()
+    """(offset, probability) of where an answer may begin in the passage, those of `LEAST_BEGIN` and more."""
+
+    def within(self, start: int, end: int) -> float:
+        """The probability that the answer begins in passage[start:end], in [0, 1]."""
+        return min(1.0, sum(probability for at, probability in self.begins if start <= at < end))
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ class Verifier:
     """The encoder of an ONNX file with its tokenizer. Threads may share one."""
 
     def __init__(self, onnx_file: Path, tokenizer_file: Path | None = None) -> None:
-        """None is shipped yet. Nothing is opened here; by default the tokenizer lies beside the file."""
+        """Nothing is opened here; by default the tokenizer lies beside the file."""
         self._onnx_file = onnx_file
         self._tokenizer_file = tokenizer_file or onnx_file.with_suffix(".tokenizer.json")
         self._lock = threading.Lock()
@@ -151,30 +159,36 @@ class Verifier:
         order = sorted(range(len(rows)), key=lambda r: len(rows[r][1].ids))
         groups = batches(order, [len(row.ids) for _, row in rows])
 
-        def run(group: list[int]) -> list[tuple[int, Logits, Span | None, float]]:
+        def run(group: list[int]) -> list[tuple[int, Logits, _Answered]]:
             inputs = feed(session, [rows[r][1] for r in group])
             judged, answers = session.run(["judged", "answers"], inputs)
             return [
-                (rows[r][0], judged[m], *_best_span(answers[m], rows[r][1], pairs[rows[r][0]][1]))
+                (rows[r][0], judged[m], _answered(answers[m], rows[r][1], pairs[rows[r][0]][1]))
                 for m, r in enumerate(group)
             ]
 
         logits = np.full((len(pairs), 2), -np.inf)
-        spans: list[tuple[float, Span | None]] = [(-np.inf, None)] * len(pairs)
+        answered = [_Answered(-np.inf, None, ())] * len(pairs)
         for made in beside(run, groups):
-            for n, judged, span, margin in made:
+            for n, judged, answer in made:
                 # Of a passage that is slid over, the window that says most decides.
                 logits[n] = np.maximum(logits[n], judged)
-                spans[n] = max(spans[n], (margin, span), key=lambda one: one[0])
+                answered[n] = max(answered[n], answer, key=lambda one: one.margin)
         calibration = metadata["calibration"]
         return [
             Reading(
                 _probability(float(logits[n, 0]), calibration["find"], pair[0]),
                 _probability(float(logits[n, 1]), calibration["check"], pair[0]),
-                spans[n][1],
+                answered[n].span,
+                answered[n].begins,
             )
             for n, pair in enumerate(pairs)
         ]
+
+
+def shipped() -> Path:
+    """The file that comes with the package."""
+    return Path(__file__).parent / "weights" / SHIPPED
 
 
 def _key(first: str, passage: str) -> bytes:
@@ -202,13 +216,23 @@ def _windows(tokenizer: Any, first: str, passage: str, window: int, longest: int
     ]
 
 
-def _best_span(answers: Logits, row: _Pair, passage: str) -> tuple[Span | None, float]:
-    """The likeliest piece of a window, and by how much it is likelier than none (a logit)."""
+@dataclass(frozen=True)
+class _Answered:
+    """What is read of one window."""
+
+    margin: float
+    """By how much the best piece is likelier than none, a logit."""
+    span: Span | None
+    begins: tuple[tuple[int, float], ...]
+
+
+def _answered(answers: Logits, row: _Pair, passage: str) -> _Answered:
+    """The likeliest piece of a window, and where else an answer may begin."""
     import numpy as np
 
     count = len(row.offsets)
     if not count:
-        return None, -np.inf
+        return _Answered(-np.inf, None, ())
     own = answers[row.before : row.before + count].astype(np.float64)
     both = own[:, 0][:, None] + own[:, 1][None, :]
     within = np.tri(count, count, LONGEST_ANSWER - 1, dtype=bool) & ~np.tri(count, count, -1, dtype=bool)
@@ -216,7 +240,12 @@ def _best_span(answers: Logits, row: _Pair, passage: str) -> tuple[Span | None, 
     first, last = divmod(int(both.argmax()), count)
     margin = float(both[first, last] - answers[0].sum())
     start, end = _whole_words(passage, row.offsets[first][0], row.offsets[last][1])
-    return Span(start, end, 1 / (1 + float(np.exp(-np.clip(margin, -30, 30))))), margin
+    span = Span(start, end, 1 / (1 + float(np.exp(-np.clip(margin, -30, 30)))))
+    logits = np.concatenate([answers[:1, 0].astype(np.float64), own[:, 0]])
+    shares = np.exp(logits - logits.max())
+    shares = (shares / shares.sum())[1:]
+    likely = np.flatnonzero(shares >= LEAST_BEGIN)
+    return _Answered(margin, span, tuple((row.offsets[n][0], float(shares[n])) for n in likely))
 
 
 def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:

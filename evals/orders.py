@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -112,9 +113,24 @@ def measured(order: Order, told: dict[str, Any] | None = None) -> Result:
         result,
         **{**told, "settings": {**told["settings"], **result.settings}},
         part=",".join(order.parts) if order.part is None else order.part,
+        command=command(order),
         started=started,
         finished=_now(),
     )
+
+
+def command(order: Order) -> str:
+    """What has to be called to measure the same again; DATA stands for a folder of data of one's own."""
+    said = ["python", "-m", "evals", order.suite]
+    options = {
+        "--part": order.part,
+        "--data": None if order.data == SMALL_DATA else "DATA",
+        "--lang": order.lang,
+        "--limit": order.limit,
+        "--model": order.model and Path(order.model).name,
+    }
+    said += [word for name, value in options.items() if value is not None for word in (name, str(value))]
+    return shlex.join([*said, *(f"--settings={name}={value}" for name, value in order.chosen.items())])
 
 
 def _now() -> str:
@@ -137,6 +153,7 @@ def about(order: Order) -> dict[str, Any]:
         **{name: _version(package) for name, package in VERSIONED.items()},
         "code": code_hash(PACKAGES, CODE),
         "embedder": _embedder(settings),
+        "verifier": _verifier(settings),
     }
     if suite.model:
         versions["model"] = _model(order)
@@ -204,6 +221,13 @@ def _embedder(settings: Mapping[str, Any]) -> str:
 
     named = str(settings.get("embedder", ""))
     return MINILM_ID if is_minilm(named) else named
+
+
+def _verifier(settings: Mapping[str, Any]) -> str:
+    from agent.verifier import shipped
+
+    named = str(settings.get("verifier", "built-in"))
+    return named if named == "off" else _file(shipped() if named == "built-in" else Path(named))
 
 
 def _model(order: Order) -> str:

@@ -234,6 +234,7 @@ SUITES: dict[str, Suite] = {
             ),
             "first_line": Part("how soon a terminal shows something", (), default=False),
             "ingest": Part("adding folders of documents", (), default=False, takes="speed or memory"),
+            "verifier": Part("what a pair costs the verifier", _QA, default=False),
             "gguf": Part(
                 "what a chat model costs beyond itself", ("multihop_*", *_QA), default=False, takes="FILE"
             ),

@@ -32,6 +32,8 @@ class Result:
     hash: str = ""
     """Short hash of all that decides the scores, see `evals.orders.about`."""
     seed: int = 0
+    command: str = ""
+    """What was called; a folder of data is DATA there, as results are passed on."""
     started: str = ""
     finished: str = ""
 

@@ -11,11 +11,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from retrieval.embed import EmbedderError, batches, beside, feed, open_session
 from retrieval.encoders import find, max_tokens, place_of, prepare, ready_onnx, tokenizer_file
 from retrieval.search import Passage
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 RERANKED = 30  # passages of hybrid search that are read again for each query
 
@@ -28,8 +32,8 @@ class Reranker(Protocol):
         ...
 
 
-class OnnxReranker:
-    """A cross-encoder in ONNX Runtime. Its scores are the sigmoid of its one output."""
+class CrossEncoder:
+    """A model that reads two texts together, in ONNX Runtime."""
 
     def __init__(self, onnx_file: Path, tokenizer: Path, longest: int) -> None:
         """`longest`: tokens of query and text together; of more, the longer one loses its end."""
@@ -40,21 +44,35 @@ class OnnxReranker:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(longest, strategy="longest_first")
 
-    def score(self, query: str, texts: Sequence[str]) -> list[float]:
+    def logits(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
+        """(pairs, labels) of at least one pair, in their order."""
         import numpy as np
 
-        rows = self._tokenizer.encode_batch([(query, text) for text in texts])
+        rows = self._tokenizer.encode_batch(list(pairs))
         order = sorted(range(len(rows)), key=lambda n: len(rows[n].ids))
-        scores = np.zeros(len(rows))
         groups = batches(order, [len(row.ids) for row in rows])
 
         def read(batch: list[int]) -> Any:
             (logits,) = self._session.run(["logits"], feed(self._session, [rows[n] for n in batch]))
             return logits
 
+        found: list[Any] = [None] * len(rows)
         for batch, logits in zip(groups, beside(read, groups), strict=True):
-            scores[batch] = 1 / (1 + np.exp(-logits[:, 0].astype(np.float64)))
-        return [float(score) for score in scores]
+            for n, row in zip(batch, logits, strict=True):
+                found[n] = row
+        return np.stack(found)
+
+
+class OnnxReranker(CrossEncoder):
+    """A cross-encoder of one label. Its scores are the sigmoid of that."""
+
+    def score(self, query: str, texts: Sequence[str]) -> list[float]:
+        import numpy as np
+
+        if not texts:
+            return []
+        logits = self.logits([(query, text) for text in texts])[:, 0].astype(np.float64)
+        return [float(score) for score in 1 / (1 + np.exp(-logits))]
 
 
 def prepare_reranker(name: str, cache_folder: Path, *, download: bool = False) -> Path:
@@ -65,15 +83,34 @@ def prepare_reranker(name: str, cache_folder: Path, *, download: bool = False) -
 def load_reranker(name: str, cache_folder: Path) -> OnnxReranker:
     """A cross-encoder that was prepared. Raises `EmbedderError` where it was not, or is none."""
     folder = find(name, option="--rerank")
-    place = place_of(folder, cache_folder, "logits")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = _config(folder)
     labels = config.get("num_labels") or len(config.get("id2label") or "12")
     if labels != 1:
         raise EmbedderError(
             f"{name} cannot re-rank: it tells {labels} labels apart instead of giving one score"
         )
-    onnx_file = ready_onnx(folder, place, name, option="--rerank")
-    return OnnxReranker(onnx_file, tokenizer_file(folder, place), max_tokens(folder))
+    return OnnxReranker(*_files(folder, name, cache_folder, "--rerank"))
+
+
+def load_cross_encoder(name: str, cache_folder: Path, *, option: str) -> tuple[CrossEncoder, dict[str, Any]]:
+    """The same of any number of labels, with its config; `option` of `agent setup` prepares it."""
+    folder = find(name, option=option)
+    return CrossEncoder(*_files(folder, name, cache_folder, option)), _config(folder)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config
+
+
+def _files(folder: Path, name: str, cache_folder: Path, option: str) -> tuple[Path, Path, int]:
+    """What runs a model, its tokenizer and how much it reads."""
+    place = place_of(folder, cache_folder, "logits")
+    return (
+        ready_onnx(folder, place, name, option=option),
+        tokenizer_file(folder, place),
+        max_tokens(folder),
+    )
 
 
 def rerank(reranker: Reranker, query: str, passages: Sequence[Passage], limit: int) -> list[Passage]:

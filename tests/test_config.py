@@ -42,6 +42,8 @@ OTHER: dict[str, Any] = {
     "allow_remote": True,
     "embedder": "some/model",
     "rerank_model": "some/model",
+    "verifier": "off",
+    "scorer_model": "some/model",
     "judge_model": "评审.gguf",
     "paths": 3,
     "strictness": "strict",
@@ -90,7 +92,16 @@ def toml(values: dict[str, Any]) -> str:
 def test_every_setting_is_decided_upon() -> None:
     assert list(FROM_A_PROJECT) == list(KINDS) == list(OTHER)
     assert all(reason for _, reason in FROM_A_PROJECT.values())
-    named = {"home", "model", "judge_model", "embedder", "rerank_model", "allow_remote"}
+    named = {
+        "home",
+        "model",
+        "judge_model",
+        "embedder",
+        "rerank_model",
+        "verifier",
+        "scorer_model",
+        "allow_remote",
+    }
     assert named | {"remember", "read_only"} <= set(UNSAFE), "they name models, servers, paths, or bare text"
     assert {"strictness", "max_tokens"} <= set(UNSAFE), "laxer answers, more spent"
 

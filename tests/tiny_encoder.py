@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,9 @@ def tokenizer(*, pieces: bool) -> Any:
     )
 
 
-def save_encoder(folder: Path, kind: str, *, classifier: bool = False) -> Path:
+def save_encoder(
+    folder: Path, kind: str, *, classifier: bool = False, labels: Sequence[str] = ("LABEL_0",)
+) -> Path:
     """A transformer with its tokenizer. `kind`: bert, xlm-roberta, mpnet or distilbert."""
     import torch
     from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
@@ -71,7 +74,9 @@ def save_encoder(folder: Path, kind: str, *, classifier: bool = False) -> Path:
     }
     if kind == "distilbert":
         small = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64}
-    more = {"num_labels": 1} if classifier else {}
+    more: dict[str, Any] = {}
+    if classifier:
+        more = {"id2label": dict(enumerate(labels)), "label2id": {name: n for n, name in enumerate(labels)}}
     config = AutoConfig.for_model(
         kind, vocab_size=len(words), max_position_embeddings=64, pad_token_id=1, **small, **more
     )

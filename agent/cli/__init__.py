@@ -722,6 +722,13 @@ def setup(
             help="Cross-encoder that re-ranks, by name (it is downloaded) or folder.", metavar="NAME"
         ),
     ] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(
+            help="Cross-encoder or NLI model that checks claims, by name (it is downloaded) or folder.",
+            metavar="NAME",
+        ),
+    ] = None,
     reembed: Annotated[
         bool, typer.Option("--reembed", help="Embed the library again where another embedder made it.")
     ] = False,
@@ -749,14 +756,14 @@ def setup(
     if gpu is None and (wheel or dry_run or yes):
         raise typer.BadParameter("--wheel, --dry-run and --yes belong to --gpu")
     if gpu is not None:
-        if embedder or rerank or reembed:
+        if embedder or rerank or scorer or reembed:
             raise typer.BadParameter("--gpu goes alone")
         from agent.cli.setting_up import set_up_gpu
 
         raise typer.Exit(set_up_gpu(gpu, wheel=wheel, dry_run=dry_run, yes=yes))
     from agent.cli.setting_up import set_up
 
-    raise typer.Exit(set_up(embedder, rerank, reembed=reembed))
+    raise typer.Exit(set_up(embedder, rerank, scorer, reembed=reembed))
 
 
 @app.command()

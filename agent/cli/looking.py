@@ -16,8 +16,8 @@ from typing import Any
 from agent.assistant import Agent
 from agent.cli.render import console, print_json, print_table
 from agent.config import resolve_here
-from agent.deps import build_embedder, reranker_loader
-from agent.errors import InputError
+from agent.deps import build_embedder, build_scorer, build_verifier, reranker_loader
+from agent.errors import InputError, SettingsError
 from agent.runs import Node, tree
 from agent.settings import Settings, read_settings
 from retrieval.embed import MIN_COVERAGE, EmbedderError
@@ -195,6 +195,7 @@ def examine(*, as_json: bool) -> int:
         _versions,
         _embedder,
         _reranker,
+        _verifier,
         _library,
         _llama,
     )
@@ -251,6 +252,21 @@ def _reranker(settings: Settings) -> list[Finding]:
     except EmbedderError as error:
         return [("re-ranker", False, str(error))]
     return [("re-ranker", True, settings.rerank_model)]
+
+
+def _verifier(settings: Settings) -> list[Finding]:
+    """The built-in encoder, or another's file, and the scorer in its place."""
+    found: list[Finding] = []
+    try:
+        if verifier := build_verifier(settings):
+            verifier.check([("ready", "ready")])
+        found.append(("verifier", True, settings.verifier))
+        if scorer := build_scorer(settings):
+            scorer.score([("ready", "ready")])
+            found.append(("scorer", True, settings.scorer_model))
+    except (EmbedderError, SettingsError) as error:
+        found.append(("scorer" if found else "verifier", False, str(error)))
+    return found
 
 
 def _library(settings: Settings) -> list[Finding]:

@@ -82,6 +82,8 @@ def print_answer(answer: Answer, out: Console) -> None:
     """The answer with numbered citations below it, then its outcome."""
     words = WORDS[answer.lang]
     body, cited = _body(answer, "[{}]")
+    if answer.short:
+        out.print(Text(answer.short, style="bold"))
     out.print(body if body.plain else Text(answer.text))
     for line in answer.disagreements:
         out.print(Text(f"\n{line}", style="yellow"))
@@ -99,6 +101,8 @@ def print_markdown(answer: Answer, out: Console | None = None) -> None:
     """The answer as Markdown, its citations as footnotes with their whole quotations."""
     out, words = out or plain(), WORDS[answer.lang]
     body, cited = _body(answer, "[^{}]", space="")
+    if answer.short:
+        out.print(Text(f"**{answer.short}**\n"))
     out.print(Text(body.plain or answer.text))
     for line in answer.disagreements:
         out.print(Text(f"\n{line}"))
@@ -126,7 +130,8 @@ def _body(answer: Answer, mark: str, space: str = " ") -> tuple[Text, list[Citat
         separator = " " if body.plain and answer.lang == "en" else ""
         if items:
             separator = "\n- " if body.plain else "- "
-        body.append(separator + claim.text)
+        before, piece, after = claim.text.partition(claim.answer) if claim.answer else (claim.text, "", "")
+        body.append(separator + before).append(piece, style="bold underline").append(after)
         for number in dict.fromkeys(marks):
             body.append(f"{space if answer.lang == 'en' else ''}{mark.format(number)}", style="cyan")
     return body, cited

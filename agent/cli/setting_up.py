@@ -25,17 +25,25 @@ if TYPE_CHECKING:
     from agent.models.build import Step
 
 
-def set_up(embedder: str | None = None, rerank: str | None = None, *, reembed: bool = False) -> int:
-    """Have the embedder and the re-ranker ready, try them once, and have an empty library take the former on.
+def set_up(
+    embedder: str | None = None,
+    rerank: str | None = None,
+    scorer: str | None = None,
+    *,
+    reembed: bool = False,
+) -> int:
+    """Have the embedder, the re-ranker and the scorer ready and try them; an empty library takes the first.
 
     Only what is named here is downloaded. `reembed`: a full library takes the embedder on as well. The exit
     code: that of Ctrl-C where this cut short the embedding of a library.
     """
-    settings = read_settings(embedder=embedder, rerank_model=rerank)
-    if embedder or rerank:
+    settings = read_settings(embedder=embedder, rerank_model=rerank, scorer_model=scorer)
+    if embedder or rerank or scorer:
         _go_online()
     if settings.rerank_model:
         _ready_to_rerank(settings, download=bool(rerank))
+    if settings.scorer_model:
+        _ready_to_score(settings, download=bool(scorer))
     if not (embedder or reembed or settings.library_folder.exists()):
         _ready(settings, "", download=False)
         return 0
@@ -183,6 +191,16 @@ def _ready_to_rerank(settings: Settings, *, download: bool) -> None:
     file = prepare_reranker(name, settings.cache_folder, download=download)
     load_reranker(name, settings.cache_folder).score("ready", ["ready"])
     _tell(f"re-ranker ready: {file}; AGENT_RERANK_MODEL={name} turns it on")
+
+
+def _ready_to_score(settings: Settings, *, download: bool) -> None:
+    from agent.critic.scorers import CrossEncoderScorer
+    from retrieval.rerank import prepare_reranker
+
+    name = settings.scorer_model
+    file = prepare_reranker(name, settings.cache_folder, download=download)
+    CrossEncoderScorer(name, settings.cache_folder).score([("ready", "ready")])
+    _tell(f"scorer ready: {file}; AGENT_SCORER_MODEL={name} turns it on")
 
 
 def _take_on(store: Store, embedder: Embedder, *, reembed: bool) -> None:

@@ -16,6 +16,7 @@ from agent.moves import DEFAULT_MOVES, Failure, propose
 from agent.reasoners.features import (
     Asked,
     Candidate,
+    Reader,
     ask,
     asks_only_whose,
     candidates,
@@ -41,6 +42,7 @@ SENTENCES = {"list": 4, "summary": 5, "explanation": 3}  # at most, by answer ty
 # How likely a passage that another leads to must be needed. Relevance is fitted on English, where the default
 # embedder sees; blind to Chinese, it is low (evals/LOG.md).
 LINKED: dict[Lang, float] = {"en": 0.4, "zh": 0.1}
+SHORT = 0.5  # of its sentence: what is longer is no short answer
 CLOSE_BEHIND = 0.8  # a further sentence must rank within this of the best
 
 
@@ -54,8 +56,11 @@ class Extractive:
         library: Library,
         moves: Sequence[str] = DEFAULT_MOVES,
         today: Callable[[], date] = date.today,
+        reader: Reader | None = None,
     ) -> None:
+        """`reader`: reads passages as possible answers; without one, words alone tell."""
         self.library = library
+        self._reader = reader
         self._today = today
         self._moves = moves
         self._asked: dict[str, Asked] = {}
@@ -110,10 +115,13 @@ class Extractive:
         for span in wanted:
             if not any(_overlap(numbered, span, other) for other in spans):
                 spans.append(span)
-        return [
+        claims = [
             new_claim(plain(spanned(numbered[span["evidence"]], span)), [span["evidence"]], [span])
             for span in spans
         ]
+        if chosen and asked.answer_type not in SENTENCES:
+            mark_answer(claims[0], chosen[0].answer)
+        return claims
 
     def judge(
         self, question: str, claims: Sequence[Claim], evidence: Sequence[Evidence]
@@ -150,7 +158,8 @@ class Extractive:
     def asked(self, question: str) -> Asked:
         """A question, read once in a run."""
         if question not in self._asked:
-            self._asked[question] = ask(question, self.idf, self.asides(question, self._today()))
+            asides = self.asides(question, self._today())
+            self._asked[question] = ask(question, self.idf, asides, self._reader)
         return self._asked[question]
 
     def asides(self, question: str, today: date) -> list[Aside]:
@@ -218,6 +227,13 @@ def _overlap(numbered: Mapping[int, Evidence], left: Span, right: Span) -> bool:
 def _repeats(left: Candidate, right: Candidate) -> bool:
     shared = len(left.tokens & right.tokens)
     return shared >= 0.7 * min(len(left.tokens), len(right.tokens))
+
+
+def mark_answer(claim: Claim, answer: str) -> None:
+    """Note the short answer in a claim, unless it is most of it anyway."""
+    piece = plain(answer)
+    if piece and piece in claim["text"] and len(piece) <= SHORT * len(claim["text"]):
+        claim["answer"] = piece
 
 
 def span_of(chosen: Candidate) -> Span:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol
 
 from agent.asides import Aside, borne_out, without_asides
 from agent.reasoners.labels import of_another
@@ -24,6 +25,9 @@ from agent.state import AnswerType, Evidence, Lang, Span
 from retrieval.load.source import name_of
 from retrieval.split import sentences
 from retrieval.tokens import has_cjk, lexical_tokens, query_terms, simplified, stem
+
+if TYPE_CHECKING:
+    from agent.verifier import Reading
 
 FEATURES = (
     "cover_sentence",  # idf-weighted share of the question's terms in the sentence
@@ -40,6 +44,15 @@ FEATURES = (
     "missing_share",  # share of the question's terms, unweighted, that the window and the headings lack
     "lead",  # 1 / position of the sentence in its passage
 )
+READ = (  # further ones, where a reader has read the passage
+    "begins",  # probability that the answer begins in the sentence
+    "begins_log",  # its logarithm over that of `LEAST`, from -1 to 0
+    "find",  # probability that the passage answers the question
+    "find_log",  # its log odds over `FARTHEST`, from -1 to 1
+)
+LEAST = 1e-3
+SURE = 0.6  # score of a piece from which on it is an answer
+FARTHEST = 5.0
 CACHED_CHARS = 4000  # longer texts are not kept
 Vector = tuple[float, ...]
 Idf = Callable[[Iterable[str]], Mapping[str, float]]
@@ -48,6 +61,14 @@ _LEADING_MARK = re.compile(r"^\s*(?:(?:#{1,6}|[-*+>|]|\d{1,3}[.)])\s+)+")
 _ENVELOPE = re.compile(r"(?:From|To|Cc|Date|Subject|Attachments): ")  # as `retrieval.load.mail` writes them
 _BREAK = re.compile(r"[\s,;|]+")  # of words, and of the cells of a table
 _EMPHASIS = re.compile(r"(\*\*|__|`)(?=\S)(.+?)(?<=\S)\1")
+
+
+class Reader(Protocol):
+    """Reads passages as possible answers to a question; `agent.verifier.Verifier` is one."""
+
+    def read(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Reading]:
+        """What each (question, passage) says."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -65,6 +86,7 @@ class Asked:
     """Tokens, in order, of each name and number that the question mentions."""
     asides: tuple[Aside, ...] = ()
     """Its words that only say where to look."""
+    reader: Reader | None = field(default=None, compare=False, repr=False)
     read: dict[tuple[int, int, int], list[Candidate]] = field(default_factory=dict, compare=False, repr=False)
     """What was read of each passage already, by its number and span: draft and critic read the same."""
 
@@ -82,14 +104,17 @@ class Candidate:
     text: str
     tokens: frozenset[str]
     features: Vector
+    """Of `FEATURES`, and of `READ` where the question has a reader."""
     missing: frozenset[str]
     """Terms of the question that neither its window nor the headings hold."""
+    answer: str = ""
+    """The piece of it that answers, where the question's reader is sure of one."""
 
 
-def ask(question: str, idf: Idf, asides: Sequence[Aside] = ()) -> Asked:
+def ask(question: str, idf: Idf, asides: Sequence[Aside] = (), reader: Reader | None = None) -> Asked:
     """Read a question; `idf` gives the weights of its terms in the library.
 
-    `asides`: its words that only say where to look.
+    `asides`: its words that only say where to look. `reader`: of what the features of `READ` come from.
     """
     idfs = idf(query_terms(question))
     # Words that share a stem count as one, as rare as the rarer.
@@ -108,19 +133,46 @@ def ask(question: str, idf: Idf, asides: Sequence[Aside] = ()) -> Asked:
         frozenset(pairwise(tokens)),
         tuple(name for name in names if name),
         tuple(asides),
+        reader if f"{language_of(question)} read" in _weights() else None,
     )
 
 
 def candidates(asked: Asked, evidence: Sequence[Evidence]) -> list[Candidate]:
     """Every sentence of the passages that could stand in an answer, with its features."""
-    found: list[Candidate] = []
-    for item in evidence:
-        if item["kind"] == "passage":
-            key = (item["number"], item["start"], item["end"])
-            if key not in asked.read:
-                asked.read[key] = _of_passage(asked, item)
-            found += asked.read[key]
-    return found
+    passages = {_place(item): item for item in evidence if item["kind"] == "passage"}
+    new = {place: item for place, item in passages.items() if place not in asked.read}
+    for (place, item), reading in zip(new.items(), _readings(asked, list(new.values())), strict=True):
+        asked.read[place] = _of_passage(asked, item, reading)
+    return [candidate for place in passages for candidate in asked.read[place]]
+
+
+def _place(item: Evidence) -> tuple[int, int, int]:
+    return item["number"], item["start"], item["end"]
+
+
+def _readings(asked: Asked, passages: Sequence[Evidence]) -> Sequence[Reading | None]:
+    """What the question's reader says of each passage, under its title; None without a reader."""
+    if asked.reader is None:
+        return [None] * len(passages)
+    return asked.reader.read([(asked.text, _above(item) + item["text"]) for item in passages])
+
+
+def _above(item: Evidence) -> str:
+    """What a passage is read under."""
+    return f"{item['title']}: " if item["title"] else ""
+
+
+def _read_features(item: Evidence, reading: Reading, start: int, end: int) -> Vector:
+    """The values of `READ` for a sentence at item["text"][start:end]."""
+    before = len(_above(item))
+    begins = reading.within(before + start, before + end)
+    odds = math.log(max(reading.find, 1e-6) / max(1 - reading.find, 1e-6))
+    return (
+        begins,
+        -math.log(max(begins, LEAST)) / math.log(LEAST),
+        reading.find,
+        max(-FARTHEST, min(FARTHEST, odds)) / FARTHEST,
+    )
 
 
 def told(asked: Asked, item: Evidence) -> frozenset[str]:
@@ -166,7 +218,15 @@ def spanned(item: Evidence, span: Span) -> str:
     return item["text"][span["start"] - item["start"] : span["end"] - item["start"]]
 
 
-def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
+def _answer_in(item: Evidence, reading: Reading, start: int, end: int) -> str:
+    """The best piece of a passage where it is sure and lies in item["text"][start:end]."""
+    span, before = reading.span, len(_above(item))
+    if span is None or span.score < SURE or span.start < before + start or before + end < span.end:
+        return ""
+    return item["text"][span.start - before : span.end - before]
+
+
+def _of_passage(asked: Asked, item: Evidence, reading: Reading | None) -> list[Candidate]:
     text = item["text"]
     spans = sentences(text)
     tokens = [stems(text[start:end]) for start, end in spans]
@@ -203,9 +263,14 @@ def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
             "missing_share": len(missing) / max(len(asked.terms), 1),
             "lead": 1 / (1 + n),
         }
-        features = tuple(values[name] for name in FEATURES)
-        place = item["start"]
-        found.append(Candidate(item["number"], place + start, place + end, sentence, own, features, missing))
+        features, answer = tuple(values[name] for name in FEATURES), ""
+        if reading is not None:
+            features += _read_features(item, reading, start, end)
+            answer = _answer_in(item, reading, start, end)
+        at = item["start"] + start
+        found.append(
+            Candidate(item["number"], at, at + len(sentence), sentence, own, features, missing, answer)
+        )
     return found
 
 
@@ -329,9 +394,14 @@ def _weights() -> dict[str, dict[str, list[float]]]:
     return loaded
 
 
+def _fitted(lang: Lang, features: Vector) -> dict[str, list[float]]:
+    """The weights of a language, those with a reader where the features have what it said."""
+    return _weights()[lang if len(features) == len(FEATURES) else f"{lang} read"]
+
+
 def rank_score(lang: Lang, features: Vector) -> float:
     """Higher is a better sentence for the question; comparable within one question."""
-    products: Iterable[float] = map(operator.mul, _weights()[lang]["rank"], features)
+    products: Iterable[float] = map(operator.mul, _fitted(lang, features)["rank"], features)
     return sum(products)
 
 
@@ -353,7 +423,7 @@ def answer_probability(asked: Asked, found: Sequence[Candidate], best: Candidate
     """Calibrated probability in [0, 1] that the sentence `best`, one of `found`, answers the question."""
     scores = [rank_score(asked.lang, candidate.features) for candidate in found]
     inputs = answer_inputs(scores, [candidate.evidence for candidate in found], found.index(best))
-    weights = _weights()[asked.lang]["answer"]  # the bias first
+    weights = _fitted(asked.lang, best.features)["answer"]  # the bias first
     total = weights[0]
     total += sum(w * x for w, x in zip(weights[1:], (*inputs, *best.features), strict=True))
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from agent.deps import build_embedder, prepare
 from agent.settings import read_settings
-from agent.verifier import Verifier
+from agent.verifier import Verifier, shipped
 from evals.data import Row, read_corpus, read_rows
 from evals.metrics import RESAMPLES, mean_ci, normalise, token_f1
 from evals.orders import Order
@@ -36,9 +36,7 @@ BATCH = 64  # pairs of one call
 
 
 def run(order: Order) -> Result:
-    if not order.model:
-        raise SystemExit("--model names the verifier's file, which `python -m evals.train.verifier` makes")
-    verifier = Verifier(Path(order.model))
+    verifier = Verifier(Path(order.model) if order.model else shipped())
     work = {"answer": answers, "claims": claims}[order.parts[0]]
     return work(verifier, order.data, order.lang, order.limit)
 

@@ -7,12 +7,14 @@
 `--part ingest`: adding folders of documents (`evals.suites.ingest`); `ingest:speed`, `ingest:memory` alone.
 `--part hybrid:N`: whole searches among N passages, by default 100,000 (`evals.suites.searches`).
 `--part first_line`: how soon a terminal shows something (`evals.suites.first_line`).
+`--part verifier`: milliseconds of a pair of 200 tokens, against embedding as many.
 `--part gguf[:FILE]`: what a chat model costs beyond the model itself (`evals.suites.gguf`).
 """
 
 from __future__ import annotations
 
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -26,6 +28,7 @@ from typing import Any
 from agent.assistant import Agent
 from agent.deps import build_embedder, prepare
 from agent.settings import read_settings
+from agent.verifier import Verifier, shipped
 from evals.data import add_corpus, corpora, read_rows
 from evals.orders import Order
 from evals.report import Result
@@ -34,6 +37,7 @@ from evals.suites import first_line, gguf, ingest, searches, sizes
 REPEATS = 7
 EMBED_REPEATS = 3
 EMBED_TEXTS = 128
+PAIRS, PAIR_TOKENS = 64, 200
 LIBRARY_CHUNKS = 1000
 SIZES = [10_000, 100_000]
 
@@ -54,6 +58,8 @@ def run(arguments: Order) -> Result:
     if part == "hybrid":
         found = searches.measure(arguments.data, int(size or searches.PASSAGES))
         return Result("speed", {"questions": searches.QUESTIONS}, searches.QUESTIONS, found)
+    if part == "verifier":
+        return Result("speed", {"pairs": PAIRS}, PAIRS, verifying(arguments))
     texts: list[dict[str, Any]] = []
     questions: list[str] = []
     for _, corpus, asked in corpora(arguments.data, arguments.lang):
@@ -83,6 +89,9 @@ def cold(texts: list[dict[str, Any]], questions: list[str]) -> dict[str, Any]:
             "agent --help": _seconds(lambda n: [*agent, "--help"], folder),
             "agent search": _seconds(lambda n: [*agent, "search", questions[n]], folder),
             "agent ask": _seconds(lambda n: [*agent, "ask", questions[n]], folder),
+            "agent ask, without its verifier": _seconds(
+                lambda n: [*agent, "ask", questions[n]], folder, AGENT_VERIFIER="off"
+            ),
         }
     nothing = statistics.median(times["python -c pass"])
     out: dict[str, Any] = {"chunks": chunks}
@@ -96,14 +105,49 @@ def cold(texts: list[dict[str, Any]], questions: list[str]) -> dict[str, Any]:
     return out
 
 
-def _seconds(command: Callable[[int], list[str]], home: str) -> list[float]:
-    environment = {**os.environ, "AGENT_HOME": home}
+def _seconds(command: Callable[[int], list[str]], home: str, **variables: str) -> list[float]:
+    environment = {**os.environ, "AGENT_HOME": home, **variables}
     seconds = []
     for n in range(REPEATS):
         started = time.perf_counter()
         subprocess.run(command(n), env=environment, capture_output=True, check=False)
         seconds.append(time.perf_counter() - started)
     return seconds
+
+
+def verifying(order: Order) -> dict[str, Any]:
+    """Milliseconds a pair, in turn with embedding texts of as many tokens; none is read twice."""
+    from tokenizers import Tokenizer
+
+    corpus = corpora(order.data, "en")[0][1]
+    words = [word for row in read_rows(corpus) for word in row["text"].split()]
+    embedder, verifier = build_embedder(read_settings()), Verifier(shipped())
+    tokenizer = Tokenizer.from_file(str(shipped().with_suffix(".tokenizer.json")))
+    question = "who wrote down the first of these words"
+    own_tokens = len(tokenizer.encode(question).ids) + 1  # with those around them
+    times: dict[str, list[float]] = {"verifier": [], "embedding": []}
+    for turn in range(EMBED_REPEATS + 1):
+        long = [" ".join(random.Random(turn * PAIRS + n).choices(words, k=PAIR_TOKENS)) for n in range(PAIRS)]
+        ends = [
+            tokenizer.encode(text, add_special_tokens=False).offsets[PAIR_TOKENS - own_tokens - 1][1]
+            for text in long
+        ]
+        texts = [text[:end] for text, end in zip(long, ends, strict=True)]
+        for name, work in (
+            ("verifier", lambda: verifier.read([(question, text) for text in texts])),  # noqa: B023
+            ("embedding", lambda: embedder.embed(texts)),  # noqa: B023
+        ):
+            started = time.perf_counter()
+            work()
+            times[name].append((time.perf_counter() - started) * 1000 / PAIRS)
+    own, other = (times[name][1:] for name in ("verifier", "embedding"))  # the first opens the sessions
+    ratios = [a / b for a, b in zip(own, other, strict=True)]
+    return {
+        "ms_per_pair": statistics.median(own),
+        "range": [min(own), max(own)],
+        "ms to embed": statistics.median(other),
+        "share of embedding": statistics.median(ratios),
+    }
 
 
 def embed(texts: list[str]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Fits the weights of the extractive reasoner's sentence features, on `reader_train` only.
 
-    python -m evals.train.extractive --data FOLDER
+    python -m evals.train.extractive --data FOLDER [--reader VERIFIER.onnx]
 
+With a reader only the weights for its features too are fitted, on questions that it was not trained on.
 Builds a library of training paragraphs for each language, asks it training questions (some about paragraphs
 that were left out, some written to be unanswerable), and fits two linear models over `FEATURES`: a
 conditional logit that ranks sentences, and a logistic regression that tells whether the best one holds the
@@ -15,6 +16,7 @@ import json
 import random
 import tempfile
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,12 @@ from agent.deps import build_embedder, prepare
 from agent.evidence import of_passages
 from agent.moves import question_query
 from agent.reasoners.extractive import Extractive
-from agent.reasoners.features import FEATURES, Candidate, answer_inputs, ask, candidates
+from agent.reasoners.features import FEATURES, READ, Candidate, Reader, answer_inputs, ask, candidates
 from agent.settings import Settings, read_settings
 from agent.state import merge_evidence
+from agent.verifier import Verifier
 from evals.data import add_corpus, read_rows
+from evals.train.verifier_data import is_held_out
 from retrieval.library import Library
 
 Array = npt.NDArray[np.float64]
@@ -45,27 +49,37 @@ def normalise(text: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--data", type=Path, required=True, help="folder of the benchmark data")
+    parser.add_argument("--reader", type=Path, help="the verifier's file")
+    parser.add_argument("--languages", nargs="+", choices=("en", "zh"), default=["en", "zh"])
     parser.add_argument("--out", type=Path, default=Path("agent/reasoners/weights.json"))
     args = parser.parse_args()
     rows = read_rows(args.data / "reader_train.jsonl.gz")
-    fitted: dict[str, Any] = {"features": list(FEATURES), "fitted_on": "reader_train.jsonl.gz"}
-    for lang in ("en", "zh"):
-        print(f"--- {lang}")
-        fitted[lang] = fit(lang, sample(rows, lang))
+    fitted: dict[str, Any] = {}
+    if args.out.exists():
+        fitted = json.loads(args.out.read_text(encoding="utf-8"))
+    fitted |= {"features": list(FEATURES), "read": list(READ), "fitted_on": "reader_train.jsonl.gz"}
+    reader = Verifier(args.reader) if args.reader else None
+    for lang in args.languages:
+        name = f"{lang} read" if reader else lang
+        print(f"--- {name}")
+        fitted[name] = fit(lang, sample(rows, lang, unseen=bool(reader)), reader)
     args.out.write_text(json.dumps(fitted, indent=1) + "\n", encoding="utf-8")
 
 
-def sample(rows: list[dict[str, Any]], lang: str) -> list[dict[str, Any]]:
-    """Paragraphs of one language, some articles of each source whole, so that neighbours compete."""
+def sample(rows: list[dict[str, Any]], lang: str, unseen: bool = False) -> list[dict[str, Any]]:
+    """Paragraphs of one language, some articles of each source whole, so that neighbours compete.
+
+    `unseen`: those first that the verifier was not trained on.
+    """
     chosen = [row for row in rows if row["lang"].startswith(lang) and row["source"] in SOURCES[lang]]
     titles = sorted({(row["source"], row["title"]) for row in chosen})
     random.Random(0).shuffle(titles)
     order = {title: n for n, title in enumerate(titles)}
-    chosen.sort(key=lambda row: order[(row["source"], row["title"])])
+    chosen.sort(key=lambda row: (unseen and not is_held_out(row), order[(row["source"], row["title"])]))
     return chosen[: PARAGRAPHS[lang]]
 
 
-def fit(lang: str, paragraphs: list[dict[str, Any]]) -> dict[str, list[float]]:
+def fit(lang: str, paragraphs: list[dict[str, Any]], reader: Reader | None) -> dict[str, list[float]]:
     rng = random.Random(1)
     settings = read_settings()
     prepare(settings)
@@ -80,23 +94,24 @@ def fit(lang: str, paragraphs: list[dict[str, Any]]) -> dict[str, list[float]]:
             if n not in held_out
         ]
         print("chunks", add_corpus(library, kept))
-        asked = [(n, qa) for n, row in enumerate(paragraphs) for qa in row["qas"]]
+        about = [row if reader is None or is_held_out(row) else {"qas": []} for row in paragraphs]
+        asked = [(n, qa) for n, row in enumerate(about) for qa in row["qas"]]
         rng.shuffle(asked)
         # Unanswerable ones are rarer in the training data than among what people ask: keep them all.
         asked.sort(key=lambda pair: pair[1]["answerable"] and pair[0] not in held_out)
         hard = [p for p in asked if not p[1]["answerable"] or p[0] in held_out][: QUESTIONS // 3]
         easy = [p for p in asked if p[1]["answerable"] and p[0] not in held_out][: QUESTIONS - len(hard)]
         print("questions", len(easy), "unanswerable", len(hard))
-        cases = [case(library, n, qa) for n, qa in easy + hard]
+        cases = [case(library, n, qa, reader) for n, qa in easy + hard]
     return fit_weights([one for one in cases if one[0]])
 
 
 Case = tuple[list[Candidate], list[bool], list[bool]]  # sentences, right ones, ones to leave out
 
 
-def case(library: Library, gold: int, qa: dict[str, Any]) -> Case:
+def case(library: Library, gold: int, qa: dict[str, Any], reader: Reader | None) -> Case:
     """The candidate sentences of one question, and which of them hold its answer."""
-    asked = ask(qa["question"], Extractive(library).idf)
+    asked = replace(ask(qa["question"], Extractive(library).idf), reader=reader)
     passages = library.search(qa["question"], Settings().passages)
     items = of_passages(asked, question_query(qa["question"]), passages, 0, 0.0)
     evidence = merge_evidence([], {"items": items, "limit": len(items)})
@@ -133,7 +148,7 @@ def fit_weights(cases: list[Case]) -> dict[str, list[float]]:
 
 def fit_rank(groups: list[tuple[Array, Any]], steps: int = 1500, rate: float = 0.1) -> Array:
     """Conditional logit: the log-probability that a right sentence is drawn; Adam, light L2."""
-    weights = np.zeros(len(FEATURES))
+    weights = np.zeros(groups[0][0].shape[1])
     m, v = np.zeros_like(weights), np.zeros_like(weights)
     for step in range(1, steps + 1):
         gradient = 0.002 * weights

@@ -144,9 +144,14 @@ def _minilm() -> Any:
     from transformers.utils import logging
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    # Without dropout: in one pass over the data nothing is learnt by heart, and on a CPU it costs a fifth.
+    # Without dropout: in two passes over the data little is learnt by heart, and on a CPU it costs a fifth.
+    # The fused attention's gradient is slow in bfloat16 on a CPU: a step costs a third more.
     return BertModel.from_pretrained(
-        minilm_folder(), add_pooling_layer=False, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
+        minilm_folder(),
+        add_pooling_layer=False,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        attn_implementation="eager",
     )
 
 
