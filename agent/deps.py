@@ -155,8 +155,6 @@ def build_verifier(settings: Settings) -> Verifier | None:
     from agent.verifier import shipped
 
     file = shipped() if settings.verifier == "built-in" else Path(os.path.expanduser(settings.verifier))
-    if settings.verifier == "built-in" and not file.exists():
-        return None
     if not file.is_file() or not file.with_suffix(".tokenizer.json").is_file():
         raise SettingsError(
             'verifier must be "built-in", "off" or an ONNX file with its tokenizer beside it, not '
@@ -175,6 +173,8 @@ def _verifier_of(file: Path) -> Verifier:
 
 def build_scorer(settings: Settings) -> Entailer | None:
     """The scorer of claims that the settings name, opened at its first pair; None without one."""
+    if settings.scorer_model == "built-in":
+        return build_verifier(settings)
     return _scorer_of(settings.scorer_model, settings.cache_folder) if settings.scorer_model else None
 
 
@@ -271,6 +271,6 @@ def build_deps(
         referee,
         thresholds(settings.strictness),
         extractive.asked,
-        build_scorer(settings) or verifier,
+        build_scorer(settings),
         today=today,
     )

@@ -33,10 +33,11 @@ class Settings:
     rerank_model: str = ""
     """Cross-encoder that orders what a search found, by name or folder; empty for none."""
     verifier: str = "built-in"
-    """Small encoder that reads passages for answers and checks claims: "built-in", "off", or another's ONNX
-    file as `python -m evals.train.verifier` makes it."""
+    """Small encoder that reads passages for answers: "built-in", "off", or another's ONNX file as
+    `python -m evals.train.verifier` makes it."""
     scorer_model: str = ""
-    """Cross-encoder or NLI model that checks claims in place of the built-in verifier, by name or folder."""
+    """What checks a chat model's claims before it judges them itself: "built-in" for the verifier, a
+    cross-encoder or NLI model by name or folder, or empty for nothing."""
     judge_model: str = ""
     """Chat model that judges in place of the writer, and drafts every other path; as `model`, or empty."""
     paths: int = 1

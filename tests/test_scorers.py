@@ -91,3 +91,5 @@ def test_by_default_and_off() -> None:
     assert build_verifier(Settings()) is build_verifier(Settings()), "it is opened once"
     assert build_verifier(Settings(verifier="off")) is None
     assert build_scorer(Settings()) is None
+    assert build_scorer(Settings(scorer_model="built-in")) is build_verifier(Settings())
+    assert build_scorer(Settings(scorer_model="built-in", verifier="off")) is None
