@@ -111,7 +111,10 @@ def test_piped_output_is_plain_and_the_same_again(home: Path) -> None:
     asked = ["ask", "--no-memory", "Who discovered two comets?"]
     first, again = (called(home, *asked, COLUMNS=width, FORCE_COLOR="1") for width in ("20", "200"))
     assert first.stdout == again.stdout and "\x1b" not in first.stdout + first.stderr
-    assert len(first.stdout.splitlines()) == 4  # the sentence, a blank line, the place, the quotation
+    lines = (
+        first.stdout.splitlines()
+    )  # the short answer, the sentence, a blank line, the place, the quotation
+    assert len(lines) == 5 and lines[0] == "Tomas Lindqvist"
 
 
 def test_quiet_says_errors_alone(home: Path) -> None:

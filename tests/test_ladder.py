@@ -193,7 +193,9 @@ def test_quotations_that_leave_it_open_give_way_to_what_is_written(
     home: Path, question: str, sentence: str, words: str
 ) -> None:
     small = scripted("small", citing(sentence, words), {"S1": "supported"})
-    with Agent(Settings(home=home, remember=False, max_rounds=1), chat_models=[None, small]) as agent:
+    with Agent(
+        Settings(home=home, remember=False, max_rounds=1, verifier="off"), chat_models=[None, small]
+    ) as agent:
         *events, answer = agent.run(question)
     drafts = [event["claims"] for event in events if event["event"] == "draft"]  # type: ignore[typeddict-item, index]
     assert len(drafts) == 2 and drafts[0] and drafts[1] == [sentence] and small.remaining == 0

@@ -154,7 +154,12 @@ def _readings(asked: Asked, passages: Sequence[Evidence]) -> Sequence[Reading | 
     """What the question's reader says of each passage, under its title; None without a reader."""
     if asked.reader is None:
         return [None] * len(passages)
-    return asked.reader.read([(asked.text, _above(item) + item["text"]) for item in passages])
+    return asked.reader.read([(_asked_of(asked, item), _above(item) + item["text"]) for item in passages])
+
+
+def _asked_of(asked: Asked, item: Evidence) -> str:
+    """The question without what the sender, the time and the kind of a passage speak to already."""
+    return " ".join(without_asides(asked.text, borne_out(asked.asides, item)).split()) or asked.text
 
 
 def _above(item: Evidence) -> str:
