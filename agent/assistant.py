@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from agent.deps import (
     build_chat_model,
     build_deps,
     build_embedder,
+    build_verifier,
     open_library,
     prepare,
     reranker_loader,
@@ -360,10 +361,17 @@ class Agent:
         return build_deps(self.settings, library, memory, self._chat_models, self._judge_model, self._today)
 
     def _warm_up(self) -> None:
-        """Load the embedder beside the import of the graph: each takes a good part of a cold start."""
+        """Load the embedder and the verifier beside the import of the graph, which takes as long."""
+
+        def work() -> None:
+            self.library.warm_up()
+            with suppress(Exception):  # left for the question to report
+                if verifier := build_verifier(self.settings):
+                    verifier.warm_up()
+
         with self._opening:
             if self._warming is None:
-                self._warming = threading.Thread(target=self.library.warm_up)
+                self._warming = threading.Thread(target=work)
                 self._warming.start()
 
     def _docs_library(self, folder: str) -> Library:

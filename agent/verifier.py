@@ -83,6 +83,10 @@ class Verifier:
         self._known: OrderedDict[bytes, Reading] = OrderedDict()
         self._at: dict[str, float] = {}  # thresholds that were set
 
+    def warm_up(self) -> None:
+        """Open it ahead of the first reading."""
+        self._open()
+
     @property
     def SUPPORTED_AT(self) -> float:
         """A `check` from here on supports, [0, 1]."""
