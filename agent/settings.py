@@ -35,9 +35,9 @@ class Settings:
     verifier: str = "built-in"
     """Small encoder that reads passages for answers: "built-in", "off", or another's ONNX file as
     `python -m evals.train.verifier` makes it."""
-    scorer_model: str = ""
+    scorer_model: str = "built-in"
     """What checks a chat model's claims before it judges them itself: "built-in" for the verifier, a
-    cross-encoder or NLI model by name or folder, or empty for nothing."""
+    cross-encoder or NLI model by name or folder, or "off"."""
     judge_model: str = ""
     """Chat model that judges in place of the writer, and drafts every other path; as `model`, or empty."""
     paths: int = 1

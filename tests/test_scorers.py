@@ -90,6 +90,6 @@ def test_a_verifier_that_is_not_there_is_named_in_one_line(named: str) -> None:
 def test_by_default_and_off() -> None:
     assert build_verifier(Settings()) is build_verifier(Settings()), "it is opened once"
     assert build_verifier(Settings(verifier="off")) is None
-    assert build_scorer(Settings()) is None
-    assert build_scorer(Settings(scorer_model="built-in")) is build_verifier(Settings())
+    assert build_scorer(Settings()) is build_verifier(Settings())
+    assert build_scorer(Settings(scorer_model="off")) is None
     assert build_scorer(Settings(scorer_model="built-in", verifier="off")) is None

@@ -258,10 +258,12 @@ def _verifier(settings: Settings) -> list[Finding]:
     """The built-in encoder, or another's file, and the scorer in its place."""
     found: list[Finding] = []
     try:
-        if verifier := build_verifier(settings):
+        verifier = build_verifier(settings)
+        if verifier:
             verifier.check([("ready", "ready")])
         found.append(("verifier", True, settings.verifier))
-        if scorer := build_scorer(settings):
+        scorer = build_scorer(settings)
+        if scorer and scorer is not verifier:
             scorer.score([("ready", "ready")])
             found.append(("scorer", True, settings.scorer_model))
     except (EmbedderError, SettingsError) as error:

@@ -42,7 +42,7 @@ def set_up(
         _go_online()
     if settings.rerank_model:
         _ready_to_rerank(settings, download=bool(rerank))
-    if settings.scorer_model not in ("", "built-in"):
+    if settings.scorer_model not in ("off", "built-in"):
         _ready_to_score(settings, download=bool(scorer))
     if not (embedder or reembed or settings.library_folder.exists()):
         _ready(settings, "", download=False)
