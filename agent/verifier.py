@@ -76,7 +76,7 @@ class Verifier:
 
     def __init__(self, onnx_file: Path, tokenizer_file: Path | None = None) -> None:
         """Nothing is opened here; by default the tokenizer lies beside the file."""
-        self._onnx_file = onnx_file
+        self.onnx_file = onnx_file
         self._tokenizer_file = tokenizer_file or onnx_file.with_suffix(".tokenizer.json")
         self._lock = threading.Lock()
         self._opened: tuple[Any, Any, dict[str, Any]] | None = None
@@ -146,7 +146,7 @@ class Verifier:
             if self._opened is None:
                 from tokenizers import Tokenizer
 
-                session = open_session(self._onnx_file)
+                session = open_session(self.onnx_file)
                 tokenizer = Tokenizer.from_file(str(self._tokenizer_file))
                 kept = session.get_modelmeta().custom_metadata_map
                 self._opened = session, tokenizer, {key: json.loads(value) for key, value in kept.items()}
