@@ -34,11 +34,6 @@ if TYPE_CHECKING:
     from retrieval.rerank import Reranker
 
 
-# Where the built-in verifier decides by itself in the critic, chosen on the repair bench (evals/LOG.md): it
-# refuses what a chat model added, and hardly ever saves the judge a look.
-SUPPORTED_AT, REFUTED_AT = 0.95, 0.1
-
-
 @dataclass(frozen=True)
 class Deps:
     """The runtime context of one run."""
@@ -179,10 +174,10 @@ def _verifier_of(file: Path) -> Verifier:
 def build_scorer(settings: Settings) -> Entailer | None:
     """The scorer of claims that the settings name, opened at its first pair; None without one."""
     if settings.scorer_model == "built-in":
+        from agent.critic.scorers import VerifierScorer
+
         verifier = build_verifier(settings)
-        if verifier:
-            verifier.SUPPORTED_AT, verifier.REFUTED_AT = SUPPORTED_AT, REFUTED_AT
-        return verifier
+        return VerifierScorer(verifier) if verifier else None
     if settings.scorer_model == "off":
         return None
     return _scorer_of(settings.scorer_model, settings.cache_folder)

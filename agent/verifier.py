@@ -3,8 +3,8 @@
 It gives three answers. *find*: whether the passage answers the question; *answer*: the shortest piece of it
 that does; *check*: whether it supports the claim. One reading gives all three, and is remembered. ONNX
 Runtime and the `tokenizers` library do the work, opened at the first reading; a passage longer than the
-window is slid over. It is an `Entailer` of the critic. It decides nothing by itself and splits no text into
-claims; `evals.train.verifier` trains it.
+window is slid over. It decides nothing by itself and splits no text into claims; `evals.train.verifier`
+trains it.
 """
 
 from __future__ import annotations
@@ -81,29 +81,10 @@ class Verifier:
         self._lock = threading.Lock()
         self._opened: tuple[Any, Any, dict[str, Any]] | None = None
         self._known: OrderedDict[bytes, Reading] = OrderedDict()
-        self._at: dict[str, float] = {}  # thresholds that were set
 
     def warm_up(self) -> None:
         """Open it ahead of the first reading."""
         self._open()
-
-    @property
-    def SUPPORTED_AT(self) -> float:
-        """A `check` from here on supports, [0, 1]."""
-        return self._at.get("supported_at", float(self._open()[2]["supported_at"]))
-
-    @SUPPORTED_AT.setter
-    def SUPPORTED_AT(self, value: float) -> None:
-        self._at["supported_at"] = value
-
-    @property
-    def REFUTED_AT(self) -> float:
-        """A `check` up to here refuses, [0, 1]."""
-        return self._at.get("refuted_at", float(self._open()[2]["refuted_at"]))
-
-    @REFUTED_AT.setter
-    def REFUTED_AT(self, value: float) -> None:
-        self._at["refuted_at"] = value
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -122,9 +103,6 @@ class Verifier:
     def check(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """The probability that each (premise, claim) has its claim supported by its premise."""
         return [one.check for one in self.read([(claim, premise) for premise, claim in pairs])]
-
-    def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        return self.check(pairs)
 
     def read(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
         """What it says of each (question or claim, passage). Each different pair is computed once."""

@@ -2,7 +2,8 @@
 
 Rows are paired by part, corpus and id; of rows with the same, the first with the first, and so on. Every
 score that both rows of a pair have is compared, B less A, with a 95 % bootstrap interval over the pairs and
-the p of a paired test, each by itself: among many scores, some differ by chance. It measures nothing.
+the p of a paired test, each by itself: among many scores, some differ by chance. Where rows tell how sure an
+answer was, the selective accuracy of both at fixed coverages is compared, too. It measures nothing.
 """
 
 from __future__ import annotations
@@ -10,20 +11,23 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from evals.metrics import mean_ci, paired_p
+from evals.metrics import RESAMPLES, mean_ci, paired_p, selective_accuracy
 from evals.report import read
 
 Key = tuple[str, str, str, int]
 """Part, corpus, id of a row, and which of the rows with these it is."""
 Scored = dict[Key, dict[str, float]]
+Drafted = dict[Key, tuple[float, bool]]
+"""How sure the answer of a row was, and whether its best draft was right."""
 ALL = "all"
+COVERAGES = (0.6, 0.7)
 NAMED = 5  # ids that are told of the rows without a partner
 
 
@@ -44,14 +48,24 @@ class Difference:
 
 def scored(rows: Iterable[Mapping[str, Any]]) -> Scored:
     """The rows with scores, by their keys."""
+    return {key: row["scores"] for key, row in _keyed(rows) if row.get("scores")}
+
+
+def drafted(rows: Iterable[Mapping[str, Any]]) -> Drafted:
+    """The rows of answers to questions, by their keys."""
+    return {
+        key: (float(row["confidence"]), bool(row["draft_right"]))
+        for key, row in _keyed(rows)
+        if "confidence" in row and "draft_right" in row
+    }
+
+
+def _keyed(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
     seen: Counter[tuple[str, str, str]] = Counter()
-    found: Scored = {}
     for row in rows:
         key = str(row.get("part", "")), str(row.get("corpus", "")), str(row.get("id", ""))
-        if row.get("scores"):
-            found[(*key, seen[key])] = row["scores"]
+        yield (*key, seen[key]), row
         seen[key] += 1
-    return found
 
 
 def differences(left: Scored, right: Scored) -> list[Difference]:
@@ -73,6 +87,37 @@ def _difference(part: str, corpus: str, score: str, pairs: list[tuple[float, flo
     less = mean_ci([b - a for a, b in pairs])
     means = float(np.mean(ours)), float(np.mean(theirs))
     return Difference(part, corpus, score, *means, less, paired_p(theirs, ours), len(pairs))
+
+
+def selective(left: Drafted, right: Drafted, seed: int = 0) -> list[Difference]:
+    """Of the selective accuracy at each of `COVERAGES`, by corpus; intervals and p by paired bootstrap."""
+    groups: dict[tuple[str, str], list[Key]] = {}
+    for key in left:
+        if key in right:
+            groups.setdefault(key[:2], []).append(key)
+    found = []
+    for (part, corpus), keys in sorted(groups.items()):
+        ours, theirs = [left[key] for key in keys], [right[key] for key in keys]
+        rng = np.random.default_rng(seed)
+        draws = [rng.integers(0, len(keys), len(keys)) for _ in range(RESAMPLES)]
+        for coverage in COVERAGES:
+            here, there = _selective(ours, coverage), _selective(theirs, coverage)
+            less = np.array(
+                [
+                    _selective([theirs[n] for n in draw], coverage)
+                    - _selective([ours[n] for n in draw], coverage)
+                    for draw in draws
+                ]
+            )
+            low, high = (float(end) for end in np.percentile(less, [2.5, 97.5]))
+            p = min(1.0, 2 * float(min((less <= 0).mean(), (less >= 0).mean())))
+            name = f"selective accuracy at {coverage}"
+            found.append(Difference(part, corpus, name, here, there, (there - here, low, high), p, len(keys)))
+    return found
+
+
+def _selective(answers: list[tuple[float, bool]], coverage: float) -> float:
+    return selective_accuracy([sure for sure, _ in answers], [right for _, right in answers], coverage)
 
 
 def unlike(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
@@ -112,7 +157,7 @@ def compare_files(left: Path, right: Path) -> None:
         print(f"{file}: {result['suite']}, hash {result.get('hash', '')}, {_model(result)}")
     if changed := changes(ours.get("settings") or {}, theirs.get("settings") or {}):
         print(f"settings: {'; '.join(changed)}")
-    found = differences(here, there)
+    found = [*differences(here, there), *selective(drafted(ours["rows"]), drafted(theirs["rows"]))]
     print_table([HEADER, *(_cells(one) for one in found)] if found else [["no row is in both"]], console())
     for file, own, other in ((left, here, there), (right, there, here)):
         alone = [" ".join(filter(None, key[:3])) for key in own if key not in other]

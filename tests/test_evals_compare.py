@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evals import __main__ as command
-from evals.compare import changes, differences, scored, unlike
+from evals.compare import changes, differences, drafted, scored, selective, unlike
 from evals.orders import Order, measured
 from evals.report import read, write
 
@@ -47,6 +47,21 @@ def test_a_difference_comes_with_its_interval_and_test() -> None:
     assert low < value == 0.5 < high and low > 0 and one.p < 0.001
     [same] = differences(scored(rows), scored(rows))
     assert same.less == (0.0, 0.0, 0.0) and same.p == 1.0
+
+
+def test_selective_accuracy_is_compared_where_rows_tell_how_sure_they_were() -> None:
+    def answers(right_when_sure: bool) -> list[dict[str, Any]]:
+        return [
+            row(str(n), 1, confidence=n / 100, draft_right=(n >= 50) == right_when_sure) for n in range(100)
+        ]
+
+    found = selective(drafted(answers(False)), drafted(answers(True)))
+    assert [one.score for one in found] == ["selective accuracy at 0.6", "selective accuracy at 0.7"]
+    assert (found[0].left, found[0].right) == (pytest.approx(10 / 60), pytest.approx(50 / 60))
+    assert found[0].less[1] > 0 and found[0].p < 0.001 and found[0].n == 100
+    [same, _] = selective(drafted(answers(True)), drafted(answers(True)))
+    assert same.less == (0.0, 0.0, 0.0) and same.p == 1.0
+    assert selective(drafted([row("a", 1)]), drafted([row("a", 1)])) == []
 
 
 def test_what_differs_besides_is_told() -> None:

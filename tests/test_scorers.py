@@ -10,7 +10,7 @@ import pytest
 from agent.cli.looking import examine
 from agent.cli.setting_up import set_up
 from agent.critic.entail import Entailer
-from agent.critic.scorers import CrossEncoderScorer, entailment_label
+from agent.critic.scorers import CrossEncoderScorer, VerifierScorer, entailment_label
 from agent.deps import build_scorer, build_verifier
 from agent.errors import SettingsError
 from agent.settings import Settings
@@ -90,6 +90,10 @@ def test_a_verifier_that_is_not_there_is_named_in_one_line(named: str) -> None:
 def test_by_default_and_off() -> None:
     assert build_verifier(Settings()) is build_verifier(Settings()), "it is opened once"
     assert build_verifier(Settings(verifier="off")) is None
-    assert build_scorer(Settings()) is build_verifier(Settings())
+    scorer = build_scorer(Settings())
+    assert isinstance(scorer, VerifierScorer) and 0 <= scorer.REFUTED_AT < scorer.SUPPORTED_AT <= 1
+    pair = ("The rent is 900 euros.", "The rent is 900 euros.")
+    shared = build_verifier(Settings())
+    assert shared is not None and scorer.score([pair]) == shared.check([pair])
     assert build_scorer(Settings(scorer_model="off")) is None
     assert build_scorer(Settings(scorer_model="built-in", verifier="off")) is None

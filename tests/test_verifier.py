@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.critic.entail import Entailer, checked_scores
 from agent.verifier import LONGEST_ANSWER, REMEMBERED, Verifier, _whole_words
 from evals.suites.critic import auroc, auroc_gain, balanced_accuracy, bare, calibration_error
 
@@ -70,7 +69,6 @@ def verifier(folder: Path, window: int = 16) -> Verifier:
     )
     calibration = {head: {"en": [1.0, 0.0], "zh": [0.5, -1.0]} for head in ("find", "check")}
     metadata = {"window": window, "question": 6, "languages": ["en"], "calibration": calibration}
-    metadata |= {"supported_at": 0.8, "refuted_at": 0.2}
     helper.set_model_props(model, {key: json.dumps(value) for key, value in metadata.items()})
     save(model, str(folder / "verifier.onnx"))
     tokenizer = Tokenizer(WordLevel({word: n for n, word in enumerate(WORDS)}, unk_token="[UNK]"))
@@ -89,17 +87,13 @@ def test_three_answers_of_one_reading(tmp_path: Path) -> None:
     passages = ["The rent is due Monday at noon.", "A cat sat there."]
     assert made.find("When?", passages) == pytest.approx([logistic(4), logistic(-2)])
     assert made.check([(passages[0], "When?")]) == pytest.approx([logistic(1)])
-    assert checked_scores(made.score([(text, "x") for text in passages]), 2)
     span, none = made.answer("When?", passages)
     assert span is not None and passages[0][span.start : span.end] == "Monday at noon"
     assert span.score == pytest.approx(logistic(8 - 2))
     assert none is None
     forced = made.answer("When?", passages, least=0.0)[1]
     assert forced is not None and forced.score == pytest.approx(logistic(-2))
-    assert (made.SUPPORTED_AT, made.REFUTED_AT, made.languages) == (0.8, 0.2, ("en",))
-    entailer: Entailer = made
-    entailer.SUPPORTED_AT = 0.9
-    assert (made.SUPPORTED_AT, made.REFUTED_AT) == (0.9, 0.2)
+    assert made.languages == ("en",)
 
 
 def test_traditional_characters_are_read_as_simplified_ones_at_their_offsets(tmp_path: Path) -> None:

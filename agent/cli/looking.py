@@ -263,7 +263,7 @@ def _verifier(settings: Settings) -> list[Finding]:
             verifier.check([("ready", "ready")])
         found.append(("verifier", True, settings.verifier))
         scorer = build_scorer(settings)
-        if scorer and scorer is not verifier:
+        if scorer and settings.scorer_model != "built-in":
             scorer.score([("ready", "ready")])
             found.append(("scorer", True, settings.scorer_model))
     except (EmbedderError, SettingsError) as error:

@@ -1,6 +1,6 @@
 """The layer between the checks and the judge: a scorer of entailment, and a clock around whatever may hang.
 
-The scorer that is shipped is `agent.verifier`; others are in `agent.critic.scorers`.
+The scorers are in `agent.critic.scorers`.
 """
 
 from __future__ import annotations

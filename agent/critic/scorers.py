@@ -1,7 +1,7 @@
-"""Cross-encoders of others as scorers of claims: any CrossEncoder or NLI model, through ONNX Runtime.
+"""Scorers of claims: what the built-in verifier says of them, or any CrossEncoder or NLI model of others.
 
 Of an NLI model the probability of entailment counts; a model of one label is one of support itself. Their
-scores are not calibrated here. The built-in scorer is `agent.verifier`.
+scores are not calibrated here. All run in ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -14,7 +14,25 @@ from typing import TYPE_CHECKING, Any
 from retrieval.embed import EmbedderError
 
 if TYPE_CHECKING:
+    from agent.verifier import Verifier
     from retrieval.rerank import CrossEncoder
+
+
+class VerifierScorer:
+    """What a verifier says of claims, *check*.
+
+    Where it decides by itself was chosen on the repair bench (evals/LOG.md): it refuses what a chat model
+    added, and hardly ever saves the judge a look.
+    """
+
+    SUPPORTED_AT, REFUTED_AT = 0.95, 0.1
+
+    def __init__(self, verifier: Verifier) -> None:
+        self._verifier = verifier
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """The probability that each (premise, claim) is supported."""
+        return self._verifier.check(pairs)
 
 
 class CrossEncoderScorer:

@@ -53,8 +53,11 @@ READ = (  # further ones, where a reader has read the passage
 LEAST = 1e-3
 SURE = 0.6  # score of a piece from which on it is an answer
 FARTHEST = 5.0
+UNREAD = (0.0, -1.0, 0.0, -1.0)  # of READ: what is least likely
+READINGS = 5  # passages read of those that are new: reading is most of the time of an answer
 CACHED_CHARS = 4000  # longer texts are not kept
 Vector = tuple[float, ...]
+_Place = tuple[int, int, int]  # of a passage: number, start, end
 Idf = Callable[[Iterable[str]], Mapping[str, float]]
 
 _LEADING_MARK = re.compile(r"^\s*(?:(?:#{1,6}|[-*+>|]|\d{1,3}[.)])\s+)+")
@@ -87,7 +90,7 @@ class Asked:
     asides: tuple[Aside, ...] = ()
     """Its words that only say where to look."""
     reader: Reader | None = field(default=None, compare=False, repr=False)
-    read: dict[tuple[int, int, int], list[Candidate]] = field(default_factory=dict, compare=False, repr=False)
+    read: dict[_Place, list[Candidate]] = field(default_factory=dict, compare=False, repr=False)
     """What was read of each passage already, by its number and span: draft and critic read the same."""
 
 
@@ -141,20 +144,45 @@ def candidates(asked: Asked, evidence: Sequence[Evidence]) -> list[Candidate]:
     """Every sentence of the passages that could stand in an answer, with its features."""
     passages = {_place(item): item for item in evidence if item["kind"] == "passage"}
     new = {place: item for place, item in passages.items() if place not in asked.read}
-    for (place, item), reading in zip(new.items(), _readings(asked, list(new.values())), strict=True):
-        asked.read[place] = _of_passage(asked, item, reading)
+    found = {place: _of_passage(asked, item) for place, item in new.items()}
+    asked.read.update(_with_readings(asked, new, found) if asked.reader else found)
     return [candidate for place in passages for candidate in asked.read[place]]
 
 
-def _place(item: Evidence) -> tuple[int, int, int]:
+def _with_readings(
+    asked: Asked, passages: Mapping[_Place, Evidence], found: Mapping[_Place, list[Candidate]]
+) -> dict[_Place, list[Candidate]]:
+    """The candidates of each passage, with what the reader says of those whose words promise most."""
+    scores = {place: [rank_score(asked.lang, one.features) for one in some] for place, some in found.items()}
+    promising = [place for place, some in scores.items() if some]
+    likeliest = sorted(promising, key=lambda place: -max(scores[place]))[:READINGS]
+    readings = dict(zip(likeliest, _readings(asked, [passages[place] for place in likeliest]), strict=True))
+    return {
+        place: [_read(one, passages[place], readings.get(place)) for one in some]
+        for place, some in found.items()
+    }
+
+
+def _place(item: Evidence) -> _Place:
     return item["number"], item["start"], item["end"]
 
 
-def _readings(asked: Asked, passages: Sequence[Evidence]) -> Sequence[Reading | None]:
-    """What the question's reader says of each passage, under its title; None without a reader."""
-    if asked.reader is None:
-        return [None] * len(passages)
+def _readings(asked: Asked, passages: Sequence[Evidence]) -> Sequence[Reading]:
+    """What the question's reader says of each passage, under its title."""
+    assert asked.reader is not None
     return asked.reader.read([(_asked_of(asked, item), _above(item) + item["text"]) for item in passages])
+
+
+def _read(candidate: Candidate, item: Evidence, reading: Reading | None) -> Candidate:
+    """A candidate with what was read of its passage; where it was not, as if nothing spoke for it."""
+    if reading is None:
+        return replace(candidate, features=candidate.features + UNREAD)
+    start, end = candidate.start - item["start"], candidate.end - item["start"]
+    return replace(
+        candidate,
+        features=candidate.features + _read_features(item, reading, start, end),
+        answer=_answer_in(item, reading, start, end),
+    )
 
 
 def _asked_of(asked: Asked, item: Evidence) -> str:
@@ -231,7 +259,8 @@ def _answer_in(item: Evidence, reading: Reading, start: int, end: int) -> str:
     return item["text"][span.start - before : span.end - before]
 
 
-def _of_passage(asked: Asked, item: Evidence, reading: Reading | None) -> list[Candidate]:
+def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:
+    """The candidates of a passage, told by words alone."""
     text = item["text"]
     spans = sentences(text)
     tokens = [stems(text[start:end]) for start, end in spans]
@@ -268,14 +297,9 @@ def _of_passage(asked: Asked, item: Evidence, reading: Reading | None) -> list[C
             "missing_share": len(missing) / max(len(asked.terms), 1),
             "lead": 1 / (1 + n),
         }
-        features, answer = tuple(values[name] for name in FEATURES), ""
-        if reading is not None:
-            features += _read_features(item, reading, start, end)
-            answer = _answer_in(item, reading, start, end)
+        features = tuple(values[name] for name in FEATURES)
         at = item["start"] + start
-        found.append(
-            Candidate(item["number"], at, at + len(sentence), sentence, own, features, missing, answer)
-        )
+        found.append(Candidate(item["number"], at, at + len(sentence), sentence, own, features, missing))
     return found
 
 

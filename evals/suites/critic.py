@@ -33,6 +33,7 @@ Array = npt.NDArray[np.float64]
 APART = "uhgeval"
 BINS = 10
 BATCH = 64  # pairs of one call
+SUPPORTED_AT = 0.5  # where balanced accuracy parts the claims
 
 
 def run(order: Order) -> Result:
@@ -80,7 +81,7 @@ def claims(verifier: Verifier, data: Path, lang: str | None, limit: int | None) 
         | {name: round(float(values[n]), 4) for name, values in found.items()}
         for n, row in enumerate(rows)
     ]
-    return Result("critic", {"supported_at": verifier.SUPPORTED_AT}, len(rows), metrics, kept)
+    return Result("critic", {"supported_at": SUPPORTED_AT}, len(rows), metrics, kept)
 
 
 def measured(labels: Array, scores: dict[str, Array], *, intervals: bool) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def measured(labels: Array, scores: dict[str, Array], *, intervals: bool) -> dic
     own = scores["verifier"]
     result: dict[str, Any] = {
         "n": len(labels),
-        "balanced_accuracy": balanced_accuracy(labels, own >= 0.5),
+        "balanced_accuracy": balanced_accuracy(labels, own >= SUPPORTED_AT),
         "ece": calibration_error(labels, own),
         **{
             f"auroc {name}" if name != "verifier" else "auroc": auroc(labels, s) for name, s in scores.items()

@@ -1,8 +1,8 @@
 """Writes the trained verifier as an ONNX file: traced by torch, and quantised to int8.
 
-The file's metadata say what a runtime has to know: the window, the calibration of each head and language and
-the thresholds (both from training data that were held out), and the languages that it is good for. It
-measures nothing on dev data.
+The file's metadata say what a runtime has to know: the window, the calibration of each head and language
+(from training data that were held out), and the languages that it is good for. It measures nothing on dev
+data.
 
     python -m evals.train.verifier_export FOLDER [--languages en zh]
 """
@@ -32,7 +32,6 @@ from retrieval.export import OPSET
 Array = npt.NDArray[np.float64]
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 OUTPUTS = ("judged", "answers")
-SUPPORTED, REFUTED = 0.8, 0.2  # precision that the two thresholds are to have on held-out training data
 HEADS = ("find", "check")
 CALIBRATING = 600  # examples of each task
 
@@ -138,18 +137,6 @@ def calibrate(
     return found
 
 
-def thresholds(probabilities: Array, labels: Array) -> tuple[float, float]:
-    """(supported from, refused up to): the widest that are right in `SUPPORTED`, 1 - `REFUTED` of cases."""
-
-    def precision(mask: npt.NDArray[np.bool_], label: int) -> float:
-        return float((labels[mask] == label).mean()) if mask.sum() >= 20 else 0.0
-
-    grid = np.arange(0.05, 0.951, 0.01)
-    supported = [t for t in grid if t >= 0.5 and precision(probabilities >= t, 1) >= SUPPORTED]
-    refused = [t for t in grid if t < 0.5 and precision(probabilities <= t, 0) >= 1 - REFUTED]
-    return round(float(min(supported, default=0.9)), 2), round(float(max(refused, default=0.1)), 2)
-
-
 def write_metadata(file: Path, metadata: dict[str, Any]) -> str:
     """Put JSON values into the ONNX file; its SHA-256."""
     import onnx
@@ -173,18 +160,11 @@ def export(
     """
     scored = logits(model, tokenizer, examples)
     found = calibrate(scored, examples)
-    claims = [n for n, one in enumerate(examples) if one.check is not None and one.lang == "en"]
-    slopes = np.array([found["check"][examples[n].lang] for n in claims])
-    raw = np.array([scored[n][1] for n in claims])
-    probabilities = 1 / (1 + np.exp(-(slopes[:, 0] * raw + slopes[:, 1])))
-    supported, refused = thresholds(probabilities, np.array([examples[n].check for n in claims]))
     metadata = {
         "window": WINDOW,
         "question": QUESTION,
         "languages": list(languages),
         "calibration": found,
-        "supported_at": supported,
-        "refuted_at": refused,
         "licence": "Apache-2.0",
     }
     export_float(model, folder / "verifier-float.onnx")
