@@ -1,6 +1,7 @@
 """Speed and memory, as ratios against a named baseline in the same run.
 
-`cold`: whole commands in fresh processes against `python -c pass`. `embed`: the shipped embedder against
+`cold`: whole commands in fresh processes, in turn, against `python -c pass`; nothing is remembered, as a
+question that was asked before is answered sooner. `embed`: the shipped embedder against
 `SentenceTransformer.encode` with the same weights and texts, interleaved (that part alone needs torch).
 `--part retrieval`: the kinds of index against exact search, at 10,000 and 100,000 vectors, or as many as
 `--part retrieval:N` says (`evals.suites.sizes`; a million take some ten minutes and 8 GB of disk).
@@ -20,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,8 @@ from evals.orders import Order
 from evals.report import Result
 from evals.suites import first_line, gguf, ingest, searches, sizes
 
-REPEATS = 7
+REPEATS = 11
+NOTHING, ASK, UNREAD = "python -c pass", "agent ask", "agent ask, without its verifier"
 EMBED_REPEATS = 3
 EMBED_TEXTS = 128
 PAIRS, PAIR_TOKENS = 64, 200
@@ -66,7 +67,7 @@ def run(arguments: Order) -> Result:
         texts += read_rows(corpus)
         questions += [row["question"] for row in read_rows(asked) if row["answerable"]][:REPEATS]
     metrics = {"cold": cold(texts, questions), "embed": embed([row["text"] for row in texts])}
-    return Result("speed", {"repeats": REPEATS}, REPEATS, metrics)
+    return Result("speed", {"questions": len(questions)}, len(questions), metrics)
 
 
 def cold(texts: list[dict[str, Any]], questions: list[str]) -> dict[str, Any]:
@@ -84,35 +85,38 @@ def cold(texts: list[dict[str, Any]], questions: list[str]) -> dict[str, Any]:
                 copies += 1
             chunks = assistant.library.store.chunk_count()
         agent = [sys.executable, "-m", "agent.cli"]
-        times = {
-            "python -c pass": _seconds(lambda n: [sys.executable, "-c", "pass"], folder),
-            "agent --help": _seconds(lambda n: [*agent, "--help"], folder),
-            "agent search": _seconds(lambda n: [*agent, "search", questions[n]], folder),
-            "agent ask": _seconds(lambda n: [*agent, "ask", questions[n]], folder),
-            "agent ask, without its verifier": _seconds(
-                lambda n: [*agent, "ask", questions[n]], folder, AGENT_VERIFIER="off"
-            ),
-        }
-    nothing = statistics.median(times["python -c pass"])
-    out: dict[str, Any] = {"chunks": chunks}
+        times: dict[str, list[float]] = {}
+        for question in questions:
+            ask = [*agent, "ask", "--no-memory", question]
+            for name, command, variables in (
+                (NOTHING, [sys.executable, "-c", "pass"], {}),
+                ("agent --help", [*agent, "--help"], {}),
+                ("agent search", [*agent, "search", question], {}),
+                (ASK, ask, {}),
+                (UNREAD, ask, {"AGENT_VERIFIER": "off"}),
+            ):
+                times.setdefault(name, []).append(_seconds(command, folder, variables))
+    nothing = statistics.median(times[NOTHING])
+    more = [a - b for a, b in zip(times[ASK], times[UNREAD], strict=True)]
+    out: dict[str, Any] = {
+        "chunks": chunks,
+        "seconds of the verifier": {"p50": statistics.median(more), "range": [min(more), max(more)]},
+    }
     for name, seconds in times.items():
         middle = statistics.median(seconds)
         out[name] = {
             "seconds_p50": middle,
             "range": [min(seconds), max(seconds)],
-            "times python -c pass": middle / nothing,
+            f"times {NOTHING}": middle / nothing,
         }
     return out
 
 
-def _seconds(command: Callable[[int], list[str]], home: str, **variables: str) -> list[float]:
+def _seconds(command: list[str], home: str, variables: dict[str, str]) -> float:
     environment = {**os.environ, "AGENT_HOME": home, **variables}
-    seconds = []
-    for n in range(REPEATS):
-        started = time.perf_counter()
-        subprocess.run(command(n), env=environment, capture_output=True, check=False)
-        seconds.append(time.perf_counter() - started)
-    return seconds
+    started = time.perf_counter()
+    subprocess.run(command, env=environment, capture_output=True, check=False)
+    return time.perf_counter() - started
 
 
 def verifying(order: Order) -> dict[str, Any]:
