@@ -117,7 +117,9 @@ def _answer(run: Run, cited: Sequence[Run], marks: Mapping[int, Sequence[Mark]],
         for *_, kind, n in found
         if kind == "cited"
     }
+    short = _text(run, "short")
     return [
+        _e("p", short, class_="short", lang=_lang(short)) if short else None,
         _said_text(run, cited, words),
         *([_e("h3", words["grounds"])] if cited else []),
         _e(

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.embed import batches, beside, feed, open_session
-from retrieval.tokens import is_chinese, simplified
+from retrieval.tokens import is_chinese, segments, simplified
 
 if TYPE_CHECKING:
     import numpy as np
@@ -231,12 +231,16 @@ def _answered(answers: Logits, row: _Pair, passage: str) -> _Answered:
 
 
 def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span, grown where it begins or ends within a Latin word."""
+    """The span, grown where it begins or ends within a word."""
     while start > 0 and _in_word(text, start):
         start -= 1
     while end < len(text) and _in_word(text, end):
         end += 1
-    return start, end
+    if not is_chinese(text[start:end]):
+        return start, end
+    words = list(segments(text))
+    first = next((a for a, b in words if a <= start < b), start)
+    return first, next((b for a, b in words if a < end <= b), end)
 
 
 def _in_word(text: str, at: int) -> bool:

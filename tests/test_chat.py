@@ -310,6 +310,8 @@ def test_a_thread_as_markdown() -> None:
     assert text.startswith("# 书会 \\*2026\\*\n\nExported on 1970-01-01")
     assert "## Why?\n\nThe \\<b>fee\\</b>. \\[1\\] is \\[120\\](http://x). \\[2\\]" in text
     assert "1. `/a/b.md:1` — H\n   > The \\<b>fee\\</b>\n2. `/a/b.md:2`" in text
+    [short] = [answer("The <b>fee</b>", "is 120") | {"short": "<b>120"}]
+    assert "## Why?\n\n**\\<b>120**\n\nThe" in markdown("t", [short], 0.0, "en")
     assert "*verified*" in text and "## 会费？\n\n没有找到。\n\n*不作回答*" in text
 
 

@@ -205,6 +205,7 @@ def payload(agent: Agent, run_id: str) -> dict[str, Any]:
         ("会费每人每年多少钱？", ["已核实", "第一遍", "核对项：10"]),
         ("會費每人每年多少錢？", ["已核实", "第一遍"]),
         ("How many days between the contract date and the deadline for notice?", ["72 days", "calendar"]),
+        ("Who ground the lens of the refractor?", ["Margaret Oduya"]),
         ("5除以0等于多少？", ["不作回答", "失败：division by zero", "没有写出句子"]),
         ("What is the capital of Peru?", ["not answered", "Round 1", "nothing new found", "Nowhere in what"]),
         ("Summarise the lease", ["whole documents", "Parts of whole documents read: 1; quotations found: 6"]),
@@ -219,6 +220,7 @@ def test_a_run_is_a_page(agent: Agent, question: str, told: list[str]) -> None:
     assert said.count(question) >= 2  # the title and the heading
     assert all(word in said for word in (*told, answer.run_id))
     assert all(claim.text in said for claim in answer.claims)
+    assert ('class="short"' in text) == bool(answer.short) and answer.short in said
     quotes = {citation.quote for claim in answer.claims for citation in claim.citations}
     assert set(marked(text)) == quotes
     assert page.tags[0] == ("html", {"lang": PAGE_WORDS[answer.lang]["lang"]})

@@ -157,6 +157,8 @@ def test_a_span_is_grown_to_whole_words() -> None:
     assert _whole_words("unhappiness,", 2, 7) == (0, 11)
     assert _whole_words("1958年出版", 0, 4) == (0, 4)
     assert _whole_words("ab", 0, 2) == (0, 2)
+    assert _whole_words("這些昆蟲曾一度登陸，又再次", 0, 8) == (0, 9)
+    assert _whole_words("由三菱重工业的造船厂建造", 2, 9) == (1, 10)
 
 
 def test_figures_of_the_suite() -> None:

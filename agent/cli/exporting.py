@@ -33,7 +33,9 @@ def _exchange(one: dict[str, Any], lang: Lang) -> str:
     tail = " · ".join(
         part for part in (outcome, _minute(one["created_s"]) if one.get("created_s") else "") if part
     )
-    parts = [f"## {_safe(' '.join(one['question'].split()))}", _answer(one, cited, spoken)]
+    parts = [f"## {_safe(' '.join(one['question'].split()))}"]
+    parts += [f"**{_safe(one['short'])}**"] if one.get("short") else []
+    parts += [_answer(one, cited, spoken)]
     parts += [_safe(line) for line in one.get("disagreements", [])]
     parts += ["\n".join(_citation(n, c, spoken) for n, c in enumerate(cited, start=1))] if cited else []
     return "\n\n".join([*parts, f"*{tail}*"])

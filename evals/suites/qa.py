@@ -104,6 +104,8 @@ def answer_row(assistant: Agent, row: Row, sources: dict[str, str]) -> Row:
         # What the best draft would have scored, answered or not: for the risk-coverage curve.
         "draft_right": bool(row["answerable"] and contains_all(answer.best_draft, wanted)),
         "f1": token_f1(answer.text, strings) if given and row["answerable"] else 0.0,
+        "short": answer.short,
+        "short_f1": token_f1(answer.short, strings) if row["answerable"] else 0.0,
         "document": row["doc_id"] in {c.path for c in citations},
         "unsupported": unsupported,
         "rounds": answer.rounds,
@@ -136,6 +138,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     draft_right = [row["draft_right"] for row in rows]
     seconds = [row["seconds"] for row in rows]
     drafted = [row for row in rows if row["drafted"]]
+    short = [row for row in verified if row["short"]]
     of_model = {
         "sentences of the model supported": share([row["supported"] / row["drafted"] for row in drafted]),
         "drafts of the model that can be read": share([bool(row["drafted"]) for row in rows]),
@@ -149,6 +152,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         **with_interval("containment", [row["right"] for row in answerable]),
         **with_interval("containment of the best draft", [row["draft_right"] for row in answerable]),
         **with_interval("f1", [row["f1"] for row in answerable]),
+        "short answers among the verified": len(short) / max(len(verified), 1),
+        **with_interval("f1 of short answers among the verified", [row["short_f1"] for row in short]),
         **with_interval("refusal_precision", [not row["answerable"] for row in refused]),
         **with_interval("refusal_recall", [row in refused for row in unanswerable]),
         **{f"{name}{INTERVAL}": value for name, value in of_model.items() if drafted},

@@ -4,13 +4,15 @@
 
 FOLDER keeps the examples, the tokenizer, a checkpoint and at last the ONNX file. The learning rate rises and
 falls once over the steps, or over the minutes, so that a slow machine ends its schedule as well; a resumed
-training goes on from where the checkpoint is, also under another plan. Which examples are seen in what order
-is fixed by the seed.
+training goes on from where the checkpoint is, also under another plan. `--after OTHER` begins a second stage
+with what a training left in OTHER: on all questions, with pieces, negatives and faults drawn anew. Which
+examples are seen in what order is fixed by the seed.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,7 +35,7 @@ RATE, HEAD_RATE, ROW_RATE = 1.2e-4, 6e-4, 1e-3  # of the body, the heads, the ne
 WARM_UP = 0.05  # of the plan
 ANSWER, CHECK = 0.5, 1.5  # weights of the losses beside find
 KEEP_EVERY = 50  # steps
-SEED = 0
+SEED, LATER_SEED = 0, 1
 
 
 @dataclass
@@ -183,17 +185,26 @@ def main() -> None:
     parser.add_argument(
         "--frozen", type=int, default=0, help="layers of the encoder that are left as they are"
     )
+    parser.add_argument("--after", type=Path, help="folder of the training before, for a second stage")
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(SEED)
-    examples = prepare(arguments.data, arguments.out / "examples.jsonl.gz")
+    earlier: Path | None = arguments.after
+    seed = LATER_SEED if earlier else SEED
+    examples = prepare(
+        arguments.data, arguments.out / "examples.jsonl.gz", seed, all_questions=earlier is not None
+    )
+    if earlier:
+        shutil.copy(earlier / "tokenizer.json", arguments.out)
     tokenizer = have_tokenizer(arguments.out / "tokenizer.json", examples)
     chosen = [one for one in examples if not one.held_out and one.lang in arguments.languages]
     rows = encode(tokenizer, chosen)
     tokens = sum(len(row.ids) for row in rows)
     print(f"{len(rows)} examples, {tokens} tokens, {tokenizer.get_vocab_size()} words", flush=True)
     model = Verifier(tokenizer.get_vocab_size(), seed=SEED)
+    if earlier:
+        restore(earlier / "checkpoint.safetensors", model)
     model.freeze(arguments.frozen)
     plan = Plan(arguments.steps, arguments.minutes)
     step = train(model, rows, arguments.out, plan, arguments.device, arguments.resume)

@@ -14,7 +14,7 @@ import gzip
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -70,11 +70,12 @@ class Example:
     held_out: bool = False
 
 
-def prepare(data: Path, cache: Path, seed: int = 0) -> list[Example]:
-    """All examples, in random order; made once and kept in `cache`."""
+def prepare(data: Path, cache: Path, seed: int = 0, *, all_questions: bool = False) -> list[Example]:
+    """All examples, in random order; made once and kept in `cache`. `all_questions`: not only `TAKEN`."""
     if not cache.exists():
         rng = Random(seed)
-        made = [*questions(read_rows(data / "reader_train.jsonl.gz"), rng)]
+        taken = dict.fromkeys(TAKEN, 1.0) if all_questions else TAKEN
+        made = [*questions(read_rows(data / "reader_train.jsonl.gz"), rng, taken)]
         made += judged(read_rows(data / "faithfulness_train.jsonl.gz"), rng)
         made += faulty(read_rows(data / "reader_train.jsonl.gz"), rng)
         rng.shuffle(made)
@@ -147,7 +148,7 @@ def condensed(text: str, claim: str, limit: int) -> str:
 # --- questions --------------------------------------------------------------------------------
 
 
-def questions(rows: Sequence[Row], rng: Random) -> Iterator[Example]:
+def questions(rows: Sequence[Row], rng: Random, taken: Mapping[str, float] = TAKEN) -> Iterator[Example]:
     for lang in ("en", "zh"):
         own = [row for row in rows if _lang(row) == lang]
         nearest = Nearest(own)
@@ -158,7 +159,7 @@ def questions(rows: Sequence[Row], rng: Random) -> Iterator[Example]:
         for n, row in enumerate(own):
             beside = [m for m in titles[row["source"], row["title"]] if m != n]
             for asked in row["qas"]:
-                if rng.random() < TAKEN[row["source"]]:
+                if rng.random() < taken[row["source"]]:
                     yield from _question(row, asked, own, n, beside, nearest, corpora[row["source"]], rng)
 
 
