@@ -107,6 +107,10 @@ def reranker_loader(settings: Settings) -> Callable[[], Reranker] | None:
     """What loads the re-ranker that the settings name, when it is first needed; None without one."""
     if not settings.rerank_model:
         return None
+    if settings.rerank_model == "built-in":
+        from agent.verifier import FindReranker, shipped
+
+        return lambda: FindReranker(build_verifier(settings) or _verifier_of(shipped()))
 
     def load() -> Reranker:
         from retrieval.rerank import load_reranker

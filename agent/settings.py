@@ -31,7 +31,8 @@ class Settings:
     embedder: str = ""
     """Sentence-transformers model, by name or folder; empty for the one that the library has."""
     rerank_model: str = ""
-    """Cross-encoder that orders what a search found, by name or folder; empty for none."""
+    """What orders what a search found: a cross-encoder by name or folder, "built-in" for the verifier, or
+    empty for nothing."""
     verifier: str = "built-in"
     """Small encoder that reads passages for answers: "built-in", "off", or another's ONNX file as
     `python -m evals.train.verifier` makes it."""

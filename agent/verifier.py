@@ -168,6 +168,16 @@ class Verifier:
         ]
 
 
+class FindReranker:
+    """*find* as what orders the passages of a search, in the place of a re-ranker of others."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        self._verifier = verifier
+
+    def score(self, query: str, texts: Sequence[str]) -> list[float]:
+        return self._verifier.find(query, texts)
+
+
 def shipped() -> Path:
     """The file that comes with the package."""
     return Path(__file__).parent / "weights" / SHIPPED

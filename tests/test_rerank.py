@@ -11,6 +11,7 @@ import pytest
 from agent import Agent
 from agent.cli.looking import examine
 from agent.cli.setting_up import set_up
+from agent.deps import build_verifier
 from agent.settings import Settings
 from retrieval.embed import EmbedderError, HashEmbedder
 from retrieval.library import Library
@@ -63,6 +64,20 @@ def test_documents_are_ordered_again(tmp_path: Path) -> None:
         assert library.search("contract", 2) == after[:2]
         assert library.search_many(["contract", "会费"], [2, 2])[0] == after[:2]
     assert rerank(ByLength(), "x", [], 3) == []
+
+
+@pytest.mark.parametrize("verifier", ["built-in", "off"])
+def test_the_built_in_verifier_puts_what_answers_first(own_cache: Settings, verifier: str) -> None:
+    settings = Settings(home=own_cache.home, rerank_model="built-in", verifier=verifier)
+    with Agent(settings) as agent:
+        agent.add(SAMPLE)
+        found = agent.search("Who ground the lens?", 5)
+        assert "Margaret Oduya" in found[0].chunk.text
+    own = build_verifier(Settings())
+    assert own is not None
+    scores = own.find("Who ground the lens?", [passage.chunk.text for passage in found])
+    assert scores == sorted(scores, reverse=True) and scores[0] > 0.5 > scores[-1]
+    assert examine(as_json=False) == 0
 
 
 @pytest.mark.slow  # imports torch to make the models
