@@ -49,7 +49,7 @@ class Claim:
     verdict: Verdict
     score: float
     citations: tuple[Citation, ...]
-    answer: str = ""
+    short: str = ""
     """The piece of the text that answers the question, where a short answer is known."""
 
 
@@ -86,8 +86,12 @@ class Answer:
 
     @property
     def short(self) -> str:
-        """The answer in a word or a few, where that is known; it stands in the first claim."""
-        return self.claims[0].answer if self.claims else ""
+        """The answer in a word or a few, where that is known; it stands in the first claim.
+
+        None of what is not verified, or of what the files disagree about: in a word, doubt has no place.
+        """
+        sure = self.outcome == "verified" and not self.conflicts
+        return self.claims[0].short if self.claims and sure else ""
 
     def to_json(self) -> dict[str, Any]:
         """The object that `agent ask --json` prints; its keys are stable."""
@@ -152,7 +156,7 @@ def answer_of(state: State, library: Library, model: str, budget: Budget) -> Ans
 
 def _claim(claim: states.Claim, library: Library, changed: Mapping[int, str]) -> Claim:
     citations = tuple(_citation(c, library, changed) for c in claim["citations"])
-    return Claim(claim["text"], claim["verdict"], claim["score"], citations, claim.get("answer", ""))
+    return Claim(claim["text"], claim["verdict"], claim["score"], citations, claim.get("short", ""))
 
 
 def _citation(citation: states.Citation, library: Library, changed: Mapping[int, str]) -> Citation:

@@ -46,7 +46,7 @@ class Deps:
     rungs: tuple[Reasoner, ...]
     """The ladder: each drafts where the one before it failed. The first one reads the question for all."""
     fallback: Reasoner
-    """Stands in where a rung's chat model fails; the extractive one, which cannot."""
+    """Stands in where a rung's chat model fails; the extractive one, which has none."""
     referee: Reasoner | None
     """Judges what chat models write, in their place, where one is named."""
     thresholds: Thresholds
@@ -105,12 +105,13 @@ def open_library(settings: Settings) -> Library:
 
 def reranker_loader(settings: Settings) -> Callable[[], Reranker] | None:
     """What loads the re-ranker that the settings name, when it is first needed; None without one."""
-    if not settings.rerank_model:
+    if settings.rerank_model in ("", "off"):
         return None
     if settings.rerank_model == "built-in":
-        from agent.verifier import FindReranker, shipped
+        from agent.verifier import FindReranker
 
-        return lambda: FindReranker(build_verifier(settings) or _verifier_of(shipped()))
+        verifier = build_verifier(settings)
+        return (lambda: FindReranker(verifier)) if verifier else None
 
     def load() -> Reranker:
         from retrieval.rerank import load_reranker
@@ -153,12 +154,17 @@ def prepare(
 
 
 def build_verifier(settings: Settings) -> Verifier | None:
-    """The verifier that the settings name, opened at its first reading. Raises `SettingsError`."""
+    """The verifier that the settings name, opened at its first reading; None where it is off.
+
+    Raises `SettingsError`.
+    """
     if settings.verifier == "off":
         return None
     from agent.verifier import shipped
 
-    file = shipped() if settings.verifier == "built-in" else Path(os.path.expanduser(settings.verifier))
+    if settings.verifier == "built-in":
+        return _verifier_of(shipped())
+    file = Path(os.path.expanduser(settings.verifier))
     if not file.is_file() or not file.with_suffix(".tokenizer.json").is_file():
         raise SettingsError(
             'verifier must be "built-in", "off" or an ONNX file with its tokenizer beside it, not '

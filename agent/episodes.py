@@ -71,7 +71,7 @@ class Manner:
     models: tuple[str, ...]
     """Who may write the answer."""
     checked: str
-    """How many drafts are compared, and who judges them."""
+    """How many drafts are compared, who judges them, and what reads, scores and orders passages."""
     verified_at: float
     """The sufficiency that a verified answer takes."""
 
@@ -168,7 +168,7 @@ def _claim(kept: dict[str, Any], evidence: Sequence[Evidence], library: Library)
         "verdict": "supported",
         "score": kept["score"],
         "checks": [check],
-        "answer": kept.get("answer", ""),
+        "short": kept.get("short", ""),
     }
 
 
@@ -182,7 +182,7 @@ def payload_of(state: State, checked: str) -> dict[str, Any]:
             {
                 "text": claim["text"],
                 "score": claim["score"],
-                "answer": claim.get("answer", ""),
+                "short": claim.get("short", ""),
                 "citations": [
                     {name: one[name] for name in ("path", "start", "end", "quote", "page", "heading")}
                     for one in claim["citations"]

@@ -36,7 +36,7 @@ from agent.ordinals import with_item
 from agent.outcome import settled
 from agent.paths import best_of, rank, run_paths, turned
 from agent.reasoners import Reasoner
-from agent.reasoners.features import Asked
+from agent.reasoners.features import Asked, fitted_with
 from agent.reasoners.language import language_of
 from agent.relevance import by_relevance, most_relevant, name_rarities
 from agent.remarks import hearing
@@ -101,7 +101,11 @@ def manner_of(deps: Deps) -> Manner:
     """How questions are answered in this run."""
     models = tuple(rung.name for rung in (*deps.rungs, deps.fallback))
     judge = deps.referee.name if deps.referee else ""
-    return Manner(models, f"{deps.settings.paths} {judge}".strip(), deps.thresholds["verified"])
+    settings = deps.settings
+    verifier = fitted_with() if settings.verifier == "built-in" else settings.verifier
+    ordered = settings.rerank_model if settings.rerank_model != "off" else ""
+    checked = (str(settings.paths), judge, verifier, settings.scorer_model, ordered)
+    return Manner(models, " ".join(filter(None, checked)), deps.thresholds["verified"])
 
 
 def plan(state: State, runtime: Run) -> Changed:

@@ -31,11 +31,11 @@ class Settings:
     embedder: str = ""
     """Sentence-transformers model, by name or folder; empty for the one that the library has."""
     rerank_model: str = ""
-    """What orders what a search found: a cross-encoder by name or folder, "built-in" for the verifier, or
-    empty for nothing."""
+    """What orders what a search found: a cross-encoder by name or folder, "built-in" for the verifier
+    (where that is on), or empty or "off" for nothing."""
     verifier: str = "built-in"
-    """Small encoder that reads passages for answers: "built-in", "off", or another's ONNX file as
-    `python -m evals.train.verifier` makes it."""
+    """Small encoder that reads passages for answers: "built-in", another's ONNX file as
+    `python -m evals.train.verifier` makes it, or "off", which is off wherever "built-in" stands."""
     scorer_model: str = "built-in"
     """What checks a chat model's claims before it judges them itself: "built-in" for the verifier, a
     cross-encoder or NLI model by name or folder, or "off"."""

@@ -111,7 +111,7 @@ class Claim(TypedDict):
     verdict: Verdict
     score: float  # confidence, [0, 1]
     checks: list[Check]
-    answer: NotRequired[str]  # the piece of its text that answers, where a short answer is known
+    short: NotRequired[str]  # the piece of its text that answers, where a short answer is known
 
 
 class Query(TypedDict):

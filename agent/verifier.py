@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -18,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.errors import SettingsError
 from retrieval.embed import batches, beside, feed, open_session
-from retrieval.tokens import is_chinese, segments, simplified
+from retrieval.tokens import is_chinese, segments, simplified, within_word
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
     Logits = npt.NDArray[np.float32]
 
 SHIPPED = "verifier.onnx"  # in agent/weights
-REMEMBERED = 4096  # readings; one takes some 200 bytes
+METADATA = ("window", "question", "calibration")  # of the file
+REMEMBERED = 4096  # readings; one takes one or two kilobytes
 LONGEST_ANSWER = 40  # tokens
 LEAST_BEGIN = 0.001
 OVERLAP = 0.5  # of two neighbouring windows: what one cuts apart, the other has whole
@@ -86,10 +89,10 @@ class Verifier:
         """Open it ahead of the first reading."""
         self._open()
 
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """What it is good for: en, zh."""
-        return tuple(self._open()[2]["languages"])
+    def sees_whole(self, first: str) -> bool:
+        """Whether a question or claim is read to its end."""
+        _, tokenizer, metadata = self._open()
+        return len(_tokens(tokenizer, first).ids) <= int(metadata["question"])
 
     def find(self, question: str, passages: Sequence[str]) -> list[float]:
         """The probability that each passage answers the question."""
@@ -120,14 +123,22 @@ class Verifier:
         return [found[key] for key in keys]
 
     def _open(self) -> tuple[Any, Any, dict[str, Any]]:
+        """Session, tokenizer and metadata. Raises `SettingsError` for what is no verifier, or damaged."""
         with self._lock:
             if self._opened is None:
                 from tokenizers import Tokenizer
 
-                session = open_session(self.onnx_file)
-                tokenizer = Tokenizer.from_file(str(self._tokenizer_file))
-                kept = session.get_modelmeta().custom_metadata_map
-                self._opened = session, tokenizer, {key: json.loads(value) for key, value in kept.items()}
+                try:
+                    session = open_session(self.onnx_file)
+                    tokenizer = Tokenizer.from_file(str(self._tokenizer_file))
+                    kept = session.get_modelmeta().custom_metadata_map
+                    metadata = {key: json.loads(kept[key]) for key in METADATA}
+                except Exception as error:  # each library has its own, the tokenizers' a bare Exception
+                    raise SettingsError(
+                        f"{self.onnx_file} is no verifier, or it or its tokenizer is damaged: install "
+                        "Toulmin anew, or go without it: `agent config set verifier off`"
+                    ) from error
+                self._opened = session, tokenizer, metadata
             return self._opened
 
     def _compute(self, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
@@ -144,10 +155,7 @@ class Verifier:
         def run(group: list[int]) -> list[tuple[int, Logits, _Answered]]:
             inputs = feed(session, [rows[r][1] for r in group])
             judged, answers = session.run(["judged", "answers"], inputs)
-            return [
-                (rows[r][0], judged[m], _answered(answers[m], rows[r][1], pairs[rows[r][0]][1]))
-                for m, r in enumerate(group)
-            ]
+            return [(rows[r][0], judged[m], _answered(answers[m], rows[r][1])) for m, r in enumerate(group)]
 
         logits = np.full((len(pairs), 2), -np.inf)
         answered = [_Answered(-np.inf, None, ())] * len(pairs)
@@ -161,7 +169,7 @@ class Verifier:
             Reading(
                 _probability(float(logits[n, 0]), calibration["find"], pair[0]),
                 _probability(float(logits[n, 1]), calibration["check"], pair[0]),
-                answered[n].span,
+                _span(answered[n], pair[1]),
                 answered[n].begins,
             )
             for n, pair in enumerate(pairs)
@@ -169,7 +177,12 @@ class Verifier:
 
 
 class FindReranker:
-    """*find* as what orders the passages of a search, in the place of a re-ranker of others."""
+    """*find* as what orders the passages of a search, in the place of a re-ranker of others.
+
+    It takes the titles that `retrieval.rerank` puts before the texts where `titled`.
+    """
+
+    titled = True
 
     def __init__(self, verifier: Verifier) -> None:
         self._verifier = verifier
@@ -183,6 +196,11 @@ def shipped() -> Path:
     return Path(__file__).parent / "weights" / SHIPPED
 
 
+def under(title: str, text: str) -> str:
+    """A passage as it is read: below its title, as in training."""
+    return f"{title}: {text}" if title else text
+
+
 def _key(first: str, passage: str) -> bytes:
     return hashlib.blake2b(
         f"{len(first)}:{first}{passage}".encode("utf-8", "replace"), digest_size=16
@@ -190,10 +208,14 @@ def _key(first: str, passage: str) -> bytes:
 
 
 def _windows(tokenizer: Any, first: str, passage: str, window: int, longest: int) -> list[_Pair]:
-    """The windows over a passage. A question or claim of more than `longest` tokens loses its end."""
-    # Traditional characters are read as simplified ones, one for one, so that the offsets hold.
-    asked, text = (tokenizer.encode(simplified(said), add_special_tokens=False) for said in (first, passage))
-    begin = [tokenizer.token_to_id("[CLS]"), *asked.ids[:longest], tokenizer.token_to_id("[SEP]")]
+    """The windows over a passage. A question or claim of more than `longest` tokens loses its middle:
+
+    in English what is asked stands at its beginning, in Chinese at its end.
+    """
+    asked, text = _tokens(tokenizer, first).ids, _tokens(tokenizer, passage)
+    if len(asked) > longest:
+        asked = asked[: longest // 2] + asked[-(longest - longest // 2) :]
+    begin = [tokenizer.token_to_id("[CLS]"), *asked, tokenizer.token_to_id("[SEP]")]
     room = window - len(begin) - 1
     last = max(len(text.ids) - room, 0)
     starts = [*range(0, last, max(int(room * (1 - OVERLAP)), 1)), last]
@@ -208,17 +230,23 @@ def _windows(tokenizer: Any, first: str, passage: str, window: int, longest: int
     ]
 
 
+def _tokens(tokenizer: Any, said: str) -> Any:
+    # Traditional characters are read as simplified ones, one for one, so that the offsets hold.
+    return tokenizer.encode(simplified(said), add_special_tokens=False)
+
+
 @dataclass(frozen=True)
 class _Answered:
     """What is read of one window."""
 
     margin: float
     """By how much the best piece is likelier than none, a logit."""
-    span: Span | None
+    place: tuple[int, int] | None
+    """The best piece, in characters."""
     begins: tuple[tuple[int, float], ...]
 
 
-def _answered(answers: Logits, row: _Pair, passage: str) -> _Answered:
+def _answered(answers: Logits, row: _Pair) -> _Answered:
     """The likeliest piece of a window, and where else an answer may begin."""
     import numpy as np
 
@@ -231,20 +259,27 @@ def _answered(answers: Logits, row: _Pair, passage: str) -> _Answered:
     both[~within] = -np.inf
     first, last = divmod(int(both.argmax()), count)
     margin = float(both[first, last] - answers[0].sum())
-    start, end = _whole_words(passage, row.offsets[first][0], row.offsets[last][1])
-    span = Span(start, end, 1 / (1 + float(np.exp(-np.clip(margin, -30, 30)))))
+    place = row.offsets[first][0], row.offsets[last][1]
     logits = np.concatenate([answers[:1, 0].astype(np.float64), own[:, 0]])
     shares = np.exp(logits - logits.max())
     shares = (shares / shares.sum())[1:]
     likely = np.flatnonzero(shares >= LEAST_BEGIN)
-    return _Answered(margin, span, tuple((row.offsets[n][0], float(shares[n])) for n in likely))
+    return _Answered(margin, place, tuple((row.offsets[n][0], float(shares[n])) for n in likely))
+
+
+def _span(found: _Answered, passage: str) -> Span | None:
+    if found.place is None:
+        return None
+    return Span(
+        *_whole_words(passage, *found.place), 1 / (1 + math.exp(-max(-30.0, min(30.0, found.margin))))
+    )
 
 
 def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     """The span, grown where it begins or ends within a word."""
-    while start > 0 and _in_word(text, start):
+    while start > 0 and within_word(text, start):
         start -= 1
-    while end < len(text) and _in_word(text, end):
+    while end < len(text) and within_word(text, end):
         end += 1
     if not is_chinese(text[start:end]):
         return start, end
@@ -253,12 +288,10 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     return first, next((b for a, b in words if a < end <= b), end)
 
 
-def _in_word(text: str, at: int) -> bool:
-    return all(char.isalnum() and not is_chinese(char) for char in text[at - 1 : at + 1])
-
-
 def _probability(logit: float, calibration: dict[str, list[float]], said: str) -> float:
-    import math
-
     slope, shift = calibration["zh" if is_chinese(said) else "en"]
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, slope * logit + shift))))
+    return _logistic(slope * logit + shift)
+
+
+def _logistic(value: float) -> float:
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))

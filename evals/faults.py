@@ -212,29 +212,59 @@ def link(text: str, place: Place, rng: Random) -> Iterator[str]:
         yield text[:-1] + made + text[-1]
 
 
-_CAUSES_EN = (
+# What the verifier was trained on (`TRAINING`), and, apart from it, what it is measured by.
+_TRAINED_EN = (
     "because the local authorities had asked for it", "which led to a sharp fall in prices",
     "after a long dispute with the neighbouring towns", "which made it the subject of a popular novel",
     "because earlier attempts had failed", "which later became a model for schools abroad",
     "which surprised most observers at the time", "thanks to a gift from a wealthy merchant",
     "which caused lasting anger among farmers", "because the weather had been unusually mild",
 )  # fmt: skip
-_CAUSES_ZH = (
+_TRAINED_ZH = (
     "因为当地商会曾多次提出要求", "这导致物价大幅下跌", "从而引发了农民的强烈不满", "并因此被写进一部畅销小说", "主要得益于一位富商的捐款",
     "因为此前的几次尝试都失败了", "后来成为国外学校的范例", "这让当时的多数观察家感到意外",
 )  # fmt: skip
-_CAUSES_HANT = (
+_TRAINED_HANT = (
     "因為當地商會曾多次提出要求", "這導致物價大幅下跌", "從而引發了農民的強烈不滿", "並因此被寫進一部暢銷小說", "主要得益於一位富商的捐款",
     "因為此前的幾次嘗試都失敗了", "後來成為國外學校的範例", "這讓當時的多數觀察家感到意外",
 )  # fmt: skip
 
 
+_CAUSES_EN = (
+    "in order to reduce the costs of transport", "which delayed its completion by several years",
+    "although many residents had voted against it", "which brought the region a steady stream of visitors",
+    "since nobody else had been willing to take it on", "and was later copied in several other countries",
+    "which drew criticism from the press", "with money that a former pupil had left",
+    "which forced two nearby workshops to close", "as the harvest had failed that summer",
+)  # fmt: skip
+_CAUSES_ZH = (
+    "目的是降低运输成本", "结果使完工时间推迟了好几年", "尽管不少居民投票反对", "由此给当地带来了大批游客",
+    "因为没有其他人愿意承担", "此后又被好几个国家效仿", "一度遭到媒体批评", "经费来自一位校友的遗产",
+)  # fmt: skip
+_CAUSES_HANT = (
+    "目的是降低運輸成本", "結果使完工時間推遲了好幾年", "儘管不少居民投票反對", "由此給當地帶來了大批遊客",
+    "因為沒有其他人願意承擔", "此後又被好幾個國家效仿", "一度遭到媒體批評", "經費來自一位校友的遺產",
+)  # fmt: skip
+
+
 def addition(text: str, place: Place, rng: Random) -> Iterator[str]:
     """A clause of another document, or an invented cause or effect, at the end of a sound sentence."""
+    yield from _with_clause(text, place, rng, (_CAUSES_EN, _CAUSES_ZH, _CAUSES_HANT))
+
+
+def trained_addition(text: str, place: Place, rng: Random) -> Iterator[str]:
+    """The same with the causes and effects that are for training."""
+    yield from _with_clause(text, place, rng, (_TRAINED_EN, _TRAINED_ZH, _TRAINED_HANT))
+
+
+def _with_clause(
+    text: str, place: Place, rng: Random, causes: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+) -> Iterator[str]:
     chinese = place.corpus.chinese
     other = _elsewhere(place, rng)
-    invented = _CAUSES_EN if not chinese else _CAUSES_HANT if is_traditional(place.source) else _CAUSES_ZH
-    clause = rng.choice(invented)
+    clause = rng.choice(
+        causes[0] if not chinese else causes[2] if is_traditional(place.source) else causes[1]
+    )
     if other and rng.random() < 0.5:
         clause = other.rstrip("。.") if chinese else "while " + lowered(other[:-1])
     if text[-1] in ".。":
@@ -277,3 +307,4 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "addition": (addition,),
     "off-topic": (off_topic,),
 }
+TRAINING = {**FAULTS, "addition": (trained_addition,)}

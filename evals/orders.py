@@ -227,7 +227,10 @@ def _verifier(settings: Mapping[str, Any]) -> str:
     from agent.verifier import shipped
 
     named = str(settings.get("verifier", "built-in"))
-    return named if named == "off" else _file(shipped() if named == "built-in" else Path(named))
+    if named == "off":
+        return named
+    file = shipped() if named == "built-in" else Path(named).expanduser()
+    return f"{_file(file)}, {_file(file.with_suffix('.tokenizer.json'))}"
 
 
 def _model(order: Order) -> str:

@@ -25,7 +25,10 @@ RERANKED = 30  # passages of hybrid search that are read again for each query
 
 
 class Reranker(Protocol):
-    """What the library needs of a re-ranker."""
+    """What the library needs of a re-ranker.
+
+    Where it has an attribute `titled` that is true, each text begins with its title and a colon.
+    """
 
     def score(self, query: str, texts: Sequence[str]) -> list[float]:
         """How well each text answers the query, in [0, 1]."""
@@ -118,7 +121,12 @@ def rerank(reranker: Reranker, query: str, passages: Sequence[Passage], limit: i
 
     Each takes the fused score of its new place, so that scores still fall and mean what they meant.
     """
-    scores = reranker.score(query, [passage.chunk.text for passage in passages])
+    titled = getattr(reranker, "titled", False)
+    texts = [
+        f"{one.chunk.title}: {one.chunk.text}" if titled and one.chunk.title else one.chunk.text
+        for one in passages
+    ]
+    scores = reranker.score(query, texts)
     order = sorted(range(len(passages)), key=lambda n: -scores[n])
     fused = sorted((passage.score for passage in passages), reverse=True)
     return [replace(passages[n], score=fused[place]) for place, n in enumerate(order)][:limit]

@@ -182,6 +182,28 @@ def segments(text: str) -> Iterator[tuple[int, int]]:
         start += len(word)
 
 
+def place_of(piece: str, text: str) -> tuple[int, int]:
+    """Where a piece first stands in a text, not within a Latin word or number; (0, 0) where it does not.
+
+    >>> place_of("11", "In 1911 it killed 11."), place_of("91", "1911")
+    ((18, 20), (0, 0))
+    """
+    start = text.find(piece) if piece else -1
+    while start >= 0:
+        end = start + len(piece)
+        if not within_word(text, start) and not within_word(text, end):
+            return start, end
+        start = text.find(piece, start + 1)
+    return 0, 0
+
+
+def within_word(text: str, at: int) -> bool:
+    """Whether a place lies within a Latin word or a number."""
+    return 0 < at < len(text) and all(
+        char.isalnum() and not _CJK_CHAR.match(char) for char in text[at - 1 : at + 1]
+    )
+
+
 def _tokens(text: str) -> Iterator[str]:
     text = unicodedata.normalize("NFKC", text)
     for match in _PIECE.finditer(text):

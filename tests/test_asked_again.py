@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agent import Agent, Answer, Settings, carrying, memory, records
 from agent.corrections import corrects
 from agent.episodes import Manner, replacement, reworded, searches_of, worked
+from agent.reasoners.features import fitted_with
 from agent.turns import find_turns, turns_for, window
 from retrieval.records import Record
 from tests.conftest import assert_cited
@@ -118,10 +119,20 @@ def test_restricted_and_unremembered_questions_use_and_leave_nothing(settings: S
 def test_another_writer_or_a_stricter_measure_answers_anew(agent: Agent) -> None:
     agent.ask(CONTRACT)
     library = agent.library
-    now = Manner(("extractive",), "1", 0.5)
+    now = Manner(("extractive",), f"1 {fitted_with()} built-in", 0.5)
     assert memory.recall(library, library, CONTRACT, now).answer is not None
     for other in (replace(now, models=("x",)), replace(now, checked="3"), replace(now, verified_at=1.01)):
         assert memory.recall(library, library, CONTRACT, other).answer is None
+
+
+@pytest.mark.parametrize(
+    "changed", [{"verifier": "off"}, {"scorer_model": "off"}, {"rerank_model": "built-in"}]
+)
+def test_what_reads_and_checks_otherwise_answers_anew(agent: Agent, changed: dict[str, str]) -> None:
+    agent.ask(CONTRACT)
+    assert from_memory(agent.ask(CONTRACT))
+    with Agent(replace(agent.settings, **changed)) as other:
+        assert not from_memory(other.ask(CONTRACT))
 
 
 # --- statements and corrections -----------------------------------------------------------------------------

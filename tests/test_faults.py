@@ -136,6 +136,16 @@ def test_doubtful_faults_are_refused(kind: str, text: str) -> None:
     assert [said for fault in faults.FAULTS[kind] for said in fault(text, place, Random(0))] == []
 
 
+def test_no_cause_that_is_trained_on_is_measured_by() -> None:
+    for trained, measured in (
+        (faults._TRAINED_EN, faults._CAUSES_EN),
+        (faults._TRAINED_ZH, faults._CAUSES_ZH),
+        (faults._TRAINED_HANT, faults._CAUSES_HANT),
+    ):
+        assert trained and measured and not set(trained) & set(measured)
+    assert faults.TRAINING["addition"] != faults.FAULTS["addition"]
+
+
 def test_names_and_lists() -> None:
     assert [kind for _, _, kind in find_names("He met Albert Einstein in Oslo.", False)] == [
         "person",

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from agent import Agent
-from agent.cli.render import plain, print_answer, print_markdown
-from agent.reasoners.extractive import choose, mark_answer, new_claim
-from agent.reasoners.features import FEATURES, READ, SURE, ask, candidates, rank_score
+from agent.cli.render import _body, plain, print_answer, print_markdown
+from agent.reasoners.extractive import Extractive, choose, mark_short, new_claim
+from agent.reasoners.features import FEATURES, READ, READINGS, SURE, UNREAD, ask, candidates, rank_score
 from agent.settings import Settings
+from agent.state import Conflict
 from agent.verifier import Reading, Span
+from retrieval.embed import HashEmbedder
+from retrieval.library import Library
 from tests.test_features import flat, passage
 
 RIVERS = "The ferry crosses the lake at noon. The old mill by the lake burnt in 1911. Nobody was hurt."
@@ -59,12 +63,18 @@ def test_the_answer_is_found_below_a_title_and_only_where_it_is_sure(
     assert reader.asked == [("When did the mill burn?", (f"{title}: " if title else "") + RIVERS)]
 
 
-def test_each_passage_is_read_once() -> None:
-    reader = Knows("1911")
-    asked = ask("When did the mill burn?", flat, reader=reader)
-    first = candidates(asked, [passage(RIVERS)])
-    again = candidates(asked, [passage(RIVERS), passage("另一段。The mill was rebuilt in 1920.", number=2)])
-    assert len(reader.asked) == 2 and again[: len(first)] == first
+def test_what_is_read_depends_on_the_passages_alone() -> None:
+    texts = [f"The mill of village {n} burnt down, it is said, when {'it rained ' * n}." for n in range(12)]
+    passages = [passage(text, number) for number, text in enumerate(texts, 1)]
+    reader, other = Knows("1911"), Knows("1911")
+    asked = ask("When did the mill of village 7 burn down?", flat, reader=reader)
+    for some in (passages[:8], passages[6:], passages):
+        found = candidates(asked, some)
+    read = {one.evidence for one in found if one.features[len(FEATURES) :] != UNREAD}
+    assert len(read) == READINGS and 8 in read
+    assert candidates(ask(asked.text, flat, reader=other), passages) == found
+    assert len(other.asked) == READINGS and len(reader.asked) == 3 * READINGS
+    assert candidates(asked, passages) is found, "the same passages are not read again"
 
 
 def test_without_a_reader_the_words_alone_tell() -> None:
@@ -83,12 +93,14 @@ def test_without_a_reader_the_words_alone_tell() -> None:
         ("磨坊在**1911年**被烧毁，无人受伤。", "1911年", ""),
         ("The old mill burnt in May 1911, and nobody knows why.", "May\n1911", "May 1911"),
         ("The old mill burnt.", "", ""),
+        ("In 1911 the fire in the old mill killed 11 people.", "11", "11"),
+        ("In 1911 the old mill by the lake burnt.", "11", ""),
     ],
 )
 def test_a_short_answer_is_a_piece_of_its_claim(text: str, answer: str, marked: str) -> None:
     claim = new_claim(text.replace("**1911年**", "一九一一年"), [1])
-    mark_answer(claim, answer)
-    assert claim.get("answer", "") == marked
+    mark_short(claim, answer)
+    assert claim.get("short", "") == marked
 
 
 @pytest.fixture
@@ -111,7 +123,7 @@ def test_an_answer_begins_with_its_short_answer(
         answer = agent.ask(question)
         again = agent.ask(question.replace("old ", ""), thread="t")
     told = answer.to_json()
-    assert (answer.short, told["short"], told["claims"][0]["answer"]) == (short, short, short)
+    assert (answer.short, told["short"], told["claims"][0]["short"]) == (short, short, short)
     assert short in answer.text and again.short == short
     print_answer(answer, plain())
     assert capsys.readouterr().out.startswith(f"{short}\n{answer.text}")
@@ -119,13 +131,37 @@ def test_an_answer_begins_with_its_short_answer(
     assert capsys.readouterr().out.startswith(f"**{short}**\n\n")
 
 
-def test_chinese_is_read_by_words_alone(notes: Path, settings: Settings) -> None:
-    """As the verifier has not been shown to help there."""
+def test_chinese_is_read_too(notes: Path, settings: Settings) -> None:
     with Agent(settings) as agent:
         agent.add(notes)
         answer = agent.ask("灯塔高多少米？")
-    assert "十八米" in answer.text and answer.short == ""
-    assert ask("灯塔高多少米？", flat, reader=Knows("十八米")).reader is None
+    assert "十八米" in answer.text and "十八米" in answer.short
+    assert ask("灯塔高多少米？", flat, reader=Knows("十八米")).reader is not None
+
+
+def test_no_short_answer_where_files_disagree_or_what_is_partial(notes: Path, settings: Settings) -> None:
+    with Agent(settings) as agent:
+        agent.add(notes)
+        answer = agent.ask("When did the old mill burn?")
+    conflict: Conflict = {
+        "claim": 0, "evidence": 1, "start": 0, "end": 9, "what": "number", "ours": "1911", "theirs": "1912"
+    }  # fmt: skip
+    assert answer.short and not replace(answer, outcome="partial").short
+    assert not replace(answer, conflicts=(conflict,)).short
+
+
+def test_the_piece_that_is_underlined_is_the_one_that_answers(
+    notes: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Agent(settings) as agent:
+        agent.add(notes)
+        answer = agent.ask("When did the old mill burn?")
+    claim = replace(answer.claims[0], text="In 1911 it killed 11 people.", short="11", citations=())
+    body, _ = _body(replace(answer, claims=(claim,)), "[{}]")
+    assert [body.plain[span.start : span.end] for span in body.spans if "underline" in str(span.style)] == [
+        "11"
+    ]
+    assert body.spans[-1].start == body.plain.rindex("11")
 
 
 def test_what_was_remembered_keeps_its_short_answer(notes: Path, settings: Settings) -> None:
@@ -139,6 +175,12 @@ def test_no_short_answer_to_a_list_or_without_a_reader(notes: Path, settings: Se
     with Agent(replace(settings, verifier="off")) as agent:
         agent.add(notes)
         assert agent.ask("When did the old mill burn?").short == ""
-    with Agent(settings) as agent:
-        assert agent.ask("Why did the mill burn?").short == ""
-        assert agent.ask("Hello").short == ""
+    with Library(settings.library_folder, HashEmbedder) as library:
+        reasoner = Extractive(library, reader=Knows("1911"))
+        for question, known in (
+            ("When did the old mill burn?", "1911"),
+            ("Explain why the old mill burnt.", ""),
+        ):
+            plan = reasoner.plan(question, date(2026, 1, 1))
+            [claim, *_] = reasoner.draft(question, plan, [passage(RIVERS)])
+            assert claim.get("short", "") == known

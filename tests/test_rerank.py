@@ -13,6 +13,7 @@ from agent.cli.looking import examine
 from agent.cli.setting_up import set_up
 from agent.deps import build_verifier
 from agent.settings import Settings
+from agent.verifier import under
 from retrieval.embed import EmbedderError, HashEmbedder
 from retrieval.library import Library
 from retrieval.rerank import load_reranker, prepare_reranker, rerank
@@ -66,18 +67,35 @@ def test_documents_are_ordered_again(tmp_path: Path) -> None:
     assert rerank(ByLength(), "x", [], 3) == []
 
 
-@pytest.mark.parametrize("verifier", ["built-in", "off"])
-def test_the_built_in_verifier_puts_what_answers_first(own_cache: Settings, verifier: str) -> None:
-    settings = Settings(home=own_cache.home, rerank_model="built-in", verifier=verifier)
-    with Agent(settings) as agent:
+def test_the_built_in_verifier_puts_what_answers_first(own_cache: Settings) -> None:
+    with Agent(Settings(home=own_cache.home, rerank_model="built-in")) as agent:
         agent.add(SAMPLE)
         found = agent.search("Who ground the lens?", 5)
         assert "Margaret Oduya" in found[0].chunk.text
     own = build_verifier(Settings())
     assert own is not None
-    scores = own.find("Who ground the lens?", [passage.chunk.text for passage in found])
+    texts = [under(passage.chunk.title, passage.chunk.text) for passage in found]
+    scores = own.find("Who ground the lens?", texts)
     assert scores == sorted(scores, reverse=True) and scores[0] > 0.5 > scores[-1]
-    assert examine(as_json=False) == 0
+
+
+@pytest.mark.parametrize(
+    ("verifier", "code", "told"),
+    [
+        ("built-in", 0, "re-ranker built-in"),
+        ("off", 0, "off, as the verifier is"),
+        ("/no/file.onnx", 1, "/no/file"),
+    ],
+)
+def test_doctor_tells_of_the_built_in_re_ranker(
+    own_cache: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    verifier: str, code: int, told: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("AGENT_RERANK_MODEL", "built-in")
+    monkeypatch.setenv("AGENT_VERIFIER", verifier)
+    assert examine(as_json=False) == code
+    said = " ".join(capsys.readouterr().out.split())
+    assert told in said, said
 
 
 @pytest.mark.slow  # imports torch to make the models

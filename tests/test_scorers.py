@@ -95,5 +95,10 @@ def test_by_default_and_off() -> None:
     pair = ("The rent is 900 euros.", "The rent is 900 euros.")
     shared = build_verifier(Settings())
     assert shared is not None and scorer.score([pair]) == shared.check([pair])
+    across = [("The rent is 900 euros.", "租金是两千欧元。"), ("租金是九百欧元。", "Nobody pays any rent.")]
+    endless = "The rent is 900 euros, and the landlord, as all agree, " * 12
+    assert scorer.score([*across, ("The rent is 900 euros.", endless), pair]) == [0.5] * 3 + shared.check(
+        [pair]
+    )
     assert build_scorer(Settings(scorer_model="off")) is None
     assert build_scorer(Settings(scorer_model="built-in", verifier="off")) is None

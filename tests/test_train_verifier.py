@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from evals.data import Row
-from evals.train.verifier_data import condensed, faulty, judged, piece, prepare, questions
+from evals.train.verifier_data import condensed, examples_file, faulty, judged, piece, prepare, questions
 from retrieval.split import sentences
 
 EN = (
@@ -125,9 +125,37 @@ def small_data(folder: Path) -> Path:
 
 
 def test_examples_are_made_once(tmp_path: Path) -> None:
-    made = prepare(small_data(tmp_path), tmp_path / "examples.jsonl.gz")
+    made = prepare(small_data(tmp_path), examples_file(tmp_path, 0))
     (tmp_path / "reader_train.jsonl.gz").unlink()
-    assert made == prepare(tmp_path, tmp_path / "examples.jsonl.gz")
+    assert made == prepare(tmp_path, examples_file(tmp_path, 0))
+
+
+def test_a_second_stage_draws_anew_from_all_questions(tmp_path: Path) -> None:
+    first, later = (
+        prepare(small_data(tmp_path), examples_file(tmp_path, seed), seed, all_questions=bool(seed))
+        for seed in (0, 1)
+    )
+    assert first != later
+    answerable = sum(qa["answerable"] for row in paragraphs() for qa in row["qas"])
+    assert sum(bool(one.find) for one in later) == answerable > sum(bool(one.find) for one in first)
+
+
+@pytest.mark.slow  # imports torch
+def test_where_a_training_cannot_begin_or_go_on(tmp_path: Path) -> None:
+    from evals.train.verifier import refusal
+
+    first, later = tmp_path / "first", tmp_path / "later"
+    for folder in (first, later):
+        folder.mkdir()
+    assert refusal(first, None, resume=False) == ""
+    assert "no training ended" in refusal(later, first, resume=False)
+    assert "no checkpoint" in refusal(first, None, resume=True)
+    examples_file(first, 0).touch()
+    (first / "checkpoint.safetensors").touch()
+    assert refusal(later, first, resume=False) == refusal(first, None, resume=True) == ""
+    assert "holds a first stage" in refusal(first, first, resume=False)
+    examples_file(later, 1).touch()
+    assert "holds a second stage" in refusal(later, None, resume=True)
 
 
 def tiny(vocabulary: int) -> Any:
@@ -153,7 +181,7 @@ def test_it_learns_resumes_and_exports_what_it_learnt(tmp_path: Path) -> None:
     from evals.train.verifier_export import export, logits
     from evals.train.verifier_model import encode
 
-    examples = prepare(small_data(tmp_path), tmp_path / "examples.jsonl.gz")
+    examples = prepare(small_data(tmp_path), examples_file(tmp_path, 0))
     tokenizer = verifier.have_tokenizer(tmp_path / "tokenizer.json", examples)
     rows = encode(tokenizer, examples)
     assert tokenizer.token_to_id("诺") is not None and tokenizer.token_to_id("諾") is None
@@ -167,7 +195,7 @@ def test_it_learns_resumes_and_exports_what_it_learnt(tmp_path: Path) -> None:
     again = tiny(tokenizer.get_vocab_size())
     assert verifier.train(again, rows, tmp_path, verifier.Plan(4), "cpu", resume=True) == 4
     assert logits(again, tokenizer, examples) == logits(model, tokenizer, examples) != before
-    export(model, tokenizer, examples, tmp_path, ["en"])
+    export(model, tokenizer, examples, tmp_path)
     tokenizer.save(str(tmp_path / "verifier.tokenizer.json"))
     made = Verifier(tmp_path / "verifier-float.onnx", tmp_path / "verifier.tokenizer.json")
     probabilities = made.find("When was the harbour built?", [EN, ZH])

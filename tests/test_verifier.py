@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.verifier import LONGEST_ANSWER, REMEMBERED, Verifier, _whole_words
+from agent.errors import SettingsError
+from agent.verifier import LONGEST_ANSWER, REMEMBERED, Verifier, _whole_words, _windows
 from evals.suites.critic import auroc, auroc_gain, balanced_accuracy, bare, calibration_error
 
 # Word: (find, check, first token of the answer, last one)
@@ -68,7 +69,7 @@ def verifier(folder: Path, window: int = 16) -> Verifier:
         ir_version=9,
     )
     calibration = {head: {"en": [1.0, 0.0], "zh": [0.5, -1.0]} for head in ("find", "check")}
-    metadata = {"window": window, "question": 6, "languages": ["en"], "calibration": calibration}
+    metadata = {"window": window, "question": 6, "calibration": calibration}
     helper.set_model_props(model, {key: json.dumps(value) for key, value in metadata.items()})
     save(model, str(folder / "verifier.onnx"))
     tokenizer = Tokenizer(WordLevel({word: n for n, word in enumerate(WORDS)}, unk_token="[UNK]"))
@@ -93,7 +94,6 @@ def test_three_answers_of_one_reading(tmp_path: Path) -> None:
     assert none is None
     forced = made.answer("When?", passages, least=0.0)[1]
     assert forced is not None and forced.score == pytest.approx(logistic(-2))
-    assert made.languages == ("en",)
 
 
 def test_traditional_characters_are_read_as_simplified_ones_at_their_offsets(tmp_path: Path) -> None:
@@ -132,6 +132,30 @@ def test_what_was_read_is_remembered_but_not_for_ever(tmp_path: Path) -> None:
     assert made.read([("When?", "Monday")] * 3) == first * 3
 
 
+@pytest.mark.parametrize("broken", ["verifier.onnx", "verifier.tokenizer.json", ""])
+def test_what_is_no_verifier_is_told_in_a_line(tmp_path: Path, broken: str) -> None:
+    made = verifier(tmp_path)
+    if broken:
+        (tmp_path / broken).write_bytes((tmp_path / broken).read_bytes()[:40])
+    else:  # an encoder of another kind
+        from onnx import load, save
+
+        model = load(str(tmp_path / "verifier.onnx"))
+        del model.metadata_props[:]
+        save(model, str(tmp_path / "verifier.onnx"))
+    with pytest.raises(SettingsError, match=r"is no verifier.*config set verifier off") as told:
+        made.find("When?", ["Monday"])
+    assert "\n" not in str(told.value)
+
+
+def test_of_a_long_question_both_ends_are_read(tmp_path: Path) -> None:
+    made = verifier(tmp_path)
+    assert made.sees_whole("When is the rent due ?") and not made.sees_whole("cat " * 7)
+    [window] = _windows(made._open()[1], "Monday cat cat cat cat cat noon rent", "noon", 40, 6)
+    words = [list(WORDS)[n] for n in window.ids]
+    assert words[1:7] == ["monday", "[UNK]", "[UNK]", "[UNK]", "noon", "rent"]
+
+
 def test_nothing_is_opened_before_the_first_reading(tmp_path: Path) -> None:
     assert Verifier(tmp_path / "missing.onnx")._opened is None
 
@@ -165,7 +189,9 @@ def test_figures_of_the_suite() -> None:
     labels = np.array([0, 0, 1, 1])
     assert auroc(labels, [0.1, 0.4, 0.35, 0.8]) == 0.75
     assert auroc(labels, [1, 1, 1, 1]) == 0.5 == auroc([1, 1], [0.1, 0.2])
-    gain, low, high = auroc_gain(labels, np.array([0.1, 0.2, 0.8, 0.9]), np.array([0.9, 0.8, 0.2, 0.1]))
+    gain, low, high = auroc_gain(
+        labels, np.array([0.1, 0.2, 0.8, 0.9]), np.array([0.9, 0.8, 0.2, 0.1]), np.arange(4)
+    )
     assert gain == 1 and low <= high <= 1
     assert balanced_accuracy(np.array([0, 0, 0, 1]), np.array([False, False, True, True])) == pytest.approx(
         5 / 6

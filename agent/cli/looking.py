@@ -243,13 +243,16 @@ def _embedder(settings: Settings) -> list[Finding]:
     return findings
 
 
+OFF = "off, as the verifier is"
+
+
 def _reranker(settings: Settings) -> list[Finding]:
-    load = reranker_loader(settings)
-    if load is None:
-        return []
     try:
+        load = reranker_loader(settings)
+        if load is None:
+            return [("re-ranker", True, OFF)] if settings.rerank_model == "built-in" else []
         load().score("ready", ["ready"])
-    except EmbedderError as error:
+    except (EmbedderError, SettingsError) as error:
         return [("re-ranker", False, str(error))]
     return [("re-ranker", True, settings.rerank_model)]
 
@@ -266,6 +269,8 @@ def _verifier(settings: Settings) -> list[Finding]:
         if scorer and settings.scorer_model != "built-in":
             scorer.score([("ready", "ready")])
             found.append(("scorer", True, settings.scorer_model))
+        elif not scorer and settings.scorer_model == "built-in":
+            found.append(("scorer", True, OFF))
     except (EmbedderError, SettingsError) as error:
         found.append(("scorer" if found else "verifier", False, str(error)))
     return found

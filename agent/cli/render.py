@@ -25,6 +25,7 @@ from agent.filters import said
 from agent.models.names import shown_name
 from agent.page_words import PAGE_WORDS
 from retrieval.addresses import is_page
+from retrieval.tokens import place_of
 
 if TYPE_CHECKING:
     from agent.answer import Answer, Citation
@@ -130,8 +131,9 @@ def _body(answer: Answer, mark: str, space: str = " ") -> tuple[Text, list[Citat
         separator = " " if body.plain and answer.lang == "en" else ""
         if items:
             separator = "\n- " if body.plain else "- "
-        before, piece, after = claim.text.partition(claim.answer) if claim.answer else (claim.text, "", "")
-        body.append(separator + before).append(piece, style="bold underline").append(after)
+        start, end = place_of(answer.short, claim.text) if claim is answer.claims[0] else (0, 0)
+        body.append(separator + claim.text[:start])
+        body.append(claim.text[start:end], style="bold underline").append(claim.text[end:])
         for number in dict.fromkeys(marks):
             body.append(f"{space if answer.lang == 'en' else ''}{mark.format(number)}", style="cyan")
     return body, cited

@@ -40,7 +40,7 @@ def set_up(
     settings = read_settings(embedder=embedder, rerank_model=rerank, scorer_model=scorer)
     if embedder or rerank or scorer:
         _go_online()
-    if settings.rerank_model not in ("", "built-in"):
+    if settings.rerank_model not in ("", "off", "built-in"):
         _ready_to_rerank(settings, download=bool(rerank))
     if settings.scorer_model not in ("off", "built-in"):
         _ready_to_score(settings, download=bool(scorer))

@@ -1,7 +1,7 @@
 """The critic: one verdict per claim, cheapest layer first, and it fails closed.
 
-The layers are the checks, an entailment scorer where there is one, and the judge; each may only lower
-confidence or pass on what it cannot decide. A layer that raises, hangs or returns nonsense makes the claim
+The layers are the checks, an entailment scorer where there is one, and the judge; each decides, or passes on
+what it cannot decide. A layer that raises, hangs or returns nonsense makes the claim
 `unverified`, never `supported`. Whether the whole answers the question is judged apart, in `sufficiency`.
 """
 
@@ -15,6 +15,7 @@ from agent.critic.claims import split_claims
 from agent.critic.entail import Entailer, checked_scores, within
 from agent.reasoners import Reasoner
 from agent.state import Check, Claim, Evidence, Verdict
+from agent.verifier import under
 
 CONFIDENCE: dict[Verdict, float] = {"supported": 1.0, "undecided": 0.5, "unverified": 0.0, "unsupported": 0.0}
 TIMEOUT_S = 300.0  # a judge on a slow machine reads all evidence anew
@@ -95,7 +96,7 @@ def _entail(
 
 
 def _premise(claim: Claim, evidence: Sequence[Evidence], titles: Mapping[int, str]) -> str:
-    quotes = [f"{titles.get(c['evidence'], '')} {c['quote']}".strip() for c in claim["citations"]]
+    quotes = [under(titles.get(c["evidence"], ""), c["quote"]) for c in claim["citations"]]
     tools = [e["text"] for e in evidence if e["kind"] == "tool" and e["number"] in claim["evidence"]]
     return "\n".join([*quotes, *tools])
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrieval.embed import EmbedderError
+from retrieval.tokens import is_chinese
 
 if TYPE_CHECKING:
     from agent.verifier import Verifier
@@ -22,17 +23,24 @@ class VerifierScorer:
     """What a verifier says of claims, *check*.
 
     Where it decides by itself was chosen on the repair bench (evals/LOG.md): it refuses what a chat model
-    added, and hardly ever saves the judge a look.
+    added, and hardly ever saves the judge a look. What it was not trained to tell it leaves open: a claim in
+    another language than its source, and one too long to be read to its end.
     """
 
     SUPPORTED_AT, REFUTED_AT = 0.95, 0.1
+    OPEN = 0.5
 
     def __init__(self, verifier: Verifier) -> None:
         self._verifier = verifier
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        """The probability that each (premise, claim) is supported."""
-        return self._verifier.check(pairs)
+        """The probability that each (premise, claim) is supported; `OPEN` for what it cannot tell."""
+        told = [n for n, (premise, claim) in enumerate(pairs) if self._can_tell(premise, claim)]
+        scores = dict(zip(told, self._verifier.check([pairs[n] for n in told]), strict=True))
+        return [scores.get(n, self.OPEN) for n in range(len(pairs))]
+
+    def _can_tell(self, premise: str, claim: str) -> bool:
+        return is_chinese(premise) == is_chinese(claim) and self._verifier.sees_whole(claim)
 
 
 class CrossEncoderScorer:

@@ -152,7 +152,7 @@ def _in_its_place(asked: Asked, claim: Claim, evidence: Sequence[Evidence]) -> l
         changed: Evidence = {**item, "text": text, "end": item["start"] + len(text)}
         place: Citation = {**citation, "end": citation["start"] + len(claim["text"])}
         instead: Claim = {**claim, "citations": [place]}
-        found += [c for c in candidates(replace(asked, read={}), [changed]) if _covers(instead, c)]
+        found += [c for c in candidates(replace(asked, worded={}, read={}), [changed]) if _covers(instead, c)]
     return found
 
 

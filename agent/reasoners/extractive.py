@@ -28,7 +28,7 @@ from agent.reasoners.features import (
 )
 from agent.reasoners.language import answer_type_of, is_small_talk, language_of, standalone
 from agent.state import Claim, Draft, Evidence, Lang, Need, Plan, Query, Span, Turn, Verdict
-from retrieval.tokens import query_terms
+from retrieval.tokens import place_of, query_terms
 from tools import Call, read_call
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Extractive:
             for span in spans
         ]
         if chosen and asked.answer_type not in SENTENCES:
-            mark_answer(claims[0], chosen[0].answer)
+            mark_short(claims[0], chosen[0].answer)
         return claims
 
     def judge(
@@ -229,11 +229,11 @@ def _repeats(left: Candidate, right: Candidate) -> bool:
     return shared >= 0.7 * min(len(left.tokens), len(right.tokens))
 
 
-def mark_answer(claim: Claim, answer: str) -> None:
+def mark_short(claim: Claim, answer: str) -> None:
     """Note the short answer in a claim, unless it is most of it anyway."""
     piece = plain(answer)
-    if piece and piece in claim["text"] and len(piece) <= SHORT * len(claim["text"]):
-        claim["answer"] = piece
+    if any(place_of(piece, claim["text"])) and len(piece) <= SHORT * len(claim["text"]):
+        claim["short"] = piece
 
 
 def span_of(chosen: Candidate) -> Span:

@@ -1,8 +1,8 @@
 """How well a sentence answers a question: a few interpretable numbers and a linear model over them.
 
 Used to pick sentences (extractive drafting) and to tell whether a draft suffices (critic). The weights in
-`weights.json` are fitted by `evals/train/extractive.py` on training data, never on dev data. It reads words,
-not meaning: it cannot tell "A hit B" from "B hit A".
+`weights.json` are fitted by `evals/train/extractive.py` on training data, never on dev data. Words alone
+cannot tell "A hit B" from "B hit A"; a reader, where the question has one, may.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from agent.asides import Aside, borne_out, without_asides
 from agent.reasoners.labels import of_another
 from agent.reasoners.language import answer_type_of, has_answer_of_type, language_of, names_in
 from agent.state import AnswerType, Evidence, Lang, Span
+from agent.verifier import under
 from retrieval.load.source import name_of
 from retrieval.split import sentences
 from retrieval.tokens import has_cjk, lexical_tokens, query_terms, simplified, stem
@@ -54,7 +55,7 @@ LEAST = 1e-3
 SURE = 0.6  # score of a piece from which on it is an answer
 FARTHEST = 5.0
 UNREAD = (0.0, -1.0, 0.0, -1.0)  # of READ: what is least likely
-READINGS = 5  # passages read of those that are new: reading is most of the time of an answer
+READINGS = 5  # passages read of all: reading is most of the time of an answer
 CACHED_CHARS = 4000  # longer texts are not kept
 Vector = tuple[float, ...]
 _Place = tuple[int, int, int]  # of a passage: number, start, end
@@ -90,8 +91,10 @@ class Asked:
     asides: tuple[Aside, ...] = ()
     """Its words that only say where to look."""
     reader: Reader | None = field(default=None, compare=False, repr=False)
-    read: dict[_Place, list[Candidate]] = field(default_factory=dict, compare=False, repr=False)
-    """What was read of each passage already, by its number and span: draft and critic read the same."""
+    worded: dict[_Place, list[Candidate]] = field(default_factory=dict, compare=False, repr=False)
+    """The candidates of each passage by words alone: draft and critic look at the same."""
+    read: dict[tuple[_Place, ...], list[Candidate]] = field(default_factory=dict, compare=False, repr=False)
+    """Those of passages together, with what the reader says."""
 
 
 COLUMNS = " | "  # between the names of a table's columns, in a heading
@@ -143,10 +146,16 @@ def ask(question: str, idf: Idf, asides: Sequence[Aside] = (), reader: Reader | 
 def candidates(asked: Asked, evidence: Sequence[Evidence]) -> list[Candidate]:
     """Every sentence of the passages that could stand in an answer, with its features."""
     passages = {_place(item): item for item in evidence if item["kind"] == "passage"}
-    new = {place: item for place, item in passages.items() if place not in asked.read}
-    found = {place: _of_passage(asked, item) for place, item in new.items()}
-    asked.read.update(_with_readings(asked, new, found) if asked.reader else found)
-    return [candidate for place in passages for candidate in asked.read[place]]
+    together = tuple(passages)
+    if together not in asked.read:
+        for place, item in passages.items():
+            if place not in asked.worded:
+                asked.worded[place] = _of_passage(asked, item)
+        found = {place: asked.worded[place] for place in together}
+        if asked.reader:
+            found = _with_readings(asked, passages, found)
+        asked.read[together] = [candidate for place in together for candidate in found[place]]
+    return asked.read[together]
 
 
 def _with_readings(
@@ -170,7 +179,9 @@ def _place(item: Evidence) -> _Place:
 def _readings(asked: Asked, passages: Sequence[Evidence]) -> Sequence[Reading]:
     """What the question's reader says of each passage, under its title."""
     assert asked.reader is not None
-    return asked.reader.read([(_asked_of(asked, item), _above(item) + item["text"]) for item in passages])
+    return asked.reader.read(
+        [(_asked_of(asked, item), under(item["title"], item["text"])) for item in passages]
+    )
 
 
 def _read(candidate: Candidate, item: Evidence, reading: Reading | None) -> Candidate:
@@ -190,14 +201,9 @@ def _asked_of(asked: Asked, item: Evidence) -> str:
     return " ".join(without_asides(asked.text, borne_out(asked.asides, item)).split()) or asked.text
 
 
-def _above(item: Evidence) -> str:
-    """What a passage is read under."""
-    return f"{item['title']}: " if item["title"] else ""
-
-
 def _read_features(item: Evidence, reading: Reading, start: int, end: int) -> Vector:
     """The values of `READ` for a sentence at item["text"][start:end]."""
-    before = len(_above(item))
+    before = len(under(item["title"], ""))
     begins = reading.within(before + start, before + end)
     odds = math.log(max(reading.find, 1e-6) / max(1 - reading.find, 1e-6))
     return (
@@ -253,7 +259,7 @@ def spanned(item: Evidence, span: Span) -> str:
 
 def _answer_in(item: Evidence, reading: Reading, start: int, end: int) -> str:
     """The best piece of a passage where it is sure and lies in item["text"][start:end]."""
-    span, before = reading.span, len(_above(item))
+    span, before = reading.span, len(under(item["title"], ""))
     if span is None or span.score < SURE or span.start < before + start or before + end < span.end:
         return ""
     return item["text"][span.start - before : span.end - before]
@@ -421,6 +427,11 @@ def _weights() -> dict[str, dict[str, list[float]]]:
         files("agent.reasoners").joinpath("weights.json").read_text(encoding="utf-8")
     )
     return loaded
+
+
+def fitted_with() -> str:
+    """The beginning of the SHA-256 of the verifier that the weights for a reader were fitted with."""
+    return str(_weights()["fitted_with"])
 
 
 def _fitted(lang: Lang, features: Vector) -> dict[str, list[float]]:

@@ -2,9 +2,10 @@
 
 `python -m evals critic --data FOLDER`: *check* on `faithfulness_dev`, beside the cosine similarity of the
 shipped embedder and the overlap of words. `uhgeval` is reported apart: there the supported claim is a
-sentence of the source, so that overlap alone tells. `--part answer`: *answer* and *find* on the gold
-paragraphs of the questions. `--model` names another ONNX file. It runs no agent: what the verifier does to
-answers, `qa` and `repair` say.
+sentence of the source, so that overlap alone tells. Some claims stand in the training data, too, mostly
+beside another source and with the other label: one part is without them. `--part answer`: *answer* and *find*
+on the gold paragraphs of the questions. `--model` names another ONNX file. It runs no agent: what the
+verifier does to answers, `qa` and `repair` say.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from evals.report import INTERVAL, Result
 from evals.train.verifier_data import said
 
 Array = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int_]
 APART = "uhgeval"
 BINS = 10
 BATCH = 64  # pairs of one call
@@ -39,37 +42,42 @@ SUPPORTED_AT = 0.5  # where balanced accuracy parts the claims
 def run(order: Order) -> Result:
     verifier = Verifier(Path(order.model) if order.model else shipped())
     work = {"answer": answers, "claims": claims}[order.parts[0]]
-    return work(verifier, order.data, order.lang, order.limit)
+    return work(verifier, order)
 
 
 # --- check ------------------------------------------------------------------------------------
 
 
-def claims(verifier: Verifier, data: Path, lang: str | None, limit: int | None) -> Result:
+def claims(verifier: Verifier, order: Order) -> Result:
     rows = [
         {"id": str(n), **row}
-        for n, row in enumerate(read_rows(data / "faithfulness_dev.jsonl"), 1)
-        if lang in (None, row["lang"].split("-")[0])
+        for n, row in enumerate(read_rows(order.data / "faithfulness_dev.jsonl"), 1)
+        if order.lang in (None, row["lang"].split("-")[0])
     ]
     if not rows:
-        raise SystemExit(f"{data}: no claims of {lang}")
-    rows = rows[:: max(1, len(rows) // limit)] if limit else rows
+        raise SystemExit(f"{order.data}: no claims of {order.lang}")
+    rows = replace(order, spread=True).some(rows)
     pairs = [(row["context"], said(row)) for row in rows]
     started = time.perf_counter()
     scores = [score for at in range(0, len(pairs), BATCH) for score in verifier.check(pairs[at : at + BATCH])]
     ms = (time.perf_counter() - started) * 1000 / max(len(pairs), 1)
     found = {"verifier": np.array(scores), "cosine": cosine(pairs), "overlap": overlap(pairs)}
     labels = np.array([row["label"] for row in rows])
+    contexts = np.unique([row["context"] for row in rows], return_inverse=True)[1]
+    trained = trained_claims(order.data)
     parts: dict[str, list[int]] = defaultdict(list)
     for n, row in enumerate(rows):
         if row["source"] != APART:
             parts["all"].append(n)
             parts[f"lang {row['lang'].split('-')[0]}"].append(n)
+            if trained and row["claim_or_answer"] not in trained:
+                parts["claims not in training"].append(n)
         parts[f"source {row['source']}"].append(n)
     metrics: dict[str, Any] = {"ms_per_claim": ms}
     for part, numbers in sorted(parts.items()):
         chosen = {name: values[numbers] for name, values in found.items()}
-        metrics[part] = measured(labels[numbers], chosen, intervals=not part.startswith("source"))
+        alike = None if part.startswith("source") else contexts[numbers]
+        metrics[part] = measured(labels[numbers], chosen, alike)
     kept = [
         {
             "id": row["id"],
@@ -84,8 +92,16 @@ def claims(verifier: Verifier, data: Path, lang: str | None, limit: int | None) 
     return Result("critic", {"supported_at": SUPPORTED_AT}, len(rows), metrics, kept)
 
 
-def measured(labels: Array, scores: dict[str, Array], *, intervals: bool) -> dict[str, Any]:
-    """The figures of one part: of the verifier, and what the others reach."""
+def trained_claims(data: Path) -> set[str]:
+    """The claims of the training data; none where it is not there."""
+    there = any((data / f"faithfulness_train.jsonl{end}").exists() for end in ("", ".gz"))
+    return (
+        {row["claim_or_answer"] for row in read_rows(data / "faithfulness_train.jsonl")} if there else set()
+    )
+
+
+def measured(labels: Array, scores: dict[str, Array], contexts: Numbers | None) -> dict[str, Any]:
+    """The figures of one part: of the verifier, and what the others reach; intervals over its contexts."""
     own = scores["verifier"]
     result: dict[str, Any] = {
         "n": len(labels),
@@ -95,25 +111,38 @@ def measured(labels: Array, scores: dict[str, Array], *, intervals: bool) -> dic
             f"auroc {name}" if name != "verifier" else "auroc": auroc(labels, s) for name, s in scores.items()
         },
     }
-    if intervals:
-        result |= intervals_of(labels, own)
+    if contexts is not None:
+        result |= intervals_of(labels, own, contexts)
         for name, values in scores.items():
             if name != "verifier":
-                result[f"auroc above {name} [95 % interval]"] = list(auroc_gain(labels, own, values))
+                result[f"auroc above {name} [95 % interval]"] = list(
+                    auroc_gain(labels, own, values, contexts)
+                )
     return result
 
 
-def intervals_of(labels: Array, scores: Array, seed: int = 0) -> dict[str, list[float]]:
-    """Balanced accuracy and AUROC with 95 % bootstrap intervals over the claims."""
+def resamples(contexts: Numbers, seed: int = 0) -> list[Numbers]:
+    """Rows of resamples of whole contexts: claims about the same one are not independent."""
     rng = np.random.default_rng(seed)
-    drawn = [rng.integers(0, len(labels), len(labels)) for _ in range(RESAMPLES // 2)]
+    alike = [np.flatnonzero(contexts == one) for one in np.unique(contexts)]
+    return [
+        np.concatenate([alike[n] for n in rng.integers(0, len(alike), len(alike))])
+        for _ in range(RESAMPLES // 2)
+    ]
+
+
+def intervals_of(labels: Array, scores: Array, contexts: Numbers) -> dict[str, list[float]]:
+    """Balanced accuracy and AUROC with 95 % bootstrap intervals over the contexts."""
+    drawn = resamples(contexts)
 
     def told(figure: Callable[[Array, Array], float]) -> list[float]:
         ends = np.percentile([figure(labels[d], scores[d]) for d in drawn], [2.5, 97.5])
         return [figure(labels, scores), *map(float, ends)]
 
     return {
-        f"balanced_accuracy{INTERVAL}": told(lambda label, score: balanced_accuracy(label, score >= 0.5)),
+        f"balanced_accuracy{INTERVAL}": told(
+            lambda label, score: balanced_accuracy(label, score >= SUPPORTED_AT)
+        ),
         f"auroc{INTERVAL}": told(auroc),
     }
 
@@ -131,13 +160,9 @@ def auroc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     )
 
 
-def auroc_gain(labels: Array, left: Array, right: Array, seed: int = 0) -> tuple[float, float, float]:
-    """AUROC of `left` less that of `right`, with a paired 95 % bootstrap interval over the cases."""
-    rng = np.random.default_rng(seed)
-    gains = []
-    for _ in range(RESAMPLES // 2):
-        drawn = rng.integers(0, len(labels), len(labels))
-        gains.append(auroc(labels[drawn], left[drawn]) - auroc(labels[drawn], right[drawn]))
+def auroc_gain(labels: Array, left: Array, right: Array, contexts: Numbers) -> tuple[float, float, float]:
+    """AUROC of `left` less that of `right`, with a paired 95 % bootstrap interval over the contexts."""
+    gains = [auroc(labels[d], left[d]) - auroc(labels[d], right[d]) for d in resamples(contexts)]
     low, high = np.percentile(gains, [2.5, 97.5])
     return auroc(labels, left) - auroc(labels, right), float(low), float(high)
 
@@ -180,15 +205,17 @@ def overlap(pairs: Sequence[tuple[str, str]]) -> Array:
 # --- answer -----------------------------------------------------------------------------------
 
 
-def answers(verifier: Verifier, data: Path, lang: str | None, limit: int | None) -> Result:
+def answers(verifier: Verifier, order: Order) -> Result:
     metrics: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     for name in ("en", "zh"):
-        if lang not in (None, name):
+        if order.lang not in (None, name):
             continue
-        documents, questions = read_corpus(data / f"corpus_{name}.jsonl", data / f"qa_{name}.jsonl")
+        documents, questions = read_corpus(
+            order.data / f"corpus_{name}.jsonl", order.data / f"qa_{name}.jsonl"
+        )
         texts = {row["doc_id"]: row["text"] for row in documents}
-        asked = [row for row in questions if row["doc_id"] in texts][:limit]
+        asked = order.some([row for row in questions if row["doc_id"] in texts])
         made = [
             {"part": "answer", "corpus": name, **answered(verifier, row, texts[row["doc_id"]])}
             for row in asked

@@ -12,6 +12,7 @@ answer. Plain numpy, fixed seed, a few minutes on two cores.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import random
 import tempfile
@@ -37,7 +38,7 @@ from retrieval.library import Library
 
 Array = npt.NDArray[np.float64]
 PARAGRAPHS = {"en": 1400, "zh": 1400}
-HELD_OUT_SHARE = 0.15  # of the paragraphs: asked about but not in the library
+LEFT_OUT_SHARE = 0.15  # of the paragraphs: asked about but not in the library
 QUESTIONS = 3000
 SOURCES = {"en": ("squad", "squadshifts-new_wiki"), "zh": ("cmrc2018", "drcd")}
 
@@ -59,6 +60,8 @@ def main() -> None:
         fitted = json.loads(args.out.read_text(encoding="utf-8"))
     fitted |= {"features": list(FEATURES), "read": list(READ), "fitted_on": "reader_train.jsonl.gz"}
     reader = Verifier(args.reader) if args.reader else None
+    if args.reader:
+        fitted["fitted_with"] = hashlib.sha256(args.reader.read_bytes()).hexdigest()[:12]
     for lang in args.languages:
         name = f"{lang} read" if reader else lang
         print(f"--- {name}")
@@ -81,9 +84,9 @@ def sample(rows: list[dict[str, Any]], lang: str, unseen: bool = False) -> list[
 
 def fit(lang: str, paragraphs: list[dict[str, Any]], reader: Reader | None) -> dict[str, list[float]]:
     rng = random.Random(1)
-    settings = read_settings()
+    settings = Settings(home=read_settings().home)  # the embedder of nobody's own settings
     prepare(settings)
-    held_out = {n for n in range(len(paragraphs)) if rng.random() < HELD_OUT_SHARE}
+    left_out = {n for n in range(len(paragraphs)) if rng.random() < LEFT_OUT_SHARE}
     with (
         tempfile.TemporaryDirectory() as folder,
         Library(Path(folder), lambda: build_embedder(settings)) as library,
@@ -91,16 +94,16 @@ def fit(lang: str, paragraphs: list[dict[str, Any]], reader: Reader | None) -> d
         kept = [
             {"doc_id": str(n), "title": row["title"], "text": row["context"]}
             for n, row in enumerate(paragraphs)
-            if n not in held_out
+            if n not in left_out
         ]
         print("chunks", add_corpus(library, kept))
         about = [row if reader is None or is_held_out(row) else {"qas": []} for row in paragraphs]
         asked = [(n, qa) for n, row in enumerate(about) for qa in row["qas"]]
         rng.shuffle(asked)
         # Unanswerable ones are rarer in the training data than among what people ask: keep them all.
-        asked.sort(key=lambda pair: pair[1]["answerable"] and pair[0] not in held_out)
-        hard = [p for p in asked if not p[1]["answerable"] or p[0] in held_out][: QUESTIONS // 3]
-        easy = [p for p in asked if p[1]["answerable"] and p[0] not in held_out][: QUESTIONS - len(hard)]
+        asked.sort(key=lambda pair: pair[1]["answerable"] and pair[0] not in left_out)
+        hard = [p for p in asked if not p[1]["answerable"] or p[0] in left_out][: QUESTIONS // 3]
+        easy = [p for p in asked if p[1]["answerable"] and p[0] not in left_out][: QUESTIONS - len(hard)]
         print("questions", len(easy), "unanswerable", len(hard))
         cases = [case(library, n, qa, reader) for n, qa in easy + hard]
     return fit_weights([one for one in cases if one[0]])

@@ -25,7 +25,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from evals.train.verifier_checkpoint import keep, restore
-from evals.train.verifier_data import prepare
+from evals.train.verifier_data import examples_file, prepare
 from evals.train.verifier_export import export_checkpoint
 from evals.train.verifier_model import Encoded, Verifier, collate, encode, extended_tokenizer, losses
 
@@ -57,9 +57,9 @@ def factor(progress: float) -> float:
     return max(0.0, (1 - progress) / (1 - WARM_UP))
 
 
-def batches(rows: Sequence[Encoded], epoch: int, seed: int = SEED) -> Iterator[list[Encoded]]:
+def batches(rows: Sequence[Encoded], epoch: int) -> Iterator[list[Encoded]]:
     """All rows once in random order, those of like length together, up to `BATCH_TOKENS` a batch."""
-    rng = Random(seed * 1000 + epoch)
+    rng = Random(epoch)
     order = list(rows)
     rng.shuffle(order)
     for start in range(0, len(order), POOL):
@@ -192,8 +192,10 @@ def main() -> None:
     torch.manual_seed(SEED)
     earlier: Path | None = arguments.after
     seed = LATER_SEED if earlier else SEED
+    if wrong := refusal(arguments.out, earlier, resume=arguments.resume):
+        parser.error(wrong)
     examples = prepare(
-        arguments.data, arguments.out / "examples.jsonl.gz", seed, all_questions=earlier is not None
+        arguments.data, examples_file(arguments.out, seed), seed, all_questions=earlier is not None
     )
     if earlier:
         shutil.copy(earlier / "tokenizer.json", arguments.out)
@@ -209,7 +211,21 @@ def main() -> None:
     plan = Plan(arguments.steps, arguments.minutes)
     step = train(model, rows, arguments.out, plan, arguments.device, arguments.resume)
     print(f"trained to step {step}", flush=True)
-    print("SHA-256", export_checkpoint(arguments.out, arguments.languages))
+    print("SHA-256", export_checkpoint(arguments.out))
+
+
+def refusal(out: Path, earlier: Path | None, *, resume: bool) -> str:
+    """Why a training cannot begin, or go on, in a folder; "" where it can."""
+    if earlier and not (earlier / "checkpoint.safetensors").is_file():
+        return f"{earlier}: no training ended there"
+    other = examples_file(out, SEED if earlier else LATER_SEED)
+    if other.exists():
+        return (
+            f"{out} holds {'a first' if earlier else 'a second'} stage: give another --out, or mend --after"
+        )
+    if resume and not (out / "checkpoint.safetensors").is_file():
+        return f"{out}: there is no checkpoint to go on from; leave out --resume"
+    return ""
 
 
 def have_tokenizer(file: Path, examples: Sequence[Any]) -> Tokenizer:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from pathlib import Path
 from random import Random
 
 from evals.data import Row, read_rows
-from evals.faults import FAULTS, name
+from evals.faults import TRAINING, name
 from evals.metrics import contains
 from evals.places import Corpus, Place, is_whole, read_corpus, words_of
 from evals.rewrites import rewritings
@@ -80,9 +81,16 @@ def prepare(data: Path, cache: Path, seed: int = 0, *, all_questions: bool = Fal
         made += faulty(read_rows(data / "reader_train.jsonl.gz"), rng)
         rng.shuffle(made)
         cache.parent.mkdir(parents=True, exist_ok=True)
-        with gzip.open(cache, "wt", encoding="utf-8") as file:
+        part = cache.with_suffix(".part")
+        with gzip.open(part, "wt", encoding="utf-8") as file:
             file.writelines(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in made)
+        os.replace(part, cache)
     return read_examples(cache)
+
+
+def examples_file(folder: Path, seed: int) -> Path:
+    """Where a training keeps its examples."""
+    return folder / f"examples-{seed}.jsonl.gz"
 
 
 def read_examples(cache: Path) -> list[Example]:
@@ -293,7 +301,7 @@ def judged(rows: Sequence[Row], rng: Random) -> Iterator[Example]:
 
 def faulty(rows: Sequence[Row], rng: Random) -> Iterator[Example]:
     """Sentences of free texts, made false by each kind of fault in turn, and as many sound ones."""
-    kinds = [kind for kind in FAULTS if kind != "link"]
+    kinds = [kind for kind in TRAINING if kind != "link"]
     for lang, sources in (("en", ("squad", "squadshifts-new_wiki")), ("zh", ("cmrc2018", "drcd"))):
         own = [row for row in rows if row["source"] in sources]
         # Each script by itself: what a fault borrows is in the script of the text.
@@ -308,7 +316,12 @@ def faulty(rows: Sequence[Row], rng: Random) -> Iterator[Example]:
             order = sorted(kinds, key=lambda kind: counts[kind])
             base = rng.choice([text for _, text in rewritings(place.text)])
             made = next(
-                ((kind, text) for kind in order for rule in FAULTS[kind] for text in rule(base, place, rng)),
+                (
+                    (kind, text)
+                    for kind in order
+                    for rule in TRAINING[kind]
+                    for text in rule(base, place, rng)
+                ),
                 None,
             )
             if made is None or made[1] == base:

@@ -1,10 +1,9 @@
 """Writes the trained verifier as an ONNX file: traced by torch, and quantised to int8.
 
 The file's metadata say what a runtime has to know: the window, the calibration of each head and language
-(from training data that were held out), and the languages that it is good for. It measures nothing on dev
-data.
+(from training data that were held out). It measures nothing on dev data.
 
-    python -m evals.train.verifier_export FOLDER [--languages en zh]
+    python -m evals.train.verifier_export FOLDER
 """
 
 from __future__ import annotations
@@ -151,9 +150,7 @@ def write_metadata(file: Path, metadata: dict[str, Any]) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def export(
-    model: Verifier, tokenizer: Any, examples: Sequence[Example], folder: Path, languages: Sequence[str]
-) -> str:
+def export(model: Verifier, tokenizer: Any, examples: Sequence[Example], folder: Path) -> str:
     """Write verifier.onnx and verifier-float.onnx in `folder`; the SHA-256 of the first.
 
     `examples`: held out of training, for the calibration.
@@ -163,7 +160,6 @@ def export(
     metadata = {
         "window": WINDOW,
         "question": QUESTION,
-        "languages": list(languages),
         "calibration": found,
         "licence": "Apache-2.0",
     }
@@ -173,23 +169,23 @@ def export(
     return write_metadata(folder / "verifier.onnx", metadata)
 
 
-def export_checkpoint(folder: Path, languages: Sequence[str]) -> str:
+def export_checkpoint(folder: Path) -> str:
     """Export what a training left in `folder`; the SHA-256 of the int8 file."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.save(str(folder / "verifier.tokenizer.json"))
     model = Verifier(tokenizer.get_vocab_size())
     restore(folder / "checkpoint.safetensors", model)
-    held = [one for one in read_examples(folder / "examples.jsonl.gz") if one.held_out]
+    [examples] = folder.glob("examples-*.jsonl.gz")
+    held = [one for one in read_examples(examples) if one.held_out]
     asked, claims = ([one for one in held if one.task == task] for task in ("answer", "check"))
-    return export(model, tokenizer, [*asked[:CALIBRATING], *claims[:CALIBRATING]], folder, languages)
+    return export(model, tokenizer, [*asked[:CALIBRATING], *claims[:CALIBRATING]], folder)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("folder", type=Path, help="of the training")
-    parser.add_argument("--languages", nargs="+", choices=("en", "zh"), default=["en", "zh"])
     arguments = parser.parse_args()
-    print("SHA-256", export_checkpoint(arguments.folder, arguments.languages))
+    print("SHA-256", export_checkpoint(arguments.folder))
 
 
 if __name__ == "__main__":
