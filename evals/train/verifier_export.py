@@ -23,6 +23,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from agent.verifier import Verifier as Runtime
 from evals.train.verifier_checkpoint import restore
 from evals.train.verifier_data import Example, read_examples
 from evals.train.verifier_model import QUESTION, WINDOW, Verifier, collate, encode
@@ -169,6 +170,23 @@ def export(model: Verifier, tokenizer: Any, examples: Sequence[Example], folder:
     return write_metadata(folder / "verifier.onnx", metadata)
 
 
+def refusals(examples: Sequence[Example], checks: Sequence[float]) -> list[str]:
+    """What refusing claims up to each threshold would do, for `agent.critic.scorers`: a line for each language.
+
+    By held-out sentences of free texts: of the additions the share that is refused, and of the sound ones.
+    """
+    lines = []
+    for lang in ("en", "zh"):
+        found = [(one, p) for one, p in zip(examples, checks, strict=True) if one.lang == lang]
+        for threshold in (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4):
+            shares = []
+            for source in ("fault addition", "fault sound"):
+                own = [p <= threshold for one, p in found if one.source == source]
+                shares.append(f"{source} {sum(own)} of {len(own)}")
+            lines.append(f"{lang}: refused up to {threshold}: {', '.join(shares)}")
+    return lines
+
+
 def export_checkpoint(folder: Path) -> str:
     """Export what a training left in `folder`; the SHA-256 of the int8 file."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -178,7 +196,11 @@ def export_checkpoint(folder: Path) -> str:
     [examples] = folder.glob("examples-*.jsonl.gz")
     held = [one for one in read_examples(examples) if one.held_out]
     asked, claims = ([one for one in held if one.task == task] for task in ("answer", "check"))
-    return export(model, tokenizer, [*asked[:CALIBRATING], *claims[:CALIBRATING]], folder)
+    told = export(model, tokenizer, [*asked[:CALIBRATING], *claims[:CALIBRATING]], folder)
+    made = Runtime(folder / "verifier.onnx")
+    faulty = [one for one in claims if one.source.startswith("fault ")]
+    print(*refusals(faulty, made.check([(one.passage, one.first) for one in faulty])), sep="\n")
+    return told
 
 
 def main() -> None:
