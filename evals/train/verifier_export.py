@@ -171,7 +171,7 @@ def export(model: Verifier, tokenizer: Any, examples: Sequence[Example], folder:
 
 
 def refusals(examples: Sequence[Example], checks: Sequence[float]) -> list[str]:
-    """What refusing claims up to each threshold would do, for `agent.critic.scorers`: a line for each language.
+    """What refusing claims up to each threshold would do, for `agent.critic.scorers`: a line for each.
 
     By held-out sentences of free texts: of the additions the share that is refused, and of the sound ones.
     """
