@@ -10,7 +10,7 @@ import pytest
 from agent.cli.looking import examine
 from agent.cli.setting_up import set_up
 from agent.critic.entail import Entailer
-from agent.critic.scorers import CrossEncoderScorer, VerifierScorer, entailment_label
+from agent.critic.scorers import CrossEncoderScorer, VerifierScorer, entailment_label, with_values_of
 from agent.deps import build_scorer, build_verifier
 from agent.errors import SettingsError
 from agent.settings import Settings
@@ -48,6 +48,22 @@ def test_the_scores_are_those_of_sentence_transformers(
     wanted = 1 / (1 + np.exp(-logits)) if shares is None else shares[:, 1]
     assert np.allclose(ours.score(pairs), wanted, atol=1e-5)
     assert ours.score([]) == [] and 0 <= ours.REFUTED_AT < ours.SUPPORTED_AT <= 1
+
+
+@pytest.mark.parametrize(
+    ("premise", "claim", "read"),
+    [
+        ("Of 297 people, 70 % came.", "Seventy percent of about 300 people came.", "70 % of about 297 people came."),
+        ("份额超过了70%。", "份额超过了百分之七十。", "份额超过了70%。"),
+        ("超過二百艘船停靠。", "超過200艘船停靠。", "超過二百艘船停靠。"),
+        ("It was signed on 1998-05-03.", "It was signed on 3 May 1998.", "It was signed on 1998-05-03."),
+        ("It was signed in 1998.", "It was signed on 3 May 1998.", "It was signed on 3 May 1998."),
+        ("It costs 900 euros.", "It costs 901 euros.", "It costs 901 euros."),
+        ("No value.", "", ""),
+    ],
+)
+def test_values_are_read_as_the_source_writes_them(premise: str, claim: str, read: str) -> None:
+    assert with_values_of(premise, claim) == read
 
 
 @pytest.mark.parametrize(

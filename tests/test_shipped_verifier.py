@@ -9,7 +9,7 @@ import pytest
 from agent.reasoners.features import fitted_with
 from agent.verifier import Verifier, shipped
 
-SHA256 = "9f03b37ed05d0f8eef140c93a8a0f1b5c5ed7b9526a93ccd15c33a19030d370a"
+SHA256 = "f6df3aa0f88ab3096c7254a0ceb6bceb14571d0079c76692485dee9dcda57d31"
 MILL = "Mills: The ferry crosses the lake at noon. The old mill by the lake burnt in 1911. Nobody was hurt."
 LEASE = "The tenant pays a rent of 1,200 euros on the third day of each month. The landlord pays for repairs of the roof."
 LIGHT = "灯塔由陈海生看守了三十年。灯塔高十八米，灯光十五海里外可见。"
@@ -34,10 +34,10 @@ def test_the_weights_for_a_reader_were_fitted_with_it() -> None:
     ("question", "passage", "find", "answer"),
     [
         ("When did the old mill burn?", MILL, 0.98, "1911"),
-        ("Who built the mill?", MILL, 0.12, ""),
-        ("How much is the rent?", LEASE, 0.97, "1,200 euros"),
-        ("灯塔高多少米？", LIGHT, 0.98, "灯塔高十八米"),
-        ("灯塔是谁设计的？", LIGHT, 0.52, ""),
+        ("Who built the mill?", MILL, 0.07, ""),
+        ("How much is the rent?", LEASE, 0.95, "1,200 euros"),
+        ("灯塔由谁看守？", LIGHT, 0.98, "陈海生"),
+        ("港口的门票多少钱？", LIGHT, 0.12, ""),
     ],
 )
 def test_five_known_scores(verifier: Verifier, question: str, passage: str, find: float, answer: str) -> None:
@@ -51,7 +51,7 @@ def test_what_is_said_is_supported_more_than_what_is_not(verifier: Verifier) -> 
     said, unsaid = verifier.check(
         [(LEASE, f"The rent is {euros} euros a month.") for euros in ("1,200", "900")]
     )
-    assert said == pytest.approx(0.71, abs=0.05) and unsaid == pytest.approx(0.33, abs=0.05)
+    assert said == pytest.approx(0.70, abs=0.05) and unsaid == pytest.approx(0.34, abs=0.05)
 
 
 def test_an_answer_far_down_a_long_passage_is_found(verifier: Verifier) -> None:

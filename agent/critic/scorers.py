@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.compare import Value, agree, values
 from retrieval.embed import EmbedderError
 from retrieval.tokens import is_chinese
+from tools.dates import DateSpan
 
 if TYPE_CHECKING:
     from agent.verifier import Verifier
@@ -22,12 +24,14 @@ if TYPE_CHECKING:
 class VerifierScorer:
     """What a verifier says of claims, *check*.
 
-    Where it decides by itself was chosen on the repair bench (evals/LOG.md): it refuses what a chat model
-    added, and hardly ever saves the judge a look. What it was not trained to tell it leaves open: a claim in
-    another language than its source, and one too long to be read to its end.
+    It refuses where that takes at most one in a hundred of the sound sentences that were held out of its
+    training (printed by `evals.train.verifier_export`): what a chat model added, mostly. It hardly ever saves
+    the judge a look, as that it may be trusted to support has not been shown. What it was not trained to tell it leaves open: a claim in
+    another language than its source, and one too long to be read to its end. That 70% is 百分之七十, and about 300
+    may be 297, the checks know better: it reads the claim with the values as the source writes them.
     """
 
-    SUPPORTED_AT, REFUTED_AT = 0.95, 0.1
+    SUPPORTED_AT, REFUTED_AT = 0.95, 0.2
     OPEN = 0.5
 
     def __init__(self, verifier: Verifier) -> None:
@@ -36,11 +40,32 @@ class VerifierScorer:
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """The probability that each (premise, claim) is supported; `OPEN` for what it cannot tell."""
         told = [n for n, (premise, claim) in enumerate(pairs) if self._can_tell(premise, claim)]
-        scores = dict(zip(told, self._verifier.check([pairs[n] for n in told]), strict=True))
+        read = [(premise, with_values_of(premise, claim)) for premise, claim in (pairs[n] for n in told)]
+        scores = dict(zip(told, self._verifier.check(read), strict=True))
         return [scores.get(n, self.OPEN) for n in range(len(pairs))]
 
     def _can_tell(self, premise: str, claim: str) -> bool:
         return is_chinese(premise) == is_chinese(claim) and self._verifier.sees_whole(claim)
+
+
+def with_values_of(premise: str, claim: str) -> str:
+    """A claim with each value as its premise writes one that agrees with it.
+
+    >>> with_values_of("Of 297 people, 70 % came.", "Seventy percent of about 300 people came.")
+    '70 % of about 297 people came.'
+    """
+    known = values(premise)
+    for value in reversed(values(claim)):
+        written = [one.text for one in known if agree(value, one) and _as_much(value, one)]
+        if written and value.text not in written:
+            claim = claim[: value.start] + written[0] + claim[value.end :]
+    return claim
+
+
+def _as_much(left: Value, right: Value) -> bool:
+    """Whether neither of two dates tells more: a day that the source does not give stays to be refused."""
+    dates = [one.read for one in (left, right) if isinstance(one.read, DateSpan)]
+    return len({(one.year, one.month, one.day) for one in dates}) <= 1
 
 
 class CrossEncoderScorer:
