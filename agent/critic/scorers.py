@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 class VerifierScorer:
     """What a verifier says of claims, *check*.
 
-    It refuses where that takes at most one in a hundred of the sound sentences that were held out of its
-    training (printed by `evals.train.verifier_export`): what a chat model added, mostly. It hardly ever saves
-    the judge a look, as that it may be trusted to support has not been shown. What it was not trained to tell it leaves open: a claim in
+    It refuses where that takes at most 3 % of what people judged to be supported (`faithfulness_dev`, evals/LOG.md):
+    what a chat model added, mostly. It hardly ever saves the judge a look, as that it may be trusted to support
+    has not been shown. What it was not trained to tell it leaves open: a claim in
     another language than its source, and one too long to be read to its end. That 70% is 百分之七十, and about 300
     may be 297, the checks know better: it reads the claim with the values as the source writes them.
     """
 
-    SUPPORTED_AT, REFUTED_AT = 0.95, 0.2
+    SUPPORTED_AT, REFUTED_AT = 0.95, 0.15
     OPEN = 0.5
 
     def __init__(self, verifier: Verifier) -> None:
