@@ -88,9 +88,9 @@ def test_a_process_ends_with_the_code(home: Path, arguments: list[str], code: in
 
 QUESTIONS = [
     "谁参加了会议？",
-    "会议讨论了什么？",
+    "会议在哪里开？",
     "What is kept in the workshop?",
-    "Where is the observatory?",
+    "What is a warrant?",
 ]
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from agent import Agent
+from agent.citations import cite
 from agent.cli.render import _body, plain, print_answer, print_markdown
+from agent.critic.sufficiency import IN_PART, sufficiency
 from agent.reasoners.extractive import Extractive, choose, mark_short, new_claim
 from agent.reasoners.features import FEATURES, READ, READINGS, SURE, UNREAD, ask, candidates, rank_score
 from agent.settings import Settings
-from agent.state import Conflict
+from agent.state import Claim, Conflict
 from agent.verifier import Reading, Span
 from retrieval.embed import HashEmbedder
 from retrieval.library import Library
@@ -169,6 +171,29 @@ def test_what_was_remembered_keeps_its_short_answer(notes: Path, settings: Setti
         agent.add(notes)
         first, again = (agent.ask("When did the old mill burn?") for _ in range(2))
     assert first.short == again.short == "1911" and any("memory" in note for note in again.notes)
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "answer", "verified"),
+    [
+        ("Where do adults pay?", "At the gate, adults pay 9 euros.", "9 euros", False),
+        ("How much do adults pay?", "At the gate, adults pay 9 euros.", "9 euros", True),
+        ("Where was the lease signed?", "The lease was signed on 1 March 2026.", "on 1 March 2026", False),
+        ("租约在哪里签的？", "租约签于2026年3月1日。", "2026年3月1日", False),
+        ("租约是哪天签的？", "租约签于2026年3月1日。", "2026年3月1日", True),
+        ("谁说租金太高？", "会上有人说：我觉得租金太高。", "我觉得", True),
+    ],
+)
+def test_a_price_is_no_place_and_a_pronoun_no_answer(
+    question: str, text: str, answer: str, verified: bool
+) -> None:
+    reader, item = Knows(answer, 0.99), passage(text)
+    asked = ask(question, flat, reader=reader)
+    [best, *_] = choose(asked, candidates(asked, [item]))
+    claim = new_claim(text, [1], [{"evidence": 1, "start": best.start, "end": best.end}])
+    cited: Claim = {**claim, "verdict": "supported", "citations": cite(claim, [item])}
+    assert (sufficiency(asked, [cited], [item]) > IN_PART) == verified
+    assert best.answer == ("" if answer.startswith("我") else answer)
 
 
 def test_no_short_answer_to_a_list_or_without_a_reader(notes: Path, settings: Settings) -> None:

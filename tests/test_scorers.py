@@ -53,7 +53,11 @@ def test_the_scores_are_those_of_sentence_transformers(
 @pytest.mark.parametrize(
     ("premise", "claim", "read"),
     [
-        ("Of 297 people, 70 % came.", "Seventy percent of about 300 people came.", "70 % of about 297 people came."),
+        (
+            "Of 297 people, 70 % came.",
+            "Seventy percent of about 300 people came.",
+            "70 % of about 297 people came.",
+        ),
         ("份额超过了70%。", "份额超过了百分之七十。", "份额超过了70%。"),
         ("超過二百艘船停靠。", "超過200艘船停靠。", "超過二百艘船停靠。"),
         ("It was signed on 1998-05-03.", "It was signed on 3 May 1998.", "It was signed on 1998-05-03."),

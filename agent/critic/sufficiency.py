@@ -33,7 +33,7 @@ from agent.reasoners.features import (
     uncovered,
 )
 from agent.reasoners.labels import of_another
-from agent.reasoners.language import names_in
+from agent.reasoners.language import is_of_another_kind, names_in
 from agent.state import Citation, Claim, Evidence
 from retrieval.tokens import is_chinese, query_words, stem, words_of
 
@@ -85,6 +85,7 @@ def sufficiency(asked: Asked, claims: Sequence[Claim], evidence: Sequence[Eviden
         return max(probability, IN_PART)
     said = _said(asked, claims, evidence)
     lacking = _leaves_out(asked, said) or _lacks_column(asked, best, said, evidence)
+    lacking = lacking or is_of_another_kind(asked.answer_type, best.answer)
     if probability > IN_PART and (lacking or _is_of_another(asked, claims, evidence)):
         probability = IN_PART
     guessed = bool(asked.asides) and probability < GUESSED

@@ -26,7 +26,13 @@ from agent.reasoners.features import (
     spanned,
     stems,
 )
-from agent.reasoners.language import answer_type_of, is_small_talk, language_of, standalone
+from agent.reasoners.language import (
+    answer_type_of,
+    is_of_another_kind,
+    is_small_talk,
+    language_of,
+    standalone,
+)
 from agent.state import Claim, Draft, Evidence, Lang, Need, Plan, Query, Span, Turn, Verdict
 from retrieval.tokens import place_of, query_terms
 from tools import Call, read_call
@@ -119,8 +125,9 @@ class Extractive:
             new_claim(plain(spanned(numbered[span["evidence"]], span)), [span["evidence"]], [span])
             for span in spans
         ]
-        if chosen and asked.answer_type not in SENTENCES:
-            mark_short(claims[0], chosen[0].answer)
+        answer = chosen[0].answer if chosen and asked.answer_type not in SENTENCES else ""
+        if answer and not is_of_another_kind(asked.answer_type, answer):
+            mark_short(claims[0], answer)
         return claims
 
     def judge(

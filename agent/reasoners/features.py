@@ -63,6 +63,9 @@ Idf = Callable[[Iterable[str]], Mapping[str, float]]
 
 _LEADING_MARK = re.compile(r"^\s*(?:(?:#{1,6}|[-*+>|]|\d{1,3}[.)])\s+)+")
 _ENVELOPE = re.compile(r"(?:From|To|Cc|Date|Subject|Attachments): ")  # as `retrieval.load.mail` writes them
+_PRONOUN = re.compile(
+    r"(?:I|you|he|she|it|we|they)\b|[我你您他她它]", re.I
+)  # answers to nobody who has not read on
 _BREAK = re.compile(r"[\s,;|]+")  # of words, and of the cells of a table
 _EMPHASIS = re.compile(r"(\*\*|__|`)(?=\S)(.+?)(?<=\S)\1")
 
@@ -262,7 +265,8 @@ def _answer_in(item: Evidence, reading: Reading, start: int, end: int) -> str:
     span, before = reading.span, len(under(item["title"], ""))
     if span is None or span.score < SURE or span.start < before + start or before + end < span.end:
         return ""
-    return item["text"][span.start - before : span.end - before]
+    piece = item["text"][span.start - before : span.end - before]
+    return "" if _PRONOUN.match(piece) else piece
 
 
 def _of_passage(asked: Asked, item: Evidence) -> list[Candidate]:

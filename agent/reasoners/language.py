@@ -14,6 +14,7 @@ from retrieval.tokens import CJK, ENGLISH_STOP_WORDS, STOP_WORDS, is_chinese, qu
 from tools.dates import find_dates
 from tools.numbers import find_numbers
 
+MOSTLY = 0.6  # of the characters of a short answer: "9 euros", "on 1 March 2026"
 _TIME = re.compile(
     r"(?<!\d)(?:1\d{3}|20\d\d)(?!\d)|世[纪紀]|century|周[一二三四五六日天末]|星期[一二三四五六日天]|礼拜|上午|下午|晚上|[点點]钟?|年代"
     r"|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|\d\s*(?:am|pm|a\.m\.|p\.m\.|o'clock)\b",
@@ -201,6 +202,15 @@ def has_answer_of_type(kind: AnswerType, sentence: str, question: str) -> float:
         inner = sentence[1:]  # any first word is capitalised
         return float(any(name.lower() not in known for name in names_in(inner)))
     return 0.5
+
+
+def is_of_another_kind(kind: AnswerType, answer: str) -> bool:
+    """Whether a short answer is nothing but a date or a quantity, where a person or a place is asked for."""
+    if kind not in ("person", "place") or not answer:
+        return False
+    spans = [(date.start, date.end) for date in find_dates(answer)]
+    spans += [(number.start, number.end) for number in find_numbers(answer)]
+    return len({place for start, end in spans for place in range(start, end)}) >= MOSTLY * len(answer)
 
 
 def is_follow_up(question: str) -> bool:
