@@ -19,7 +19,6 @@ def assert_linear(work: Callable[[int], object], size: int) -> None:
 
 
 def _seconds(work: Callable[[int], object], size: int) -> float:
-    gc.collect()
     gc.disable()  # a collection looks at all that earlier tests have left, and falls on either run
     try:
         started = time.thread_time()
