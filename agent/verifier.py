@@ -270,9 +270,7 @@ def _answered(answers: Logits, row: _Pair) -> _Answered:
 def _span(found: _Answered, passage: str) -> Span | None:
     if found.place is None:
         return None
-    return Span(
-        *_whole_words(passage, *found.place), 1 / (1 + math.exp(-max(-30.0, min(30.0, found.margin))))
-    )
+    return Span(*_whole_words(passage, *found.place), _logistic(found.margin))
 
 
 def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:

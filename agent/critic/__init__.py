@@ -1,8 +1,8 @@
 """The critic: one verdict per claim, cheapest layer first, and it fails closed.
 
 The layers are the checks, an entailment scorer where there is one, and the judge; each decides, or passes on
-what it cannot decide. A layer that raises, hangs or returns nonsense makes the claim
-`unverified`, never `supported`. Whether the whole answers the question is judged apart, in `sufficiency`.
+what it cannot decide. A layer that raises, hangs or returns nonsense makes the claim `unverified`, never
+`supported`. Whether the whole answers the question is judged apart, in `sufficiency`.
 """
 
 from __future__ import annotations
