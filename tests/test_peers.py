@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import os
 import re
 import sys
 from dataclasses import asdict
@@ -14,6 +15,7 @@ import pytest
 
 from evals.peers import __main__ as command
 from evals.peers import install, page, process, runner, scores
+from evals.peers.crowd import Crowd, busy_s
 from evals.peers.table import OURS, PEERS
 from evals.report import Result
 
@@ -115,7 +117,7 @@ def result(measured: dict[str, runner.Measured]) -> dict[str, Any]:
         "date": "2026-11-22",
         "machine": "Linux",
         "cores": 2,
-        "load": 0.5,
+        "others": 0.5,
         "python": "3.11.0",
         "rounds": 1,
         "peers": [{"name": "theirs", "how": "so", "packages": ["x==1"], "licence": "MIT", "missing": ""}],
@@ -124,7 +126,7 @@ def result(measured: dict[str, runner.Measured]) -> dict[str, Any]:
     metrics = {
         "zh": {"n": 3, "documents": 3, "peers": peers, "answers": scores.answers(measured["ours"], ASKED)}
     }
-    return asdict(Result("peers", settings, 3, metrics))
+    return asdict(Result("peers", settings, 3, metrics, hash="0123456789ab"))
 
 
 def test_scores_and_page(measured: dict[str, runner.Measured], tmp_path: Path) -> None:
@@ -144,8 +146,8 @@ def test_scores_and_page(measured: dict[str, runner.Measured], tmp_path: Path) -
 
 
 def test_times_of_a_busy_machine_are_called_so() -> None:
-    assert page.crowd({"cores": 2, "load": None}) == page.crowd({"cores": 2, "load": 0.9}) == ""
-    assert "a load of 9.1 before" in page.crowd({"cores": 2, "load": 9.12})
+    assert page.crowd({"cores": 2, "others": None}) == page.crowd({"cores": 2, "others": 0.2}) == ""
+    assert "1.3 of its cores meanwhile" in page.crowd({"cores": 2, "others": 1.312})
 
 
 def test_where_a_peer_wins_is_said() -> None:
@@ -214,6 +216,38 @@ def test_peers_are_chosen_by_name() -> None:
     assert command.chosen(None) == list(PEERS)
     with pytest.raises(SystemExit, match="no such peer: nobody"):
         command.chosen("nobody")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--limit", "0"], "--limit must be at least 1, not 0"),
+        (["--rounds", "-1"], "--rounds must be at least 1, not -1"),
+        (["--json", "."], ".: is a folder: name a file"),
+        (["--out", "no/page.md"], "no/page.md: its folder is not there: name a file"),
+        (["--data", "no/data"], "no such folder: no/data"),
+        (["--data", "tests"], "tests: no corpus_en.jsonl and its questions"),
+        (["--only", "Chroma"], "this is a part of what PEERS.md tells: name another page with --out"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["evals.peers", *options])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"{said}\n"
+
+
+def test_others_count_for_what_they_took(tmp_path: Path) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  100 0 50 900 40 5 5 0 0 0\ncpu0 1 1 1\n", encoding="ascii")
+    assert busy_s(stat) == pytest.approx(160 / os.sysconf("SC_CLK_TCK"))
+    crowd = Crowd(stat)
+    stat.write_text("cpu  999100 0 50 900 40 5 5 0 0 0\n", encoding="ascii")
+    assert (crowd.cores() or 0) > 100
+    assert Crowd(tmp_path / "none").cores() is None
 
 
 def test_drivers_have_no_settings_and_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

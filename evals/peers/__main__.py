@@ -1,7 +1,7 @@
 """`python -m evals.peers`: install the peers, have them and Toulmin do the same work, write the page.
 
-Peers go into environments of their own under `--envs`, which are kept. Nothing else is left behind. It takes
-minutes on the small data and up to an hour on the large ones.
+Peers go into environments of their own under `--envs`, which are kept (five gigabytes). Nothing else is left
+behind. It takes minutes on the small data and up to an hour on the large ones.
 """
 
 from __future__ import annotations
@@ -13,26 +13,33 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from agent.deps import prepare
+from agent.errors import ToulminError
 from agent.privacy import SWITCHES
 from agent.settings import read_settings
 from evals.data import SMALL_DATA, Row
+from evals.orders import Order, about
 from evals.peers import install, runner, scores, weights
+from evals.peers.crowd import Crowd
 from evals.peers.page import page
 from evals.peers.table import OURS, PEERS, Peer
 from evals.report import Result, show, write
 from evals.suites.retrieval import libraries
-from retrieval.embed import minilm_folder
+from retrieval.embed import EmbedderError, minilm_folder
+from retrieval.store import StoreError
 
 LANGS = ("en", "zh")
 PAGE = Path(__file__).parent.parent / "PEERS.md"
 DRIVERS = Path(__file__).parent / "drivers"
+BESIDE = ("onnxruntime", "transformers", "faiss-cpu")  # what peers bring along and the figures depend on
+WRONG = 2
+INTERRUPTED = 130
 OFFLINE = {
     **SWITCHES,
     "TRANSFORMERS_OFFLINE": "1",
@@ -60,13 +67,54 @@ def main() -> None:
         "--envs", type=Path, help="folder of the peers' environments; by default in the cache"
     )
     parser.add_argument("--json", type=Path, help="write the result to this file")
-    parser.add_argument("--out", type=Path, default=PAGE, help="write the page there, by default to PEERS.md")
+    parser.add_argument("--out", type=Path, help="write the page there, by default to PEERS.md")
     arguments = parser.parse_args()
-    for result in run(arguments):  # a run that is killed leaves what it had
-        if arguments.json:
-            write(result, arguments.json)
-        arguments.out.write_text(page(asdict(result)), encoding="utf-8")
+    if wrong := refused(arguments):
+        end(wrong, WRONG)
+    out = arguments.out or PAGE
+    try:
+        for result in run(arguments):  # a run that is killed leaves what it had
+            if arguments.json:
+                write(result, arguments.json)
+            out.write_text(page(asdict(result)), encoding="utf-8")
+    except KeyboardInterrupt:
+        end("interrupted", INTERRUPTED)
+    except (ToulminError, EmbedderError, StoreError, OSError) as error:
+        end(" ".join(str(error).split()), 1)
     show(result)
+    print(f"wrote {out}")
+
+
+def end(line: str, code: int) -> NoReturn:
+    print(line, file=sys.stderr)
+    sys.exit(code)
+
+
+def refused(arguments: argparse.Namespace) -> str:
+    """What is wrong with the options, in one line; "" where nothing is."""
+    for name in ("limit", "rounds"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            return f"--{name} must be at least 1, not {value}"
+    for file in filter(None, (arguments.json, arguments.out)):
+        if file.is_dir() or not file.absolute().parent.is_dir():
+            return f"{file}: {'is a folder' if file.is_dir() else 'its folder is not there'}: name a file"
+    if not arguments.data.is_dir():
+        return f"no such folder: {arguments.data}"
+    if not langs(arguments):
+        return f"{arguments.data}: no corpus_{arguments.lang or 'en'}.jsonl and its questions"
+    if not arguments.out and (arguments.only or arguments.lang):
+        return f"this is a part of what {PAGE.name} tells: name another page with --out"
+    return ""
+
+
+def langs(arguments: argparse.Namespace) -> list[str]:
+    """The corpora that are asked for and there."""
+    return [
+        lang
+        for lang in ([arguments.lang] if arguments.lang else LANGS)
+        if any(arguments.data.glob(f"corpus_{lang}.jsonl*"))
+    ]
 
 
 def run(arguments: argparse.Namespace) -> Iterator[Result]:
@@ -75,10 +123,12 @@ def run(arguments: argparse.Namespace) -> Iterator[Result]:
     envs = arguments.envs or cache / "peers"
     peers = chosen(arguments.only)
     missing = installed(peers, envs)
-    told = facts(arguments, peers, missing)
+    told = facts(arguments, peers, missing, envs)
+    measured = of_what(arguments)
+    crowd = Crowd()
     metrics: dict[str, Any] = {}
     rows: list[Row] = []
-    for lang in [arguments.lang] if arguments.lang else LANGS:
+    for lang in langs(arguments):
         for name, corpus, questions in libraries(arguments.data, lang, arguments.distractors):
             answerable = [row for row in questions if row["answerable"]]
             asked = spread(answerable, arguments.limit)
@@ -102,7 +152,15 @@ def run(arguments: argparse.Namespace) -> Iterator[Result]:
                     runner.answer_all(ways[0], work, found[OURS.name])
                 metrics[name]["answers"] = scores.answers(found[OURS.name], asked)
             rows += [row for peer, one in found.items() for row in rows_of(name, peer, one, asked)]
-            yield Result("peers", told, len(rows), metrics, rows)
+            settings = {**told, "others": crowd.cores()}
+            yield replace(measured, settings=settings, n=len(rows), metrics=metrics, rows=rows)
+
+
+def of_what(arguments: argparse.Namespace) -> Result:
+    """A result without its figures: data, versions and hash as `python -m evals retrieval` would say them."""
+    part = "distractors" if arguments.distractors else "corpus"
+    order = Order("retrieval", part, arguments.data, arguments.lang, arguments.limit, spread=True, alone=True)
+    return Result("peers", n=0, metrics={}, command=retold(arguments), **about(order))
 
 
 def progress(corpus: str) -> Callable[[str], None]:
@@ -176,7 +234,9 @@ def rows_of(corpus: str, peer: str, found: runner.Measured, asked: Sequence[Row]
     ]
 
 
-def facts(arguments: argparse.Namespace, peers: Sequence[Peer], missing: dict[str, str]) -> dict[str, Any]:
+def facts(
+    arguments: argparse.Namespace, peers: Sequence[Peer], missing: dict[str, str], envs: Path
+) -> dict[str, Any]:
     """What the page says of the run; nothing that tells where it was."""
     return {
         "ours": OURS.name,
@@ -184,14 +244,13 @@ def facts(arguments: argparse.Namespace, peers: Sequence[Peer], missing: dict[st
         "date": date.today().isoformat(),
         "machine": platform.system(),
         "cores": os.cpu_count() or 1,
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         "rounds": arguments.rounds,
         "peers": [
             {
                 "name": peer.name,
                 "how": peer.how,
-                "packages": list(peer.packages) or own_versions(),
+                "packages": versions_of(peer, envs),
                 "licence": peer.licence,
                 "missing": missing.get(peer.name, ""),
             }
@@ -210,8 +269,12 @@ def retold(arguments: argparse.Namespace) -> str:
     return shlex.join([*words, *(["--distractors"] if arguments.distractors else [])])
 
 
-def own_versions() -> list[str]:
-    return [f"{name}=={version(name)}" for name in ("toulmin", "onnxruntime", "faiss-cpu")]
+def versions_of(peer: Peer, envs: Path) -> list[str]:
+    """What was asked for, and what it brought along that decides its figures."""
+    if peer == OURS:
+        return [f"{name}=={version(name)}" for name in ("toulmin", "onnxruntime", "faiss-cpu")]
+    brought = install.versions(peer, envs / peer.driver)
+    return [*peer.packages, *(f"{name}=={brought[name]}" for name in BESIDE if name in brought)]
 
 
 if __name__ == "__main__":

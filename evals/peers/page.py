@@ -23,7 +23,13 @@ COSTS = {
     "MB on disk": "disk, MB",
 }
 CLEAR_P = 0.05
+CROWDED = 0.15  # share of the cores that others keep busy
 
+CHINESE = """
+The model is English: of Chinese it knows few characters. Toulmin notices and searches by words alone there,
+which is also why it adds Chinese so fast: it embeds hardly any of it. Peers that search by meaning would do
+better with a model for many languages, as would Toulmin (`agent setup --embedder`), and peers that search by
+words with a tokenizer for Chinese."""
 TEMPLATE = Path(__file__).with_name("page.md")
 
 
@@ -31,6 +37,7 @@ def page(result: Metrics) -> str:
     """The whole page; `result` is a `Result` as a dictionary."""
     settings, metrics = result["settings"], result["metrics"]
     facts = {key: settings[key] for key in ("command", "python", "date", "rounds")}
+    facts |= {"hash": result["hash"], "chinese": CHINESE if "zh" in metrics else ""}
     return TEMPLATE.read_text(encoding="utf-8").format(
         **facts,
         passages=PASSAGES,
@@ -44,16 +51,17 @@ def page(result: Metrics) -> str:
 
 def machine(settings: Metrics) -> str:
     """In general words."""
-    return f"a machine with {settings['cores']} cores ({settings['machine']})"
+    busy = "" if settings["others"] is None else f", {number(settings['others'])} of which others kept busy"
+    return f"a machine with {settings['cores']} cores ({settings['machine']}){busy}"
 
 
 def crowd(settings: Metrics) -> str:
     """A warning where others kept most of the cores busy."""
-    load = settings["load"]
-    if load is None or load <= settings["cores"] / 2:
+    others = settings["others"]
+    if others is None or others <= settings["cores"] * CROWDED:
         return ""
     return (
-        f"**The machine was busy with other work** (a load of {number(load)} before the run began),\n"
+        f"**The machine was busy with other work** ({number(others)} of its cores meanwhile),\n"
         "so these times are no measure: threads that wait for one another lose most in a crowd, and\n"
         "peers that use torch have them. Take them again on a quiet machine. Quality, memory and\n"
         "disk do not depend on it.\n\n"

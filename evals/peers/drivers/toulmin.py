@@ -27,6 +27,7 @@ class Store:
 
     def ingest(self, rows: list[dict[str, str]]) -> None:
         self._agent.library.add_sources([(row["doc_id"], source(row)) for row in rows])
+        self._agent.close()  # with SQLite's log written into its database
 
     def load(self) -> None:
         _ = self._agent.library
