@@ -43,7 +43,7 @@ def page(result: Metrics) -> str:
         passages=PASSAGES,
         machine=machine(settings),
         crowd=crowd(settings),
-        tables="".join(corpus(name, found, settings["ours"]) for name, found in metrics.items()),
+        tables="\n".join(corpus(name, found, settings["ours"]) for name, found in metrics.items()),
         wins=wins(metrics, settings["ours"]),
         peers=took_part(settings),
     )
