@@ -6,7 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_HOME := .demo
 RESULTS := .results
-SUITES := retrieval qa refusal repair loop memory
+# What `make eval` measures: SUITE, or SUITE.PART
+EVALS := retrieval retrieval.distractors qa refusal repair loop memory critic critic.answer speed speed.verifier
 STAMP_CORE := $(VENV)/.core
 STAMP_DEV := $(VENV)/.dev
 STAMP_GGUF := $(VENV)/.gguf
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # llama.cpp without the parts that are not used: its server tools and its picture models.
 LLAMA_FLAGS := -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF
 
-.PHONY: demo test test-slow lint core gguf dev eval eval-quick clean
+.PHONY: demo test test-slow lint core gguf dev eval eval-data eval-quick clean
 
 demo: core
 	@echo
@@ -43,14 +44,19 @@ lint: dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# All of quality over larger data: hours on two cores. Cut short, it goes on where it was; a suite whose result is
-# there is not measured again. `clean` takes the results away.
-eval: core
+# All of it over larger data: hours on two cores. Cut short, it goes on where it was; what was measured with the same
+# data, settings, versions and code is not measured again. `clean` takes the results away.
+eval: $(EVALS:%=$(RESULTS)/%.json)
+	$(BIN)/python -m evals report $^ --data "$(DATA)" --html $(RESULTS)/report.html --markdown evals/RESULTS.md
+
+$(RESULTS)/%.json: eval-data
+	$(BIN)/python -m evals $(subst ., --part ,$*) --data "$(DATA)" --json $@ --keep
+
+eval-data: core
 	@test -d "$(DATA)" || { echo "which data? make eval DATA=FOLDER (evals/data/README.md says what is in it)" >&2; exit 2; }
 	@mkdir -p $(RESULTS)
-	@for suite in $(SUITES); do test -e $(RESULTS)/$$suite.json \
-	  || $(BIN)/python -m evals $$suite --data "$(DATA)" --json $(RESULTS)/$$suite.json || exit 1; done
-	$(BIN)/python -m evals report $(SUITES:%=$(RESULTS)/%.json) --data "$(DATA)" --html $(RESULTS)/report.html --markdown evals/RESULTS.md
+
+.PRECIOUS: $(RESULTS)/%.json
 
 eval-quick: core
 	$(BIN)/python -m evals gate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from dataclasses import replace
@@ -88,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
         "--json", type=Path, metavar="FILE", help="write the result; what is cut short goes on"
     )
     parser.add_argument(
+        "--keep", action="store_true", help="a result in FILE that nothing has changed since stays"
+    )
+    parser.add_argument(
         "--compare", nargs=2, type=Path, metavar=("A.json", "B.json"), help="two results, row by row"
     )
     parser.add_argument("--update", action="store_true", help="of gate: write the baseline anew")
@@ -102,6 +106,9 @@ def _measure(given: argparse.Namespace) -> None:
     if given.json and not given.json.absolute().parent.is_dir():
         raise _Wrong(f"no such folder: {given.json.parent}")
     told = about(order)
+    if given.keep and _is_of(given.json, told["hash"]):
+        print(f"{given.json}: of the same data, settings, versions and code: not measured again")
+        return
     keeps = given.json and (given.json.is_file() or not given.json.exists())  # not /dev/stdout
     kept = Kept(given.json.with_name(f"{given.json.name}.partial") if keeps else None, told["hash"])
     for note in filter(None, (_left_out(order), kept.note)):
@@ -117,6 +124,14 @@ def _measure(given: argparse.Namespace) -> None:
     finally:
         kept.close(done=done)
     show(result)
+
+
+def _is_of(file: Path, sha: str) -> bool:
+    """Whether a file holds a result with this hash."""
+    try:
+        return bool(json.loads(file.read_text(encoding="utf-8")).get("hash") == sha)
+    except (OSError, ValueError, AttributeError):
+        return False  # none, or none that can be read: measured anew
 
 
 def _left_out(order: Order) -> str:
@@ -142,6 +157,8 @@ def _check_together(given: argparse.Namespace) -> None:
         raise _Wrong("--compare takes two results and nothing else")
     if given.suite == GATE and measures:
         raise _Wrong(f"{GATE} measures what its baseline is of: leave out {' and '.join(measures)}")
+    if given.keep and given.json is None:
+        raise _Wrong("--keep is of the result that --json FILE names")
     if given.update and (given.suite != GATE or given.settings):
         raise _Wrong(f"--update is of {GATE}, with the settings by default")
     if not given.suite and not given.compare and (given.part or given.settings or measures):

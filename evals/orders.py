@@ -29,6 +29,7 @@ SEED = 0  # of all that is drawn: resamples, cases, worlds
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("agent", "retrieval", "tools", "evals")
 CODE = (".py", ".json", ".md")
+NOT_CODE = ("evals/data/", "evals/LOG.md", "evals/PEERS.md", "evals/RESULTS.md")  # data apart, and what is written here
 VERSIONED = {
     "toulmin": "toulmin",
     "llama_cpp": "llama-cpp-python",
@@ -195,12 +196,12 @@ def data_hash(order: Order) -> str:
 
 
 def code_hash(folders: Iterable[str], endings: tuple[str, ...]) -> str:
-    """Of the program's own files, data and logs aside."""
+    """Of the program's own files, data and what was measured aside."""
     own = hashlib.sha256()
     for folder in folders:
         for file in sorted((ROOT / folder).rglob("*")):
             inner = file.relative_to(ROOT).as_posix()
-            if file.suffix in endings and not inner.startswith(("evals/data/", "evals/LOG")):
+            if file.suffix in endings and not inner.startswith(NOT_CODE):
                 own.update(f"{inner}\0".encode() + file.read_bytes())
     return own.hexdigest()[:12]
 

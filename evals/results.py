@@ -61,6 +61,9 @@ HEADLINES: dict[str, list[tuple[str, Path_]]] = {
         ("right at coverage 0.6", (ANY, "selective accuracy at coverage", "0.6")),
         ("right of the answerable", (ANY, "containment")),
         ("F1", (ANY, "f1")),
+        ("short answers, of those verified", (ANY, "short answers among the verified")),
+        ("F1 of short answers", (ANY, f"f1 of short answers among the verified{INTERVAL}")),
+        ("refused of the unanswerable and not there", (ANY, "kind", "out_of_corpus", "refused")),
         ("refused of the unanswerable", (ANY, "refusal_recall")),
         ("sentences without support", (ANY, "unsupported_sentences")),
         ("seconds, median", (ANY, "seconds_p50")),
@@ -81,6 +84,8 @@ HEADLINES: dict[str, list[tuple[str, Path_]]] = {
         ("faults kept out of the answer", ("deterministic_not_in_answer",)),
         ("sound sentences removed", ("sound_removed",)),
         ("repaired, nothing verified lost", ("second round", "repaired, nothing verified lost")),
+        ("additions kept out of the answer", ("kept out of the answer", "addition", ANY)),
+        ("sound sentences removed", ("removed", "all", ANY)),
     ],
     "retrieval": [
         ("R@1, hybrid", (ANY, f"hybrid r@1{INTERVAL}")),
@@ -404,6 +409,7 @@ def markdown(results: Sequence[Loaded]) -> str:
 
 def _command(result: Loaded, *, name: bool) -> str:
     said = [result.name] if name else []
+    said += [f"hash {flat(sha)}"] if (sha := result.about.get("hash")) else []
     said += [] if result.about.get("command") else [UNSAID]
     return command_of(result) + (f"  # {'; '.join(said)}" if said else "")
 

@@ -1,7 +1,7 @@
 """Whether the false sentences of a chat model reach the answer, and what sound ones are lost on the way.
 
 A scripted chat model writes the drafts of `evals.cases` and a gullible judge believes them all: what stands
-between a fault and the answer is the deterministic part alone. Reached: the faulty sentence was judged
+between a fault and the answer are the rules and the scorer. Reached: the faulty sentence was judged
 supported, answered or not. Removed: a sound sentence was not. One round for the bulk; then a pass with a
 second round, in which the model writes the repaired sentence. Cases whose passage was not retrieved are
 counted and left out. It says nothing of how well a real model writes or judges.
@@ -254,11 +254,14 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
             if kind != "none"
         },
         "kept out of the answer": {
-            kind: share([not row["in_answer"] for row in faulty if row["kind"] == kind])
+            kind: _by_lang([(row["lang"], not row["in_answer"]) for row in faulty if row["kind"] == kind])
             for kind in KINDS
             if kind != "none"
         },
         "removed": {
+            "all": _by_lang([(one["lang"], one["removed"]) for one in sound]),
+        }
+        | {
             variety: _by_lang([(one["lang"], one["removed"]) for one in sound if one["variety"] == variety])
             for variety in varieties
         },
