@@ -105,6 +105,8 @@ def _measure(given: argparse.Namespace) -> None:
     _check(order)
     if given.json and not given.json.absolute().parent.is_dir():
         raise _Wrong(f"no such folder: {given.json.parent}")
+    if given.json and given.json.is_dir():
+        raise _Wrong(f"{given.json} is a folder: name a file in it")
     told = about(order)
     if given.keep and _is_of(given.json, told["hash"]):
         print(f"{given.json}: of the same data, settings, versions and code: not measured again")

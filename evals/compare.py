@@ -1,8 +1,9 @@
 """Two results of one suite against each other, row by row: `python -m evals --compare A.json B.json`.
 
 Rows are paired by part, corpus and id; of rows with the same, the first with the first, and so on. Every
-score that both rows of a pair have is compared, B less A, with a 95 % bootstrap interval over the pairs and
-the p of a paired test, each by itself: among many scores, some differ by chance. Where rows tell how sure an
+score that both rows of a pair have is compared, B less A, with a 95 % bootstrap interval and the p of a
+paired test, over the ids or, where rows have it, over what they share in `group` (a context, a document);
+each by itself: among many scores, some differ by chance. Where rows tell how sure an
 answer was, the selective accuracy of both at fixed coverages is compared, too. It measures nothing.
 """
 
@@ -24,6 +25,10 @@ from evals.report import read
 Key = tuple[str, str, str, int]
 """Part, corpus, id of a row, and which of the rows with these it is."""
 Scored = dict[Key, dict[str, float]]
+Groups = dict[Key, str]
+"""What the rows with these keys share with others."""
+Pair = tuple[float, float, str]
+"""Two scores and their group."""
 Drafted = dict[Key, tuple[float, bool]]
 """How sure the answer of a row was, and whether its best draft was right."""
 ALL = "all"
@@ -51,6 +56,11 @@ def scored(rows: Iterable[Mapping[str, Any]]) -> Scored:
     return {key: row["scores"] for key, row in _keyed(rows) if row.get("scores")}
 
 
+def grouped(rows: Iterable[Mapping[str, Any]]) -> Groups:
+    """The group of each row: its own where it has one, else its id."""
+    return {key: str(row.get("group", key[2])) for key, row in _keyed(rows)}
+
+
 def drafted(rows: Iterable[Mapping[str, Any]]) -> Drafted:
     """The rows of answers to questions, by their keys."""
     return {
@@ -68,25 +78,27 @@ def _keyed(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Key, Mapping[str
         seen[key] += 1
 
 
-def differences(left: Scored, right: Scored) -> list[Difference]:
+def differences(left: Scored, right: Scored, of: Groups | None = None) -> list[Difference]:
     """Of each score in each part: by corpus, and over all of them where there are several."""
-    groups: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    groups: dict[tuple[str, str, str], list[Pair]] = {}
     corpora: dict[str, set[str]] = {}
     for key in [key for key in left if key in right]:
         corpora.setdefault(key[0], set()).add(key[1])
     for key, scores in left.items():
         for name in scores.keys() & right.get(key, {}).keys():
             for corpus in {key[1], key[1] if len(corpora[key[0]]) == 1 else ALL}:
-                groups.setdefault((key[0], corpus, name), []).append((scores[name], right[key][name]))
+                shared = f"{key[1]} {(of or {}).get(key, key[2])}"
+                groups.setdefault((key[0], corpus, name), []).append((scores[name], right[key][name], shared))
     found = [_difference(*names, pairs) for names, pairs in groups.items()]
     return sorted(found, key=lambda one: (one.part, one.score, one.corpus == ALL, one.corpus))
 
 
-def _difference(part: str, corpus: str, score: str, pairs: list[tuple[float, float]]) -> Difference:
-    ours, theirs = [a for a, _ in pairs], [b for _, b in pairs]
-    less = mean_ci([b - a for a, b in pairs])
+def _difference(part: str, corpus: str, score: str, pairs: list[Pair]) -> Difference:
+    ours, theirs, groups = ([pair[n] for pair in pairs] for n in range(3))
+    less = mean_ci([b - a for a, b, _ in pairs], groups=groups)
     means = float(np.mean(ours)), float(np.mean(theirs))
-    return Difference(part, corpus, score, *means, less, paired_p(theirs, ours), len(pairs))
+    p = paired_p(theirs, ours, groups=groups)
+    return Difference(part, corpus, score, *means, less, p, len(pairs))
 
 
 def selective(left: Drafted, right: Drafted, seed: int = 0) -> list[Difference]:
@@ -131,6 +143,10 @@ def unlike(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
         one, other = ((r.get(key) or {}).get(inner) if inner else r.get(key) for r in (left, right))
         if one != other:
             told.append(f"{name} ({one or 'unknown'} and {other or 'unknown'})")
+    models = {(r.get("versions") or {}).get("model") or "" for r in (left, right)}
+    judges = {(r.get("settings") or {}).get("judge_model") or "" for r in (left, right)}
+    if len(models) > 1 and "" in judges:
+        told.append("the judge (each model judges itself: give all of them one --settings judge_model=FILE)")
     return told
 
 
@@ -157,7 +173,10 @@ def compare_files(left: Path, right: Path) -> None:
         print(f"{file}: {result['suite']}, hash {result.get('hash', '')}, {_model(result)}")
     if changed := changes(ours.get("settings") or {}, theirs.get("settings") or {}):
         print(f"settings: {'; '.join(changed)}")
-    found = [*differences(here, there), *selective(drafted(ours["rows"]), drafted(theirs["rows"]))]
+    found = [
+        *differences(here, there, grouped(ours["rows"])),
+        *selective(drafted(ours["rows"]), drafted(theirs["rows"])),
+    ]
     print_table([HEADER, *(_cells(one) for one in found)] if found else [["no row is in both"]], console())
     for file, own, other in ((left, here, there), (right, there, here)):
         alone = [" ".join(filter(None, key[:3])) for key in own if key not in other]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -24,13 +24,15 @@ class Kept:
     """The rows that are there already, in a file or, without one, only here."""
 
     def __init__(self, file: Path | None = None, sha: str = "") -> None:
-        """`sha`: of what is measured. A file with another one is begun afresh; `note` says which it was."""
+        """`sha`: of what is measured. A file with another one is set aside; `note` says so."""
         self.file = file
         self.note = ""
         self._rows: dict[Key, Row] = {}
         self._out: IO[bytes] | None = None
         if file:
             begun = self._read(file, sha) if file.exists() else False
+            if self.note and not begun:  # hours of work, perhaps: whoever comes back to it renames it again
+                file.replace(file.with_name(f"{file.name}.old"))
             self._out = file.open("ab" if begun else "wb")
             if not begun:
                 self._write({"hash": sha})
@@ -45,12 +47,14 @@ class Kept:
         first, *lines = whole.split(b"\n")[:-1] or [b"{}"]
         try:
             if json.loads(first) != {"hash": sha}:
-                self.note = f"{file} is of other data, settings or code: begun afresh"
+                self.note = (
+                    f"{file} is of other data, settings or code: it is {file.name}.old now, and begun afresh"
+                )
                 return False
             read = [json.loads(line) for line in lines]
             self._rows = {tuple(one["key"]): one["row"] for one in read}
         except (ValueError, KeyError, TypeError):
-            self.note = f"{file} is damaged: begun afresh"
+            self.note = f"{file} is damaged: it is {file.name}.old now, and begun afresh"
             return False
         if len(whole) < len(data):
             with file.open("r+b") as out:
@@ -86,6 +90,12 @@ class Kept:
                     _tell(f"{part} {corpus} {n + len(items) - len(todo)}/{len(items)}")
             _tell("")
         return [self._rows[key] for key in keys]
+
+    def whole(self, part: str, corpus: str, make: Callable[[], Sequence[Any]]) -> Sequence[Any]:
+        """What a part makes of a corpus where its rows cannot be had one by one: all of it, or nothing."""
+        made = self.rows(part, corpus, [part], str, lambda: nullcontext(lambda _: {"made": make()}))
+        found: Sequence[Any] = made[0]["made"]
+        return found
 
     def close(self, *, done: bool) -> None:
         """`done`: the rows stand elsewhere, and the file goes."""

@@ -84,20 +84,42 @@ def _f1(said: Counter[str], wanted: Counter[str]) -> float:
     return 2 * shared / (sum(said.values()) + sum(wanted.values())) if shared else 0.0
 
 
-def mean_ci(values: Sequence[float], seed: int = 0) -> tuple[float, float, float]:
-    """Mean with a 95 % bootstrap interval: (mean, low, high); zeros for no values."""
+def mean_ci(
+    values: Sequence[float], seed: int = 0, groups: Sequence[object] | None = None
+) -> tuple[float, float, float]:
+    """Mean with a 95 % bootstrap interval: (mean, low, high); zeros for no values.
+
+    `groups`: of each value, what it shares with others (a question, a document). Such values are not
+    independent, and are resampled together: Davison and Hinkley 1997, "Bootstrap Methods", section 3.8.
+    """
     if not values:
         return 0.0, 0.0, 0.0
     data = np.asarray(values, dtype=float)
-    rng = np.random.default_rng(seed)
-    means = data[rng.integers(0, len(data), (RESAMPLES, len(data)))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
+    totals, counts = _by_group(data, groups)
+    drawn = np.random.default_rng(seed).integers(0, len(totals), (RESAMPLES, len(totals)))
+    low, high = np.percentile(totals[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [2.5, 97.5])
     return float(data.mean()), float(low), float(high)
 
 
-def paired_p(left: Sequence[float], right: Sequence[float], seed: int = 0) -> float:
-    """Two-sided p of a paired sign-flip permutation test on the mean difference."""
-    difference = np.asarray(left, dtype=float) - np.asarray(right, dtype=float)
+def _by_group(
+    data: npt.NDArray[np.float64], groups: Sequence[object] | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Sum and number of the values of each group, in the order in which the groups come."""
+    if groups is None:
+        return data, np.ones(len(data), dtype=np.int64)
+    numbers = {group: n for n, group in enumerate(dict.fromkeys(groups))}
+    where = np.array([numbers[group] for group in groups])
+    return np.bincount(where, weights=data), np.bincount(where)
+
+
+def paired_p(
+    left: Sequence[float], right: Sequence[float], seed: int = 0, groups: Sequence[object] | None = None
+) -> float:
+    """Two-sided p of a paired sign-flip permutation test on the mean difference.
+
+    `groups`: as of `mean_ci`; the differences of a group are flipped together.
+    """
+    difference, _ = _by_group(np.asarray(left, dtype=float) - np.asarray(right, dtype=float), groups)
     observed = abs(difference.sum())
     if observed == 0:
         return 1.0

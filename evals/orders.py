@@ -29,14 +29,24 @@ SEED = 0  # of all that is drawn: resamples, cases, worlds
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("agent", "retrieval", "tools", "evals")
 CODE = (".py", ".json", ".md")
-NOT_CODE = ("evals/data/", "evals/LOG.md", "evals/PEERS.md", "evals/RESULTS.md")  # data apart, and what is written here
+NOT_CODE = (
+    "evals/data/",
+    "evals/LOG.md",
+    "evals/PEERS.md",
+    "evals/RESULTS.md",
+)  # data apart, and what is written here
 VERSIONED = {
     "toulmin": "toulmin",
     "llama_cpp": "llama-cpp-python",
     "faiss": "faiss-cpu",
     "onnxruntime": "onnxruntime",
     "langgraph": "langgraph",
+    "tokenizers": "tokenizers",
+    "rjieba": "rjieba",
+    "stemmer": "PyStemmer",
+    "opencc": "OpenCC",
 }
+FILES = ("embedder", "rerank_model", "scorer_model", "judge_model")  # settings that may name a file or folder
 NOT_DECISIVE = ("home", "remember", "read_only", "allow_remote")  # settings that change no score
 BY_CORPUS = ("corpus_", "qa_", "robust_", "memory_")  # files of which there is one for each corpus
 REFERENCES = SMALL_DATA / "memory_references.jsonl"
@@ -131,7 +141,19 @@ def command(order: Order) -> str:
         "--model": order.model and Path(order.model).name,
     }
     said += [word for name, value in options.items() if value is not None for word in (name, str(value))]
-    return shlex.join([*said, *(f"--settings={name}={value}" for name, value in order.chosen.items())])
+    return shlex.join([*said, *(f"--settings={name}={value}" for name, value in _changed(order).items())])
+
+
+def _changed(order: Order) -> dict[str, Any]:
+    """The settings that were named, and those that the user's files and variables change; files by name."""
+    found = dict(order.chosen)
+    if SUITES[order.suite].settings:
+        plain = decisive(Settings())
+        given = decisive(order.settings())
+        found = {name: value for name, value in given.items() if value != plain[name]} | found
+    if order.model is not None:
+        found.pop("model", None)
+    return {name: Path(one).name if Path(str(one)).is_absolute() else one for name, one in found.items()}
 
 
 def _now() -> str:
@@ -158,6 +180,9 @@ def about(order: Order) -> dict[str, Any]:
     }
     if suite.model:
         versions["model"] = _model(order)
+    for name in FILES:
+        if (named := str(settings.get(name) or "")) and (file := Path(named).expanduser()).exists():
+            versions[name] = _file(file)
     told: dict[str, Any] = {
         "settings": settings,
         "data": {"name": _name(order.data), "hash": data_hash(order)},
@@ -249,6 +274,8 @@ def _model(order: Order) -> str:
 
 def _file(path: Path) -> str:
     try:
+        if path.is_dir():
+            return f"{path.name} {short(''.join(_file(one) for one in sorted(path.iterdir())).encode())}"
         size = path.stat().st_size
         with path.open("rb") as data:
             first = data.read(ENDS)

@@ -133,7 +133,9 @@ def _critic_reliability(results: Sequence[Loaded]) -> Iterator[Panel]:
 
 
 def _with_language(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**row, "lang": str(row.get("lang") or "all").split("-")[0]}
+    corpus = row.get("corpus")
+    told = f"answers, {corpus}" if corpus else str(row.get("lang") or "all").split("-")[0]
+    return {**row, "lang": told}
 
 
 def _recall(results: Sequence[Loaded]) -> Iterator[Panel]:

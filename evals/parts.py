@@ -67,7 +67,9 @@ def _of_answer(row: Row) -> Scores:
         }
     else:
         scores["refused where it must"] = float(refused)
-    if row.get("drafted"):  # by a chat model
+    if row.get("by_model"):
+        scores["draft of the model can be read"] = float(bool(row["drafted"]))
+    if row.get("drafted"):
         scores["sentences of the model supported"] = row["supported"] / row["drafted"]
     return scores
 
@@ -156,8 +158,8 @@ SUITES: dict[str, Suite] = {
     "critic": Suite(
         "how well the built-in verifier tells supported claims from others, and finds answers",
         {
-            "claims": Part("claims and evidence of faithfulness_dev", ("faithfulness_dev*",), _of_claim),
-            "answer": Part("answers in the paragraphs asked about", _QA, _of_span, default=False),
+            "claims": Part("claims and evidence of faithfulness_dev", ("faithfulness_*",), _of_claim),
+            "answer": Part("answers in the paragraphs asked about", _QA, _of_span),
         },
         model="the verifier's ONNX file",
         settings=False,
@@ -233,7 +235,9 @@ SUITES: dict[str, Suite] = {
                 "whole searches among N passages", ("*corpus_*", "qa_*"), default=False, takes="N"
             ),
             "first_line": Part("how soon a terminal shows something", (), default=False),
-            "ingest": Part("adding folders of documents", (), default=False, takes="speed or memory"),
+            "ingest": Part(
+                "adding folders of documents", ("docs_*/**/*",), default=False, takes="speed or memory"
+            ),
             "verifier": Part("what a pair costs the verifier", _QA, default=False),
             "gguf": Part(
                 "what a chat model costs beyond itself", ("multihop_*", *_QA), default=False, takes="FILE"

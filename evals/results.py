@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from evals.metrics import mean_ci
+from evals.parts import MISSED
 
 Path_ = tuple[str, ...]  # the names that lead to a number in the metrics
 Rows = Sequence[Mapping[str, Any]]
@@ -108,15 +109,9 @@ HEADLINES: dict[str, list[tuple[str, Path_]]] = {
 # The values of rows whose mean is a share that its suite gives without an interval.
 FROM_ROWS: dict[str, dict[Path_, Callable[[Rows], list[float]]]] = {
     "qa": {
-        (ANY, "coverage of verified"): lambda rows: [row["outcome"] == "verified" for row in rows],
         (ANY, "selective accuracy at coverage", "0.6"): lambda rows: [
             row["draft_right"]
             for row in sorted(rows, key=lambda row: -row["confidence"])[: max(1, round(len(rows) * 0.6))]
-        ],
-        (ANY, "containment"): lambda rows: [row["right"] for row in rows if row["answerable"]],
-        (ANY, "f1"): lambda rows: [row["f1"] for row in rows if row["answerable"]],
-        (ANY, "refusal_recall"): lambda rows: [
-            row["outcome"] not in ("verified", "partial") for row in rows if not row["answerable"]
         ],
     },
     "retrieval": {
@@ -127,7 +122,6 @@ FROM_ROWS: dict[str, dict[Path_, Callable[[Rows], list[float]]]] = {
         (ANY, "lexical", "r@1"): lambda rows: [row["lexical"] < 1 for row in rows],
     },
 }
-MISSED = 10_000  # the rank of a document that was not found
 
 
 class Loaded(NamedTuple):

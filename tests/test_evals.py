@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals import __main__ as command
-from evals import ingesters, metrics
+from evals import ingesters, metrics, orders
 from evals.data import SMALL_DATA, corpora, read_rows
-from evals.orders import Order, about, chosen
+from evals.orders import Order, about, chosen, code_hash
 from evals.parts import SUITES
 from evals.suites import ingest, searches
 from evals.suites.qa import first_draft
@@ -58,6 +58,24 @@ def test_an_interval_holds_its_mean(values: list[float]) -> None:
     mean, low, high = metrics.mean_ci(values)
     assert low - 1e-9 <= mean <= high + 1e-9
     assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_groups_of_one_change_nothing(values: list[float]) -> None:
+    alone = range(len(values))
+    assert metrics.mean_ci(values, groups=alone) == metrics.mean_ci(values)
+    assert metrics.paired_p(values, values[::-1], groups=alone) == metrics.paired_p(values, values[::-1])
+
+
+def test_what_is_said_ten_times_counts_once() -> None:
+    values = [float(n % 2) for n in range(10)]
+    ten_times, groups = [v for v in values for _ in range(10)], [n for n in range(10) for _ in range(10)]
+    assert metrics.mean_ci(ten_times, groups=groups) == pytest.approx(metrics.mean_ci(values))
+    _, low, high = metrics.mean_ci(ten_times)
+    assert high - low < 0.6 * (metrics.mean_ci(values)[2] - metrics.mean_ci(values)[1])
+    one, none = [1.0] * 30, [0.0] * 30
+    assert metrics.paired_p(one, none) < 0.001
+    assert metrics.paired_p(one, none, groups=["a"] * 15 + ["b"] * 15) == pytest.approx(0.5, abs=0.03)
 
 
 def test_paired_test_sees_a_difference_and_no_difference() -> None:
@@ -148,6 +166,8 @@ def order(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
         (["gate", "--model", "a.gguf", "--limit", "3"], "leave out --model and --limit"),
         (["qa", "--compare", "a.json", "b.json"], "--compare takes two results and nothing else"),
         (["gate", "--part", "speed"], "the gate has no part 'speed'"),
+        (["qa", "--json", "evals"], "evals is a folder: name a file in it"),
+        (["qa", "--keep"], "--keep is of the result that --json FILE names"),
     ],
 )
 def test_what_is_asked_wrongly_is_one_line(
@@ -201,6 +221,60 @@ def test_the_hash_is_of_what_decides_the_scores(tmp_path: Path, monkeypatch: pyt
     packed.with_name("corpus_zh.jsonl.gz").write_bytes(gzip.compress(packed.read_bytes()))
     packed.unlink()
     assert about(plain)["data"]["hash"] == first["data"]["hash"], "packed or not"
+
+
+def test_what_nothing_has_changed_since_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "critic.json"
+    asked = ["critic", "--limit", "1", "--lang", "zh", "--json", str(out), "--keep"]
+    for damaged in (None, "{", "[]", '{"hash": "of something else"}'):
+        if damaged:
+            out.write_text(damaged, encoding="utf-8")
+        order(monkeypatch, *asked)
+        written = out.read_bytes()
+        assert "not measured again" not in capsys.readouterr().out
+    order(monkeypatch, *asked)
+    assert out.read_bytes() == written and "not measured again" in capsys.readouterr().out
+    [row] = json.loads(written)["rows"]
+    assert row["part"] == "answer" and row["corpus"] == "zh", "of the small data, which has no claims"
+
+
+def test_figures_written_down_do_not_change_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_code() -> str:
+        return code_hash(("evals",), (".py", ".md"))
+
+    monkeypatch.setattr(orders, "ROOT", tmp_path)
+    (tmp_path / "evals" / "data").mkdir(parents=True)
+    (tmp_path / "evals" / "a.py").write_text("1", encoding="utf-8")
+    before = of_code()
+    for name in ("RESULTS.md", "PEERS.md", "LOG.md", "data/README.md"):
+        (tmp_path / "evals" / name).write_text("figures", encoding="utf-8")
+    assert of_code() == before
+    (tmp_path / "evals" / "a.py").write_text("2", encoding="utf-8")
+    assert of_code() != before
+
+
+def test_the_command_tells_what_was_in_force(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AGENT_HOME", str(tmp_path))
+    assert orders.command(Order("qa")) == "python -m evals qa"
+    monkeypatch.setenv("AGENT_MAX_ROUNDS", "7")
+    monkeypatch.setenv("AGENT_JUDGE_MODEL", str(tmp_path / "judge.gguf"))
+    told = orders.command(Order("qa", model="/models/a.gguf", chosen={"passages": 3}))
+    assert told == (
+        "python -m evals qa --model a.gguf --settings=judge_model=judge.gguf"
+        " --settings=max_rounds=7 --settings=passages=3"
+    )
+    assert orders.command(Order("speed")) == "python -m evals speed"
+
+
+def test_a_file_counts_by_what_is_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "scorer.onnx"
+    hashes = set()
+    for data in (b"one", b"two"):
+        file.write_bytes(data)
+        hashes.add(about(Order("qa", alone=True, chosen={"scorer_model": str(file)}))["hash"])
+    assert len(hashes) == 2
 
 
 def test_parts_without_data_are_left_out(tmp_path: Path) -> None:

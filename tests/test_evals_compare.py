@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evals import __main__ as command
-from evals.compare import changes, differences, drafted, scored, selective, unlike
+from evals.compare import changes, differences, drafted, grouped, scored, selective, unlike
 from evals.orders import Order, measured
 from evals.report import read, write
 
@@ -62,6 +62,23 @@ def test_selective_accuracy_is_compared_where_rows_tell_how_sure_they_were() -> 
     [same, _] = selective(drafted(answers(True)), drafted(answers(True)))
     assert same.less == (0.0, 0.0, 0.0) and same.p == 1.0
     assert selective(drafted([row("a", 1)]), drafted([row("a", 1)])) == []
+
+
+def test_rows_that_share_something_are_resampled_together() -> None:
+    left = [row(f"q{n}", 0.0, group=f"d{n % 2}") for n in range(40)]
+    right = [row(f"q{n}", 1.0, group=f"d{n % 2}") for n in range(40)]
+    [apart] = differences(scored(left), scored(right))
+    [together] = differences(scored(left), scored(right), grouped(left))
+    assert apart.p < 0.001 and together.p == pytest.approx(0.5, abs=0.03) and together.n == 40
+
+
+def test_a_model_that_judges_itself_is_told() -> None:
+    one, other = ({"versions": {"model": f"{name}.gguf"}, "settings": {}} for name in "ab")
+    [told] = unlike(one, other)
+    assert "judge_model" in told
+    assert unlike(one, one) == []
+    judged = [{**r, "settings": {"judge_model": "c.gguf"}} for r in (one, other)]
+    assert unlike(*judged) == []
 
 
 def test_what_differs_besides_is_told() -> None:

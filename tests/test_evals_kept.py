@@ -61,6 +61,7 @@ def test_what_is_of_something_else_is_begun_afresh(tmp_path: Path, text: str) ->
     file.write_text(text, encoding="utf-8")
     kept = Kept(file, "abc")
     assert len(kept) == 0 and "begun afresh" in kept.note
+    assert (tmp_path / "a.json.partial.old").read_text(encoding="utf-8") == text, "hours of work, perhaps"
     rows(kept, ITEMS[:1])
     kept.close(done=False)
     again = Kept(file, "abc")
@@ -72,6 +73,17 @@ def test_without_a_file_rows_are_kept_here() -> None:
     kept = Kept()
     assert rows(kept, ITEMS) == rows(kept, ITEMS, nothing)
     kept.close(done=True)
+
+
+def test_a_part_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "a.json.partial", "abc")
+    with pytest.raises(ZeroDivisionError):
+        kept.whole("year", "", lambda: [1 // 0])
+    assert kept.whole("year", "en", lambda: ({"n": 1}, [2])) == [{"n": 1}, [2]]
+    kept.close(done=False)
+    again = Kept(tmp_path / "a.json.partial", "abc")
+    assert again.whole("year", "en", lambda: [1 // 0]) == [{"n": 1}, [2]]
+    again.close(done=True)
 
 
 def test_without_a_row_no_file_stays(tmp_path: Path) -> None:

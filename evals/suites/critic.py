@@ -1,11 +1,11 @@
 """How well the built-in verifier tells supported claims from others, and finds answers.
 
-`python -m evals critic --data FOLDER`: *check* on `faithfulness_dev`, beside the cosine similarity of the
+`claims`: *check* on `faithfulness_dev`, beside the cosine similarity of the
 shipped embedder and the overlap of words. `uhgeval` is reported apart: there the supported claim is a
 sentence of the source, so that overlap alone tells. Some claims stand in the training data, too, mostly
-beside another source and with the other label: one part is without them. `--part answer`: *answer* and *find*
-on the gold paragraphs of the questions. `--model` names another ONNX file. It runs no agent: what the
-verifier does to answers, `qa` and `repair` say.
+beside another source and with the other label: one part is without them. `answer`: *answer* and *find* on the
+gold paragraphs of the questions. `--model` names another ONNX file. It runs no agent: what the verifier does
+to answers, `qa` and `repair` say.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.deps import build_embedder, prepare
-from agent.settings import read_settings
+from agent.settings import Settings
 from agent.verifier import Verifier, shipped
-from evals.data import Row, read_corpus, read_rows
+from evals.data import LONG, Row, corpora, read_corpus, read_rows
 from evals.metrics import RESAMPLES, mean_ci, normalise, token_f1
 from evals.orders import Order
 from evals.places import words_of
@@ -36,19 +37,26 @@ Numbers = npt.NDArray[np.int_]
 APART = "uhgeval"
 BINS = 10
 BATCH = 64  # pairs of one call
+SHOWN = 300  # characters of a claim that a result keeps
 SUPPORTED_AT = 0.5  # where balanced accuracy parts the claims
 
 
 def run(order: Order) -> Result:
     verifier = Verifier(Path(order.model) if order.model else shipped())
-    work = {"answer": answers, "claims": claims}[order.parts[0]]
-    return work(verifier, order)
+    metrics: dict[str, Any] = {}
+    rows: list[Row] = []
+    for part in order.parts:
+        made = partial({"answer": answers, "claims": claims}[part], verifier, order)
+        found, own = order.kept.whole(part, order.lang or "", made)
+        metrics |= found
+        rows += [{"part": part, **row} for row in own]
+    return Result("critic", {"supported_at": SUPPORTED_AT}, len(rows), metrics, rows)
 
 
 # --- check ------------------------------------------------------------------------------------
 
 
-def claims(verifier: Verifier, order: Order) -> Result:
+def claims(verifier: Verifier, order: Order) -> tuple[dict[str, Any], list[Row]]:
     rows = [
         {"id": str(n), **row}
         for n, row in enumerate(read_rows(order.data / "faithfulness_dev.jsonl"), 1)
@@ -58,9 +66,7 @@ def claims(verifier: Verifier, order: Order) -> Result:
         raise SystemExit(f"{order.data}: no claims of {order.lang}")
     rows = replace(order, spread=True).some(rows)
     pairs = [(row["context"], said(row)) for row in rows]
-    started = time.perf_counter()
-    scores = [score for at in range(0, len(pairs), BATCH) for score in verifier.check(pairs[at : at + BATCH])]
-    ms = (time.perf_counter() - started) * 1000 / max(len(pairs), 1)
+    scores, ms = checked(verifier, pairs)
     found = {"verifier": np.array(scores), "cosine": cosine(pairs), "overlap": overlap(pairs)}
     labels = np.array([row["label"] for row in rows])
     contexts = np.unique([row["context"] for row in rows], return_inverse=True)[1]
@@ -73,23 +79,33 @@ def claims(verifier: Verifier, order: Order) -> Result:
             if trained and row["claim_or_answer"] not in trained:
                 parts["claims not in training"].append(n)
         parts[f"source {row['source']}"].append(n)
-    metrics: dict[str, Any] = {"ms_per_claim": ms}
+    metrics: dict[str, Any] = {"ms_per_claim": float(ms.mean())}
     for part, numbers in sorted(parts.items()):
         chosen = {name: values[numbers] for name, values in found.items()}
         alike = None if part.startswith("source") else contexts[numbers]
-        metrics[part] = measured(labels[numbers], chosen, alike)
-    kept = [
-        {
-            "id": row["id"],
-            "source": row["source"],
-            "lang": row["lang"],
-            "label": row["label"],
-            "task": row["task"],
+        metrics[part] = {
+            **measured(labels[numbers], chosen, alike),
+            "ms_per_claim": float(ms[numbers].mean()),
         }
+    kept = [
+        {key: row[key] for key in ("id", "source", "lang", "label", "task")}
+        | {"group": str(contexts[n]), "claim": pairs[n][1][:SHOWN]}
         | {name: round(float(values[n]), 4) for name, values in found.items()}
         for n, row in enumerate(rows)
     ]
-    return Result("critic", {"supported_at": SUPPORTED_AT}, len(rows), metrics, kept)
+    return metrics, kept
+
+
+def checked(verifier: Verifier, pairs: Sequence[tuple[str, str]]) -> tuple[list[float], Array]:
+    """The score of each pair, and its milliseconds: those of its batch, evenly."""
+    scores: list[float] = []
+    ms: list[float] = []
+    for at in range(0, len(pairs), BATCH):
+        batch = pairs[at : at + BATCH]
+        started = time.perf_counter()
+        scores += verifier.check(batch)
+        ms += [(time.perf_counter() - started) * 1000 / len(batch)] * len(batch)
+    return scores, np.array(ms)
 
 
 def trained_claims(data: Path) -> set[str]:
@@ -184,7 +200,7 @@ def calibration_error(labels: Array, scores: Array) -> float:
 
 def cosine(pairs: Sequence[tuple[str, str]]) -> Array:
     """Of the shipped embedder; it reads no more than the beginning of a long premise."""
-    settings = read_settings(remember=False)
+    settings = Settings()  # whatever the user has chosen
     prepare(settings)
     embedder = build_embedder(settings)
     premises = list(dict.fromkeys(premise for premise, _ in pairs))
@@ -205,24 +221,22 @@ def overlap(pairs: Sequence[tuple[str, str]]) -> Array:
 # --- answer -----------------------------------------------------------------------------------
 
 
-def answers(verifier: Verifier, order: Order) -> Result:
+def answers(verifier: Verifier, order: Order) -> tuple[dict[str, Any], list[Row]]:
     metrics: dict[str, Any] = {}
-    rows: list[dict[str, Any]] = []
-    for name in ("en", "zh"):
-        if order.lang not in (None, name):
+    rows: list[Row] = []
+    for name, corpus, questions_file in corpora(order.data, order.lang):
+        if order.lang is None and name.startswith(LONG):
             continue
-        documents, questions = read_corpus(
-            order.data / f"corpus_{name}.jsonl", order.data / f"qa_{name}.jsonl"
-        )
+        documents, questions = read_corpus(corpus, questions_file)
         texts = {row["doc_id"]: row["text"] for row in documents}
         asked = order.some([row for row in questions if row["doc_id"] in texts])
         made = [
-            {"part": "answer", "corpus": name, **answered(verifier, row, texts[row["doc_id"]])}
+            {"corpus": name, "group": row["doc_id"], **answered(verifier, row, texts[row["doc_id"]])}
             for row in asked
         ]
         rows += made
         metrics[name] = summary(made)
-    return Result("critic", {"part": "answer"}, len(rows), metrics, rows)
+    return metrics, rows
 
 
 def answered(verifier: Verifier, row: Row, text: str) -> dict[str, Any]:
@@ -249,10 +263,11 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     right = [row for row in rows if row["kind"] == "answerable"]
     both = [row for row in rows if row["kind"] in ("answerable", "adversarial_unanswerable")]
     labels = [row["kind"] == "answerable" for row in both]
+    groups = [row["group"] for row in right]
     result: dict[str, Any] = {
         "n": len(right),
-        "exact [95 % interval]": list(mean_ci([row["exact"] for row in right])),
-        "f1 [95 % interval]": list(mean_ci([row["f1"] for row in right])),
+        "exact [95 % interval]": list(mean_ci([row["exact"] for row in right], groups=groups)),
+        "f1 [95 % interval]": list(mean_ci([row["f1"] for row in right], groups=groups)),
     }
     if not all(labels):
         for name in ("answer", "find"):

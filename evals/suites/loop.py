@@ -47,7 +47,12 @@ def run(order: Order) -> Result:
     base = order.settings(remember=False)
     metrics: dict[str, Any] = {}
     rows: list[Row] = []
-    for name in order.parts:
+    parts = order.parts
+    if order.lang not in (None, "en"):  # multi-hop questions are English
+        parts = [name for name in parts if name not in ("multihop", "moves")]
+        if not parts:
+            sys.exit(f"loop --part {order.part}: its questions are English, none is of {order.lang!r}")
+    for name in parts:
         found, own = PARTS[name](order, base)
         metrics |= found
         rows += [{"part": name, **row} for row in own]
@@ -226,8 +231,12 @@ def _recovered(assistant: Agent, row: Row) -> dict[str, Any]:
 # --- what the loop costs where it is not needed -------------------------------------------------------------
 
 
-def added(order: Order, base: Settings) -> tuple[dict[str, Any], list[Row]]:
+def added(order: Order, base: Settings) -> Sequence[Any]:
     """Whole runs that pass in round 0 against one search and one draft, interleaved and warm."""
+    return order.kept.whole("added", "", partial(_all_timed, order, base))
+
+
+def _all_timed(order: Order, base: Settings) -> tuple[dict[str, Any], list[Row]]:
     out: dict[str, Any] = {}
     rows: list[Row] = []
     for name, corpus, questions in corpora(order.data, order.lang):

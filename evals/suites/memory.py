@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -29,6 +30,7 @@ from evals.changing import World
 from evals.data import Row, add_corpus, read_rows
 from evals.metrics import mean_ci, paired_p
 from evals.orders import Order
+from evals.parts import SUITES
 from evals.recalled import Exchange, exchanges, own_questions, questions
 from evals.recurrence import DAYS, POLICIES, TRACES, hits
 from evals.report import Result
@@ -47,24 +49,31 @@ SEARCHES = ("ours", "dense", "bm25")
 
 
 def run(order: Order) -> Result:
-    base = order.settings()
+    base = order.settings(remember=True, read_only=False)
     metrics: dict[str, Any] = {}
     rows: list[Row] = []
+    whole = order.kept.whole
     for part in order.parts:
         if part == "stale":
-            metrics[part], found = stale(base, order.limit or ASKINGS)
+            metrics[part], found = whole(part, "", lambda: stale(base, order.limit or ASKINGS))
             rows += [{"part": part, **row} for row in found]
-        elif part == "year":
-            metrics[part] = year()
-        elif part == "policy":
-            metrics[part] = kept_by()
+        elif part in ("year", "policy"):
+            (metrics[part],) = whole(part, "", lambda: [{"year": year, "policy": kept_by}[part]()])  # noqa: B023
         else:
             metrics[part] = {}
-            for lang in [order.lang] if order.lang else ["en", "zh"]:
+            for lang in _langs(order, part):
                 work = {"turns": turns, "own": own, "speed": speed, "rounds": rounds}[part]
-                metrics[part][lang], found = work(base, order.data, lang, order.limit)
+                made = partial(work, base, order.data, lang, order.limit)
+                metrics[part][lang], found = whole(part, lang, made)
                 rows += [{"part": part, "corpus": lang, **row} for row in found]
     return Result("memory", {"model": base.model or EXTRACTIVE}, len(rows), metrics, rows)
+
+
+def _langs(order: Order, part: str) -> list[str]:
+    """The language that is named, else those whose files a part finds; both, to say what is missing."""
+    first = SUITES["memory"].parts[part].files[0].partition("_")[0]  # memory_*, or corpus_*
+    there = [lang for lang in ("en", "zh") if any(order.data.glob(f"{first}_{lang}.jsonl*"))]
+    return [order.lang] if order.lang else there or ["en", "zh"]
 
 
 # --- turns ------------------------------------------------------------------------------------------------

@@ -111,6 +111,7 @@ def answer_row(assistant: Agent, row: Row, sources: dict[str, str]) -> Row:
         "rounds": answer.rounds,
         "seconds": answer.seconds,
         "tokens": answer.tokens,
+        "by_model": assistant.settings.model not in ("", EXTRACTIVE),
         **first_draft(events),
     }
 
@@ -136,12 +137,12 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     answerable = [row for row in rows if row["answerable"]]
     confidence = [row["confidence"] for row in rows]
     draft_right = [row["draft_right"] for row in rows]
-    seconds = [row["seconds"] for row in rows]
     drafted = [row for row in rows if row["drafted"]]
     short = [row for row in verified if row["short"]]
+    by_model = [row for row in rows if row["by_model"]]
     of_model = {
         "sentences of the model supported": share([row["supported"] / row["drafted"] for row in drafted]),
-        "drafts of the model that can be read": share([bool(row["drafted"]) for row in rows]),
+        "drafts of the model that can be read": share([bool(row["drafted"]) for row in by_model]),
     }
     return {
         f"selective accuracy of verified{INTERVAL}": share([row["right"] for row in verified]),
@@ -156,9 +157,16 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         **with_interval("f1 of short answers among the verified", [row["short_f1"] for row in short]),
         **with_interval("refusal_precision", [not row["answerable"] for row in refused]),
         **with_interval("refusal_recall", [row in refused for row in unanswerable]),
-        **{f"{name}{INTERVAL}": value for name, value in of_model.items() if drafted},
-        "unsupported_sentences": sum(r["unsupported"] for r in rows),
-        "rounds_mean": sum(r["rounds"] for r in rows) / len(rows),
+        **{f"{name}{INTERVAL}": value for name, value in of_model.items() if by_model},
+        **costs(rows),
+    }
+
+
+def costs(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    seconds = [row["seconds"] for row in rows]
+    return {
+        "unsupported_sentences": sum(row["unsupported"] for row in rows),
+        "rounds_mean": sum(row["rounds"] for row in rows) / len(rows),
         "seconds_p50": float(np.percentile(seconds, 50)),
         "seconds_p95": float(np.percentile(seconds, 95)),
     }
@@ -182,5 +190,6 @@ def per_kind(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         **{outcome: sum(row["outcome"] == outcome for row in rows) for outcome in outcomes},
         **with_interval("right", [row["right"] for row in rows]),
         "refused": sum(row["outcome"] not in ("verified", "partial") for row in rows) / len(rows),
-        "rounds_mean": sum(row["rounds"] for row in rows) / len(rows),
+        "f1": sum(row["f1"] for row in rows) / len(rows),
+        **costs(rows),
     }

@@ -118,7 +118,8 @@ def run(order: Order) -> Result:
                 opened = partial(_asking, settings, texts, work)
                 found = order.kept.rows(part, name, own, attrgetter("id"), opened)
                 rows += [{"part": part, "corpus": name, **row} for row in found]
-    return Result("repair", {"judge": "gullible"}, len(rows), summary(rows), rows)
+    forced = {"judge": "gullible", "model": EXTRACTIVE, "max_rounds": "0 of once, 1 of again"}
+    return Result("repair", forced, len(rows), summary(rows), rows)
 
 
 @contextmanager
@@ -169,6 +170,7 @@ def _row(rounds: str, case: Case, script: Script) -> dict[str, Any]:
     return {
         "pass": rounds,
         "id": case.id,
+        "group": case.doc_id,
         "lang": case.lang,
         "kind": case.kind,
         "retrieved": script.drafts > 0,
@@ -240,14 +242,14 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     once = [row for row in seen if row["pass"] == "one round"]
     twice = [row for row in seen if row["pass"] == "two rounds"]
     faulty = [row for row in once if row["kind"] != "none"]
-    sound = [{"lang": row["lang"], **one} for row in once for one in row["sound"]]
+    sound = [{"lang": row["lang"], "group": row["group"], **one} for row in once for one in row["sound"]]
     deterministic = [row for row in faulty if row["kind"] in DETERMINISTIC]
     varieties = sorted({one["variety"] for one in sound})
     return {
         "not retrieved": len(rows) - len(seen),
         "deterministic_caught": share([not row["reached"] for row in deterministic]),
         "deterministic_not_in_answer": share([not row["in_answer"] for row in deterministic]),
-        "sound_removed": share([one["removed"] for one in sound]),
+        "sound_removed": _removed(sound),
         "caught": {
             kind: _by_lang([(row["lang"], not row["reached"]) for row in faulty if row["kind"] == kind])
             for kind in KINDS
@@ -259,7 +261,10 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
             if kind != "none"
         },
         "removed": {
-            "all": _by_lang([(one["lang"], one["removed"]) for one in sound]),
+            "all": {
+                lang: _removed([one for one in sound if one["lang"] == lang])
+                for lang in sorted({one["lang"] for one in sound})
+            }
         }
         | {
             variety: _by_lang([(one["lang"], one["removed"]) for one in sound if one["variety"] == variety])
@@ -286,6 +291,11 @@ def _by_lang(values: Sequence[tuple[str, bool]]) -> dict[str, Any]:
     return {lang: share([value for one, value in values if one == lang]) for lang in langs}
 
 
-def share(values: Sequence[bool]) -> list[float]:
+def _removed(sound: Sequence[dict[str, Any]]) -> list[float]:
+    """`share` of the sentences that were removed, resampled by document."""
+    return share([one["removed"] for one in sound], [one["group"] for one in sound])
+
+
+def share(values: Sequence[bool], groups: Sequence[str] | None = None) -> list[float]:
     """Number of values, share of true ones, and the 95 % interval of that share."""
-    return [len(values), *mean_ci([float(value) for value in values])]
+    return [len(values), *mean_ci([float(value) for value in values], groups=groups)]

@@ -4,18 +4,23 @@ A question counts as found at k when a passage of its document is among the firs
 questions are left out. With a 95 % bootstrap interval, and a paired test of hybrid against its best part.
 
 `--part distractors`: among all passages of `reader_train` of the same language as well, and multi-hop
-questions, whose documents count one by one; embedding them takes about half an hour on two cores.
+questions, whose documents count one by one, resampled together; embedding them takes about half an hour on
+two cores.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from agent.deps import build_embedder, prepare, reranker_loader
+from agent.settings import Settings
 from evals.data import Row, add_corpus, corpora, read_corpus, read_rows
 from evals.metrics import mean_ci, paired_p
 from evals.orders import Order
@@ -38,20 +43,25 @@ def run(order: Order) -> Result:
         asked = [row for row in questions if row.get("doc_ids") or (row["answerable"] and row["doc_id"])]
         if not asked:
             sys.exit(f"{order.data}: no question of {name} says in which document its answer stands (doc_id)")
-        asked = order.some(asked)
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            Library(
-                Path(folder), lambda: build_embedder(settings), load_reranker=reranker_loader(settings)
-            ) as library,
-        ):
-            chunks = add_corpus(library, documents)
-            found = [
-                {"corpus": name, "id": row["id"], **rank} for row in asked for rank in ranks(library, row)
-            ]
+        opened = partial(_opened, settings, documents)
+        kept = order.kept.rows(order.parts[0], name, order.some(asked), itemgetter("id"), opened)
+        found = [{"corpus": name, "id": one["id"], **rank} for one in kept for rank in one["ranks"]]
         rows += found
-        metrics[name] = {"n": len(found), "chunks": chunks, **summary(found)}
+        metrics[name] = {"n": len(found), "documents": len(documents), **summary(found)}
     return Result("retrieval", {"embedder": settings.embedder or "default"}, len(rows), metrics, rows)
+
+
+@contextmanager
+def _opened(settings: Settings, documents: Sequence[Row]) -> Iterator[Callable[[Row], Row]]:
+    """A function that says the ranks of a question's documents in a library of these."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Library(
+            Path(folder), lambda: build_embedder(settings), load_reranker=reranker_loader(settings)
+        ) as library,
+    ):
+        add_corpus(library, documents)
+        yield lambda row: {"id": row["id"], "ranks": ranks(library, row)}
 
 
 def libraries(data: Path, lang: str | None, distractors: bool) -> Iterator[tuple[str, list[Row], list[Row]]]:
@@ -101,16 +111,18 @@ def _rank(paths: Sequence[str], wanted: str) -> int:
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Recall at each cut and mean reciprocal rank of each list; hybrid against its best part."""
     out: dict[str, Any] = {}
+    groups = [row["id"] for row in rows]
     for part in ("dense", "lexical", "hybrid"):
         places = [row[part] for row in rows]
         scores = {f"r@{k}": sum(p < k for p in places) / len(places) for k in CUTS}
         scores["mrr"] = sum(1 / (p + 1) for p in places if p < MISSED) / len(places)
         out[part] = scores
-    out[f"hybrid mrr{INTERVAL}"] = list(mean_ci([of_ranks(row)["hybrid mrr"] for row in rows]))
+    out[f"hybrid mrr{INTERVAL}"] = list(mean_ci([of_ranks(row)["hybrid mrr"] for row in rows], groups=groups))
     for k in (1, 5):
         hits = {part: [float(row[part] < k) for row in rows] for part in ("dense", "lexical", "hybrid")}
         best = max(("dense", "lexical"), key=lambda part: sum(hits[part]))
-        out[f"hybrid r@{k}{INTERVAL}"] = list(mean_ci(hits["hybrid"]))
+        out[f"hybrid r@{k}{INTERVAL}"] = list(mean_ci(hits["hybrid"], groups=groups))
         difference = out["hybrid"][f"r@{k}"] - out[best][f"r@{k}"]
-        out[f"hybrid - {best} r@{k}, paired p"] = [difference, paired_p(hits["hybrid"], hits[best])]
+        p = paired_p(hits["hybrid"], hits[best], groups=groups)
+        out[f"hybrid - {best} r@{k}, paired p"] = [difference, p]
     return out

@@ -27,7 +27,9 @@ from typing import Any
 
 from agent.assistant import Agent
 from agent.deps import build_embedder, prepare
+from agent.errors import ToulminError
 from agent.settings import read_settings
+from agent.state_names import EXIT_CODES
 from agent.verifier import Verifier, shipped
 from evals.data import add_corpus, corpora, read_rows
 from evals.orders import Order
@@ -35,6 +37,7 @@ from evals.report import Result
 from evals.suites import first_line, gguf, ingest, searches, sizes
 
 REPEATS = 11
+ANSWERED = set(EXIT_CODES.values()) - {EXIT_CODES["error"]}
 NOTHING, ASK, UNREAD = "python -c pass", "agent ask", "agent ask, without its verifier"
 EMBED_REPEATS = 3
 EMBED_TEXTS = 128
@@ -86,15 +89,17 @@ def cold(texts: list[dict[str, Any]], questions: list[str]) -> dict[str, Any]:
             chunks = assistant.library.store.chunk_count()
         agent = [sys.executable, "-m", "agent.cli"]
         times: dict[str, list[float]] = {}
-        for question in questions:
+        for turn, question in enumerate(questions):
             ask = [*agent, "ask", "--no-memory", question]
-            for name, command, variables in (
+            commands: list[tuple[str, list[str], dict[str, str]]] = [
                 (NOTHING, [sys.executable, "-c", "pass"], {}),
                 ("agent --help", [*agent, "--help"], {}),
                 ("agent search", [*agent, "search", question], {}),
                 (ASK, ask, {}),
                 (UNREAD, ask, {"AGENT_VERIFIER": "off"}),
-            ):
+            ]
+            first = turn % len(commands)  # each time another one is first
+            for name, command, variables in commands[first:] + commands[:first]:
                 times.setdefault(name, []).append(_seconds(command, folder, variables))
     nothing = statistics.median(times[NOTHING])
     more = [a - b for a, b in zip(times[ASK], times[UNREAD], strict=True)]
@@ -115,8 +120,11 @@ def cold(texts: list[dict[str, Any]], questions: list[str]) -> dict[str, Any]:
 def _seconds(command: list[str], home: str, variables: dict[str, str]) -> float:
     environment = {**os.environ, "AGENT_HOME": home, **variables}
     started = time.perf_counter()
-    subprocess.run(command, env=environment, capture_output=True, check=False)
-    return time.perf_counter() - started
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - started
+    if done.returncode not in ANSWERED:
+        raise ToulminError(f"{' '.join(command[2:4])} ended with {done.returncode}: {done.stderr[-200:]}")
+    return seconds
 
 
 def verifying(order: Order) -> dict[str, Any]:
@@ -166,8 +174,9 @@ def embed(texts: list[str]) -> dict[str, Any]:
     theirs = SentenceTransformer(str(minilm_folder()), device="cpu")
     theirs.encode(seen[:8])
     rates: dict[str, list[float]] = {"ours": [], "theirs": []}
-    for _ in range(EMBED_REPEATS):
-        for name, encode in (("ours", ours.embed), ("theirs", theirs.encode)):
+    both = [("ours", ours.embed), ("theirs", theirs.encode)]
+    for turn in range(EMBED_REPEATS):
+        for name, encode in both if turn % 2 == 0 else both[::-1]:
             started = time.perf_counter()
             encode(seen)
             rates[name].append(len(seen) / (time.perf_counter() - started))
