@@ -94,7 +94,8 @@ def differences(left: Scored, right: Scored, of: Groups | None = None) -> list[D
 
 
 def _difference(part: str, corpus: str, score: str, pairs: list[Pair]) -> Difference:
-    ours, theirs, groups = ([pair[n] for pair in pairs] for n in range(3))
+    ours, theirs = [a for a, _, _ in pairs], [b for _, b, _ in pairs]
+    groups = [group for _, _, group in pairs]
     less = mean_ci([b - a for a, b, _ in pairs], groups=groups)
     means = float(np.mean(ours)), float(np.mean(theirs))
     p = paired_p(theirs, ours, groups=groups)

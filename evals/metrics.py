@@ -109,7 +109,7 @@ def _by_group(
         return data, np.ones(len(data), dtype=np.int64)
     numbers = {group: n for n, group in enumerate(dict.fromkeys(groups))}
     where = np.array([numbers[group] for group in groups])
-    return np.bincount(where, weights=data), np.bincount(where)
+    return np.bincount(where, weights=data).astype(float), np.bincount(where).astype(np.int64)
 
 
 def paired_p(
