@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DEMO_HOME := .demo
 RESULTS := .results
 # What `make eval` measures: SUITE, or SUITE.PART
-EVALS := retrieval retrieval.distractors qa refusal repair loop memory critic critic.answer speed speed.verifier
+EVALS := retrieval retrieval.distractors qa refusal repair loop memory critic speed speed.verifier
 STAMP_CORE := $(VENV)/.core
 STAMP_DEV := $(VENV)/.dev
 STAMP_GGUF := $(VENV)/.gguf
@@ -49,10 +49,10 @@ lint: dev
 eval: $(EVALS:%=$(RESULTS)/%.json)
 	$(BIN)/python -m evals report $^ --data "$(DATA)" --html $(RESULTS)/report.html --markdown evals/RESULTS.md
 
-$(RESULTS)/%.json: eval-data
+$(RESULTS)/%.json: eval-data core
 	$(BIN)/python -m evals $(subst ., --part ,$*) --data "$(DATA)" --json $@ --keep
 
-eval-data: core
+eval-data:
 	@test -d "$(DATA)" || { echo "which data? make eval DATA=FOLDER (evals/data/README.md says what is in it)" >&2; exit 2; }
 	@mkdir -p $(RESULTS)
 

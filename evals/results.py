@@ -64,7 +64,7 @@ HEADLINES: dict[str, list[tuple[str, Path_]]] = {
         ("F1", (ANY, "f1")),
         ("short answers, of those verified", (ANY, "short answers among the verified")),
         ("F1 of short answers", (ANY, f"f1 of short answers among the verified{INTERVAL}")),
-        ("refused of the unanswerable and not there", (ANY, "kind", "out_of_corpus", "refused")),
+        ("refused of what the corpus says nothing about", (ANY, "kind", "out_of_corpus", "refused")),
         ("refused of the unanswerable", (ANY, "refusal_recall")),
         ("sentences without support", (ANY, "unsupported_sentences")),
         ("seconds, median", (ANY, "seconds_p50")),
