@@ -103,6 +103,10 @@ def _measure(given: argparse.Namespace) -> None:
         given.suite, given.part, given.data, given.lang, given.limit, given.model, chosen(given.settings)
     )
     _check(order)
+    if given.keep and not order.has_needs:
+        print(f"note: {_left_out(order)}", file=sys.stderr)
+        given.json.unlink(missing_ok=True)  # what it holds is of other data
+        return
     if given.json and not given.json.absolute().parent.is_dir():
         raise _Wrong(f"no such folder: {given.json.parent}")
     if given.json and given.json.is_dir():
@@ -112,7 +116,9 @@ def _measure(given: argparse.Namespace) -> None:
         print(f"{given.json}: of the same data, settings, versions and code: not measured again")
         return
     keeps = given.json and (given.json.is_file() or not given.json.exists())  # not /dev/stdout
-    kept = Kept(given.json.with_name(f"{given.json.name}.partial") if keeps else None, told["hash"])
+    # By its hash: whoever tries another option and comes back goes on where this one was.
+    partial = given.json.with_name(f"{given.json.name}.{told['hash']}.partial") if keeps else None
+    kept = Kept(partial, told["hash"])
     for note in filter(None, (_left_out(order), kept.note)):
         print(f"note: {note}", file=sys.stderr)
     done = False
@@ -138,6 +144,7 @@ def _is_of(file: Path, sha: str) -> bool:
 
 def _left_out(order: Order) -> str:
     missing = [name for name in parts_of(order.suite, order.part) if name not in order.parts]
+    missing = missing or ([] if order.has_needs else [order.part or order.suite])
     return f"left out, as {order.data} has no data for it: {', '.join(missing)}" if missing else ""
 
 
@@ -174,6 +181,8 @@ def _check(order: Order) -> None:
         parts_of(order.suite, order.part)
     except ValueError as error:
         raise _Wrong(str(error)) from error
+    if not order.parts:
+        raise _Wrong(f"{order.suite} --part {order.part} is of English alone: leave out --lang")
     if order.model and not suite.model:
         raise _Wrong(f"{order.suite} has no model to choose: leave out --model")
     if order.chosen and not suite.settings:

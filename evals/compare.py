@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from agent.models.store import EXTRACTIVE
 from evals.metrics import RESAMPLES, mean_ci, paired_p, selective_accuracy
 from evals.report import read
 
@@ -57,8 +58,8 @@ def scored(rows: Iterable[Mapping[str, Any]]) -> Scored:
 
 
 def grouped(rows: Iterable[Mapping[str, Any]]) -> Groups:
-    """The group of each row: its own where it has one, else its id."""
-    return {key: str(row.get("group", key[2])) for key, row in _keyed(rows)}
+    """The group of each row that has one; the others stand for themselves."""
+    return {key: str(row["group"]) for key, row in _keyed(rows) if "group" in row}
 
 
 def drafted(rows: Iterable[Mapping[str, Any]]) -> Drafted:
@@ -144,11 +145,23 @@ def unlike(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
         one, other = ((r.get(key) or {}).get(inner) if inner else r.get(key) for r in (left, right))
         if one != other:
             told.append(f"{name} ({one or 'unknown'} and {other or 'unknown'})")
-    models = {(r.get("versions") or {}).get("model") or "" for r in (left, right)}
-    judges = {(r.get("settings") or {}).get("judge_model") or "" for r in (left, right)}
-    if len(models) > 1 and "" in judges:
-        told.append("the judge (each model judges itself: give all of them one --settings judge_model=FILE)")
+    if _judged_apart(left, right):
+        told.append("the judge (give all models the same one: --settings judge_model=FILE)")
     return told
+
+
+def _judged_apart(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
+    """Whether two chat models were not judged by the same one: without a judge each judges itself."""
+    both = [(r.get("versions") or {}, r.get("settings") or {}) for r in (left, right)]
+    models = [versions.get("model") or EXTRACTIVE for versions, _ in both]
+    judges = [versions.get("judge") or settings.get("judge_model") or "" for versions, settings in both]
+    asked = all("judge_model" in settings for _, settings in both)  # the verifier has no judge
+    return (
+        asked
+        and EXTRACTIVE not in models
+        and models[0] != models[1]
+        and (not all(judges) or len({*judges}) > 1)
+    )
 
 
 def changes(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
@@ -175,7 +188,7 @@ def compare_files(left: Path, right: Path) -> None:
     if changed := changes(ours.get("settings") or {}, theirs.get("settings") or {}):
         print(f"settings: {'; '.join(changed)}")
     found = [
-        *differences(here, there, grouped(ours["rows"])),
+        *differences(here, there, {**grouped(ours["rows"]), **grouped(theirs["rows"])}),
         *selective(drafted(ours["rows"]), drafted(theirs["rows"])),
     ]
     print_table([HEADER, *(_cells(one) for one in found)] if found else [["no row is in both"]], console())

@@ -24,15 +24,13 @@ class Kept:
     """The rows that are there already, in a file or, without one, only here."""
 
     def __init__(self, file: Path | None = None, sha: str = "") -> None:
-        """`sha`: of what is measured. A file with another one is set aside; `note` says so."""
+        """`sha`: of what is measured. A file with another one is begun afresh; `note` says so."""
         self.file = file
         self.note = ""
         self._rows: dict[Key, Row] = {}
         self._out: IO[bytes] | None = None
         if file:
             begun = self._read(file, sha) if file.exists() else False
-            if self.note and not begun:  # hours of work, perhaps: whoever comes back to it renames it again
-                file.replace(file.with_name(f"{file.name}.old"))
             self._out = file.open("ab" if begun else "wb")
             if not begun:
                 self._write({"hash": sha})
@@ -47,14 +45,12 @@ class Kept:
         first, *lines = whole.split(b"\n")[:-1] or [b"{}"]
         try:
             if json.loads(first) != {"hash": sha}:
-                self.note = (
-                    f"{file} is of other data, settings or code: it is {file.name}.old now, and begun afresh"
-                )
+                self.note = f"{file} is of other data, settings or code: begun afresh"
                 return False
             read = [json.loads(line) for line in lines]
             self._rows = {tuple(one["key"]): one["row"] for one in read}
         except (ValueError, KeyError, TypeError):
-            self.note = f"{file} is damaged: it is {file.name}.old now, and begun afresh"
+            self.note = f"{file} is damaged: begun afresh"
             return False
         if len(whole) < len(data):
             with file.open("r+b") as out:

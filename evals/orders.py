@@ -46,7 +46,7 @@ VERSIONED = {
     "stemmer": "PyStemmer",
     "opencc": "OpenCC",
 }
-FILES = ("embedder", "rerank_model", "scorer_model", "judge_model")  # settings that may name a file or folder
+FILES = ("embedder", "rerank_model", "scorer_model")  # settings that may name a file or folder
 NOT_DECISIVE = ("home", "remember", "read_only", "allow_remote")  # settings that change no score
 BY_CORPUS = ("corpus_", "qa_", "robust_", "memory_")  # files of which there is one for each corpus
 REFERENCES = SMALL_DATA / "memory_references.jsonl"
@@ -75,9 +75,20 @@ class Order:
     @property
     def parts(self) -> list[str]:
         """The part that is named, else those by default of whose data files any is there; all if none is."""
-        names = parts_of(self.suite, self.part)
-        there = [name for name in names if self._has(SUITES[self.suite].parts[name].files)]
+        parts = SUITES[self.suite].parts
+        names = [
+            name
+            for name in parts_of(self.suite, self.part)
+            if not self.lang or not parts[name].langs or self.lang in parts[name].langs
+        ]
+        there = [name for name in names if self._has(parts[name].files)]
         return names if self.part or not there else there
+
+    @property
+    def has_needs(self) -> bool:
+        """Whether the data have what the parts cannot do without."""
+        needs = [one for part in self.parts for one in SUITES[self.suite].parts[part].needs]
+        return all(any(self.data.glob(one)) for one in needs)
 
     def _has(self, files: Sequence[str]) -> bool:
         return not files or any(file for pattern in files for file in self.data.glob(pattern))
@@ -180,6 +191,8 @@ def about(order: Order) -> dict[str, Any]:
     }
     if suite.model:
         versions["model"] = _model(order)
+        if settings.get("judge_model"):
+            versions["judge"] = _rungs(order.settings(), settings["judge_model"])
     for name in FILES:
         if (named := str(settings.get(name) or "")) and (file := Path(named).expanduser()).exists():
             versions[name] = _file(file)
@@ -212,7 +225,7 @@ def data_hash(order: Order) -> str:
     files = {file for pattern in patterns for file in order.data.glob(pattern) if file.is_file()}
     sums = {}
     for file in sorted(files):
-        name = file.name.removesuffix(".gz").removesuffix(".jsonl")
+        name = file.relative_to(order.data).as_posix().removesuffix(".gz").removesuffix(".jsonl")
         if not order.lang or not name.startswith(BY_CORPUS) or name.endswith(f"_{order.lang}"):
             sums[name] = hashlib.sha256(content(file)[1]).hexdigest()
     if "memory_en*" in patterns:
@@ -266,9 +279,13 @@ def _model(order: Order) -> str:
     settings = order.settings()
     if not settings.model:
         return EXTRACTIVE
+    return _rungs(settings, settings.model)
+
+
+def _rungs(settings: Settings, named: str) -> str:
     return ",".join(
         one if one == EXTRACTIVE or is_server(one) else _file(Path(one))
-        for one in rungs(settings.models_folder, settings.model)
+        for one in rungs(settings.models_folder, named)
     )
 
 

@@ -31,6 +31,10 @@ class Part:
     scores: Callable[[Row], Scores] = _nothing
     default: bool = True
     """Whether it is measured when no part is named."""
+    needs: tuple[str, ...] = ()
+    """Patterns of files without which it has nothing to measure."""
+    langs: tuple[str, ...] = ()
+    """The languages that it is of; empty: all."""
     takes: str = ""
     """What may stand after the part's name and a colon."""
 
@@ -68,7 +72,7 @@ def _of_answer(row: Row) -> Scores:
     else:
         scores["refused where it must"] = float(refused)
     if row.get("by_model"):
-        scores["draft of the model can be read"] = float(bool(row["drafted"]))
+        scores["draft of the model can be read"] = float(row["readable"])
     if row.get("drafted"):
         scores["sentences of the model supported"] = row["supported"] / row["drafted"]
     return scores
@@ -172,8 +176,16 @@ SUITES: dict[str, Suite] = {
     "loop": Suite(
         "what the loop gains over one search and one draft, and what it costs",
         {
-            "multihop": Part("all passages of a question among ten, by rounds", _HOPS, _of_loop),
-            "moves": Part("the same without each move and with each alone", _HOPS, _of_loop, default=False),
+            "multihop": Part(
+                "all passages of a question among ten, by rounds", _HOPS, _of_loop, langs=("en",)
+            ),
+            "moves": Part(
+                "the same without each move and with each alone",
+                _HOPS,
+                _of_loop,
+                default=False,
+                langs=("en",),
+            ),
             "recovered": Part("documents that one search misses", (*_QA, "reader_train*"), _of_recovered),
             "added": Part("milliseconds where the first draft is enough", _QA),
         },
@@ -221,6 +233,7 @@ SUITES: dict[str, Suite] = {
                 (*_QA, *_HOPS, "reader_train*"),
                 of_ranks,
                 default=False,
+                needs=("reader_train*",),
             ),
         },
     ),

@@ -101,6 +101,7 @@ HEADLINES: dict[str, list[tuple[str, Path_]]] = {
         ("cold `agent --help`, seconds", ("cold", "agent --help", "seconds_p50")),
         ("embedding, times as fast as SentenceTransformer", ("embed", "times as fast")),
         ("search, ms (wall median, 95 %; processor the same)", ("total, ms",)),
+        ("a pair of 200 tokens for the verifier, milliseconds", ("ms_per_pair",)),
         ("prompt tokens computed / unavoidable", ("prompt tokens computed / unavoidable",)),
     ],
 }  # fmt: skip

@@ -167,6 +167,7 @@ def order(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
         (["qa", "--compare", "a.json", "b.json"], "--compare takes two results and nothing else"),
         (["gate", "--part", "speed"], "the gate has no part 'speed'"),
         (["qa", "--json", "evals"], "evals is a folder: name a file in it"),
+        (["loop", "--part", "multihop", "--lang", "zh"], "loop --part multihop is of English alone"),
         (["qa", "--keep"], "--keep is of the result that --json FILE names"),
     ],
 )
@@ -240,6 +241,27 @@ def test_what_nothing_has_changed_since_is_kept(
     assert row["part"] == "answer" and row["corpus"] == "zh", "of the small data, which has no claims"
 
 
+def test_what_the_data_have_no_files_for_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "retrieval.distractors.json"
+    out.write_text('{"hash": "of other data"}', encoding="utf-8")
+    order(monkeypatch, "retrieval", "--part", "distractors", "--json", str(out), "--keep")
+    assert "no data for it: distractors" in capsys.readouterr().err and not out.exists()
+    assert Order("loop", lang="zh").parts == ["recovered", "added"]
+    assert Order("loop", lang="en").parts == ["multihop", "recovered", "added"]
+
+
+def test_files_of_one_name_count_each(tmp_path: Path) -> None:
+    hashes = set()
+    for first, second in (("1", "1"), ("2", "1"), ("1", "2")):
+        for folder, text in (("docs_en/a", first), ("docs_en/b", second)):
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+            (tmp_path / folder / "index.md").write_text(text, encoding="utf-8")
+        hashes.add(orders.data_hash(Order("speed", part="ingest", data=tmp_path)))
+    assert len(hashes) == 3
+
+
 def test_figures_written_down_do_not_change_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def of_code() -> str:
         return code_hash(("evals",), (".py", ".md"))
@@ -307,9 +329,12 @@ def test_of_a_chat_model_its_first_draft_counts() -> None:
         return [{"event": "draft", "model": model}, {"event": "critique", "verdicts": judged}]
 
     twice = events("a.gguf", "supported", "unsupported") + events("a.gguf", "supported")
-    assert first_draft(twice) == {"wrote": "a.gguf", "drafted": 2, "supported": 1}
-    assert first_draft(events("extractive", "supported"))["drafted"] == 0
-    assert first_draft([]) == {"wrote": "", "drafted": 0, "supported": 0}
+    assert first_draft(twice) == {"wrote": "a.gguf", "readable": True, "drafted": 2, "supported": 1}
+    empty = first_draft(events("a.gguf"))
+    assert (empty["readable"], empty["drafted"]) == (True, 0), "it says that the passages do not answer"
+    unread = first_draft(events("extractive", "supported"))
+    assert (unread["readable"], unread["drafted"]) == (False, 0)
+    assert first_draft([]) == {"wrote": "", "readable": False, "drafted": 0, "supported": 0}
 
 
 @pytest.mark.slow

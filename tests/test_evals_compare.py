@@ -73,12 +73,17 @@ def test_rows_that_share_something_are_resampled_together() -> None:
 
 
 def test_a_model_that_judges_itself_is_told() -> None:
-    one, other = ({"versions": {"model": f"{name}.gguf"}, "settings": {}} for name in "ab")
-    [told] = unlike(one, other)
+    def of(model: str, judge: str = "", **more: str) -> dict[str, Any]:
+        return {"versions": {"model": model, **more}, "settings": {"judge_model": judge}}
+
+    [told] = unlike(of("a.gguf"), of("b.gguf"))
     assert "judge_model" in told
-    assert unlike(one, one) == []
-    judged = [{**r, "settings": {"judge_model": "c.gguf"}} for r in (one, other)]
-    assert unlike(*judged) == []
+    assert unlike(of("a.gguf", "a.gguf"), of("b.gguf", "b.gguf")) == [told]
+    assert unlike(of("a.gguf", "j", judge="j 1"), of("b.gguf", "j", judge="j 2")) == [told]
+    assert unlike(of("a.gguf", "j"), of("b.gguf", "j")) == unlike(of("a.gguf"), of("a.gguf")) == []
+    assert unlike(of("a.gguf"), of("extractive")) == [], "which has no judge"
+    verifiers = ({"versions": {"model": f"{name}.onnx"}, "settings": {}} for name in "ab")
+    assert unlike(*verifiers) == []
 
 
 def test_what_differs_besides_is_told() -> None:

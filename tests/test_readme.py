@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,59 @@ def test_transcripts_are_what_the_commands_print(
     text = (ROOT / name).read_text(encoding="utf-8")
     assert text.count("<!-- transcript: ") >= 3
     assert fill(text, home) == text, "run python -m evals.transcripts"
+
+
+NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?")
+
+
+def numbers(text: str) -> list[str]:
+    return [one.replace(",", "") for one in NUMBER.findall(text)]
+
+
+def columns(section: str) -> dict[str, list[str]]:
+    """The figures of a suite's tables by the first word of their columns, without intervals and numbers of cases."""
+    found: dict[str, list[str]] = {}
+    for table in section.split("\n\n"):
+        head, _, *rows = (
+            [line.strip("|").split(" | ") for line in table.split("\n")] if "|" in table else [[], []]
+        )
+        for row in rows:
+            for name, cell in zip(head[1:], row[1:], strict=True):
+                found.setdefault(re.split(r"[ ,]", name.strip())[0], []).extend(
+                    numbers(cell.split("(")[0])[:1]
+                )
+    return found
+
+
+def test_figures_are_those_of_the_committed_results() -> None:
+    """Each number of a column stands, perhaps with more places, in one of its corpus or of both, of the suite named."""
+    told = (ROOT / "evals" / "RESULTS.md").read_text(encoding="utf-8")
+    sections = {one.split("\n")[0].strip(): columns(one) for one in told.split("\n### ")[1:]}
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    measures = text.split("## What it measures")[1].split("\n\n")
+    table = next(one for one in measures if one.startswith("| |")).split("\n")[2:]
+    suite, checked = "", 0
+    for _, english, chinese, command in (line.strip("| ").split(" | ") for line in table):
+        named = re.search(r"python -m evals (\w+)", command)
+        suite = named[1] if named else suite
+        for corpus, cell in (("en", english), ("zh", chinese)):
+            known = sections[suite].get(corpus, []) + sections[suite].get("value", [])
+            for figure in numbers(cell):
+                places = len(figure.partition(".")[2])
+                assert any(f"{float(one):.{places}f}" == figure for one in known), (suite, corpus, figure)
+                checked += 1
+    assert checked >= 30
+
+
+def test_figures_beside_peers_are_those_of_their_page() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    page = numbers((ROOT / "evals" / "PEERS.md").read_text(encoding="utf-8"))
+    [paragraph] = [one for one in text.split("\n\n") if one.startswith("Beside others")]
+    figures = numbers(paragraph.split("): ", 1)[1])
+    assert len(figures) >= 20
+    for figure in figures:
+        places = len(figure.partition(".")[2])
+        assert any(f"{float(one):.{places}f}" == figure for one in page), figure
 
 
 def test_every_command_stands_in_the_readme_and_has_an_example(tmp_path: Path) -> None:

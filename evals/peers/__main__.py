@@ -73,10 +73,10 @@ def main() -> None:
         end(wrong, WRONG)
     out = arguments.out or PAGE
     try:
-        for result in run(arguments):  # a run that is killed leaves what it had
+        for result in run(arguments):  # a run that is killed leaves what it had, but no part of the page
             if arguments.json:
                 write(result, arguments.json)
-            out.write_text(page(asdict(result)), encoding="utf-8")
+        out.write_text(page(asdict(result)), encoding="utf-8")
     except KeyboardInterrupt:
         end("interrupted", INTERRUPTED)
     except (ToulminError, EmbedderError, StoreError, OSError) as error:
@@ -103,7 +103,7 @@ def refused(arguments: argparse.Namespace) -> str:
         return f"no such folder: {arguments.data}"
     if not langs(arguments):
         return f"{arguments.data}: no corpus_{arguments.lang or 'en'}.jsonl and its questions"
-    if not arguments.out and (arguments.only or arguments.lang):
+    if not arguments.out and (arguments.only or langs(arguments) != list(LANGS)):
         return f"this is a part of what {PAGE.name} tells: name another page with --out"
     return ""
 

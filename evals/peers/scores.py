@@ -46,10 +46,11 @@ def quality(measured: Measured, base: Measured | None, asked: Sequence[Row]) -> 
     """[mean, low, high] of each score, and p of its difference from ours."""
     out: dict[str, Any] = {}
     theirs, ours = hits(measured, asked), hits(base, asked) if base else {}
+    documents = [row["doc_id"] for row in asked]
     for score, values in theirs.items():
-        out[score] = list(mean_ci(values))
+        out[score] = list(mean_ci(values, groups=documents))
         if base and base is not measured:
-            out[f"{score} p"] = paired_p(values, ours[score])
+            out[f"{score} p"] = paired_p(values, ours[score], groups=documents)
     return out
 
 

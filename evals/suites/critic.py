@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.deps import build_embedder, prepare
-from agent.settings import Settings
+from agent.settings import Settings, read_settings
 from agent.verifier import Verifier, shipped
 from evals.data import LONG, Row, corpora, read_corpus, read_rows
 from evals.metrics import RESAMPLES, mean_ci, normalise, token_f1
@@ -200,7 +200,7 @@ def calibration_error(labels: Array, scores: Array) -> float:
 
 def cosine(pairs: Sequence[tuple[str, str]]) -> Array:
     """Of the shipped embedder; it reads no more than the beginning of a long premise."""
-    settings = Settings()  # whatever the user has chosen
+    settings = Settings(home=read_settings().home)  # whatever embedder the user has chosen
     prepare(settings)
     embedder = build_embedder(settings)
     premises = list(dict.fromkeys(premise for premise, _ in pairs))
@@ -230,6 +230,10 @@ def answers(verifier: Verifier, order: Order) -> tuple[dict[str, Any], list[Row]
         documents, questions = read_corpus(corpus, questions_file)
         texts = {row["doc_id"]: row["text"] for row in documents}
         asked = order.some([row for row in questions if row["doc_id"] in texts])
+        if not asked:
+            raise SystemExit(
+                f"{questions_file}: no question says in which document its answer stands (doc_id)"
+            )
         made = [
             {"corpus": name, "group": row["doc_id"], **answered(verifier, row, texts[row["doc_id"]])}
             for row in asked

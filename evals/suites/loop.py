@@ -47,12 +47,7 @@ def run(order: Order) -> Result:
     base = order.settings(remember=False)
     metrics: dict[str, Any] = {}
     rows: list[Row] = []
-    parts = order.parts
-    if order.lang not in (None, "en"):  # multi-hop questions are English
-        parts = [name for name in parts if name not in ("multihop", "moves")]
-        if not parts:
-            sys.exit(f"loop --part {order.part}: its questions are English, none is of {order.lang!r}")
-    for name in parts:
+    for name in order.parts:
         found, own = PARTS[name](order, base)
         metrics |= found
         rows += [{"part": name, **row} for row in own]

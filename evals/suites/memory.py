@@ -27,10 +27,9 @@ from agent.models.store import EXTRACTIVE
 from agent.settings import Settings
 from agent.turns import find_turns
 from evals.changing import World
-from evals.data import Row, add_corpus, read_rows
+from evals.data import LONG, Row, add_corpus, corpora, read_rows
 from evals.metrics import mean_ci, paired_p
 from evals.orders import Order
-from evals.parts import SUITES
 from evals.recalled import Exchange, exchanges, own_questions, questions
 from evals.recurrence import DAYS, POLICIES, TRACES, hits
 from evals.report import Result
@@ -70,10 +69,12 @@ def run(order: Order) -> Result:
 
 
 def _langs(order: Order, part: str) -> list[str]:
-    """The language that is named, else those whose files a part finds; both, to say what is missing."""
-    first = SUITES["memory"].parts[part].files[0].partition("_")[0]  # memory_*, or corpus_*
-    there = [lang for lang in ("en", "zh") if any(order.data.glob(f"{first}_{lang}.jsonl*"))]
-    return [order.lang] if order.lang else there or ["en", "zh"]
+    """The language that is named, else those whose files are there."""
+    if order.lang:
+        return [order.lang]
+    if part in ("turns", "own"):
+        return [lang for lang in ("en", "zh") if any(order.data.glob(f"memory_{lang}.jsonl*"))]
+    return [name for name, _, _ in corpora(order.data) if not name.startswith(LONG)]
 
 
 # --- turns ------------------------------------------------------------------------------------------------

@@ -119,14 +119,21 @@ def answer_row(assistant: Agent, row: Row, sources: dict[str, str]) -> Row:
 def first_draft(events: Sequence[Any]) -> dict[str, Any]:
     """Who wrote the first draft, and of a chat model's how many sentences it has and were found supported.
 
-    "extractive" with a chat model: what that wrote was no draft, or it was not asked.
+    "extractive" with a chat model: what that wrote could not be read. A draft without a sentence can: so a
+    model says that the passages do not answer.
     """
     drafts = [one for one in events if isinstance(one, dict) and one["event"] == "draft"]
     judged = [one["verdicts"] for one in events if isinstance(one, dict) and one["event"] == "critique"]
     if not drafts or not judged or drafts[0]["model"] == EXTRACTIVE:
-        return {"wrote": drafts[0]["model"] if drafts else "", "drafted": 0, "supported": 0}
+        wrote = drafts[0]["model"] if drafts else ""
+        return {"wrote": wrote, "readable": wrote not in ("", EXTRACTIVE), "drafted": 0, "supported": 0}
     supported = sum(one["verdict"] == "supported" for one in judged[0])
-    return {"wrote": drafts[0]["model"], "drafted": len(judged[0]), "supported": supported}
+    return {
+        "wrote": drafts[0]["model"],
+        "readable": True,
+        "drafted": len(judged[0]),
+        "supported": supported,
+    }
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -142,7 +149,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     by_model = [row for row in rows if row["by_model"]]
     of_model = {
         "sentences of the model supported": share([row["supported"] / row["drafted"] for row in drafted]),
-        "drafts of the model that can be read": share([bool(row["drafted"]) for row in by_model]),
+        "drafts of the model that can be read": share([row["readable"] for row in by_model]),
     }
     return {
         f"selective accuracy of verified{INTERVAL}": share([row["right"] for row in verified]),

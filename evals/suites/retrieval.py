@@ -1,11 +1,12 @@
 """Retrieval over a corpus: dense, lexical and hybrid, by the rank of the document asked about.
 
 A question counts as found at k when a passage of its document is among the first k documents. Unanswerable
-questions are left out. With a 95 % bootstrap interval, and a paired test of hybrid against its best part.
+questions are left out. With a 95 % bootstrap interval, and a paired test of hybrid against its best part,
+both over documents, as questions about one are alike.
 
 `--part distractors`: among all passages of `reader_train` of the same language as well, and multi-hop
-questions, whose documents count one by one, resampled together; embedding them takes about half an hour on
-two cores.
+questions, whose documents count one by one and are resampled together; embedding them takes about half an
+hour on two cores.
 """
 
 from __future__ import annotations
@@ -45,7 +46,11 @@ def run(order: Order) -> Result:
             sys.exit(f"{order.data}: no question of {name} says in which document its answer stands (doc_id)")
         opened = partial(_opened, settings, documents)
         kept = order.kept.rows(order.parts[0], name, order.some(asked), itemgetter("id"), opened)
-        found = [{"corpus": name, "id": one["id"], **rank} for one in kept for rank in one["ranks"]]
+        found = [
+            {"corpus": name, "id": one["id"], "group": one["group"], **rank}
+            for one in kept
+            for rank in one["ranks"]
+        ]
         rows += found
         metrics[name] = {"n": len(found), "documents": len(documents), **summary(found)}
     return Result("retrieval", {"embedder": settings.embedder or "default"}, len(rows), metrics, rows)
@@ -61,7 +66,7 @@ def _opened(settings: Settings, documents: Sequence[Row]) -> Iterator[Callable[[
         ) as library,
     ):
         add_corpus(library, documents)
-        yield lambda row: {"id": row["id"], "ranks": ranks(library, row)}
+        yield lambda row: {"id": row["id"], "group": shared(row), "ranks": ranks(library, row)}
 
 
 def libraries(data: Path, lang: str | None, distractors: bool) -> Iterator[tuple[str, list[Row], list[Row]]]:
@@ -72,6 +77,8 @@ def libraries(data: Path, lang: str | None, distractors: bool) -> Iterator[tuple
         yield name, documents + more, asked
     if distractors and lang is None:
         files = (data / "multihop_corpus_en.jsonl.gz", data / "multihop_distractors_en.jsonl.gz")
+        if not all(file.exists() for file in files):
+            return
         documents = [row for file in files for row in read_rows(file)]
         yield "multihop_en", documents, read_rows(data / "multihop_en.jsonl")
 
@@ -99,6 +106,11 @@ def ranks(library: Library, row: Row) -> list[dict[str, int]]:
     return [{part: _rank(paths, one) for part, paths in lists.items()} for one in wanted]
 
 
+def shared(row: Row) -> str:
+    """What a question shares with others: the document it is about; nothing where it has several."""
+    return str(row["id"] if row.get("doc_ids") else row["doc_id"])
+
+
 def _paths(library: Library, chunk_ids: Sequence[int]) -> list[str]:
     return [chunk.path for chunk in library.store.chunks(chunk_ids)]
 
@@ -111,7 +123,7 @@ def _rank(paths: Sequence[str], wanted: str) -> int:
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Recall at each cut and mean reciprocal rank of each list; hybrid against its best part."""
     out: dict[str, Any] = {}
-    groups = [row["id"] for row in rows]
+    groups = [row["group"] for row in rows]
     for part in ("dense", "lexical", "hybrid"):
         places = [row[part] for row in rows]
         scores = {f"r@{k}": sum(p < k for p in places) / len(places) for k in CUTS}

@@ -69,7 +69,7 @@ def run(arguments: Order) -> Result:
     for _, corpus, asked in corpora(arguments.data, arguments.lang):
         texts += read_rows(corpus)
         questions += [row["question"] for row in read_rows(asked) if row["answerable"]][:REPEATS]
-    metrics = {"cold": cold(texts, questions), "embed": embed([row["text"] for row in texts])}
+    metrics = {"cold": cold(texts, questions)} | embed([row["text"] for row in texts])
     return Result("speed", {"questions": len(questions)}, len(questions), metrics)
 
 
@@ -131,7 +131,7 @@ def verifying(order: Order) -> dict[str, Any]:
     """Milliseconds a pair, in turn with embedding texts of as many tokens; none is read twice."""
     from tokenizers import Tokenizer
 
-    corpus = corpora(order.data, "en")[0][1]
+    corpus = corpora(order.data, order.lang)[0][1]
     words = [word for row in read_rows(corpus) for word in row["text"].split()]
     embedder, verifier = build_embedder(read_settings()), Verifier(shipped())
     tokenizer = Tokenizer.from_file(str(shipped().with_suffix(".tokenizer.json")))
@@ -163,7 +163,7 @@ def verifying(order: Order) -> dict[str, Any]:
 
 
 def embed(texts: list[str]) -> dict[str, Any]:
-    """Texts per second of both, and how far their vectors agree."""
+    """Texts per second of both, and how far their vectors agree; nothing where the embedder knows no text."""
     from sentence_transformers import SentenceTransformer
 
     from retrieval.embed import minilm_folder
@@ -171,6 +171,8 @@ def embed(texts: list[str]) -> dict[str, Any]:
     ours = build_embedder(read_settings())
     # Where ours is blind it gives no vector: such texts are no comparison.
     seen = [text for text in texts if ours.coverage(text) == 1.0][:EMBED_TEXTS]
+    if not seen:
+        return {}
     theirs = SentenceTransformer(str(minilm_folder()), device="cpu")
     theirs.encode(seen[:8])
     rates: dict[str, list[float]] = {"ours": [], "theirs": []}
@@ -182,7 +184,7 @@ def embed(texts: list[str]) -> dict[str, Any]:
             rates[name].append(len(seen) / (time.perf_counter() - started))
     left, right = ours.embed(seen), theirs.encode(seen, normalize_embeddings=True)
     pairs = [a / b for a, b in zip(rates["ours"], rates["theirs"], strict=True)]
-    return {
+    told = {
         "texts": len(seen),
         "texts_per_second": statistics.median(rates["ours"]),
         "SentenceTransformer texts_per_second": statistics.median(rates["theirs"]),
@@ -190,3 +192,4 @@ def embed(texts: list[str]) -> dict[str, Any]:
         "range": [min(pairs), max(pairs)],
         "least cosine": float((left * right).sum(axis=1).min()),
     }
+    return {"embed": told}
