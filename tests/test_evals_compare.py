@@ -73,8 +73,8 @@ def test_rows_that_share_something_are_resampled_together() -> None:
 
 
 def test_a_model_that_judges_itself_is_told() -> None:
-    def of(model: str, judge: str = "", **more: str) -> dict[str, Any]:
-        return {"versions": {"model": model, **more}, "settings": {"judge_model": judge}}
+    def of(model: str, named: str = "", **more: str) -> dict[str, Any]:
+        return {"versions": {"model": model, **more}, "settings": {"judge_model": named}}
 
     [told] = unlike(of("a.gguf"), of("b.gguf"))
     assert "judge_model" in told

@@ -101,12 +101,23 @@ def _send_lost_interrupts_again() -> None:
         if lost.exc_type is not KeyboardInterrupt:
             before(lost)
             return
-        import _thread
         import threading
 
-        threading.Timer(0.05, _thread.interrupt_main).start()  # by then the callback is over
+        threading.Timer(0.05, _interrupt).start()  # by then the callback is over
 
     sys.unraisablehook = hook
+
+
+def _interrupt() -> None:
+    """Ctrl-C for the main thread, which wakes up for it where the system can send it one."""
+    import _thread
+    import signal
+    import threading
+
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def _run() -> int:
