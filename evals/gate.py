@@ -30,6 +30,7 @@ from typing import Any
 from agent.deps import prepare
 from evals.compare import Scored, scored
 from evals.data import SMALL_DATA
+from evals.kept import Kept
 from evals.metrics import drop_p
 from evals.orders import Order, measured
 from evals.report import Result
@@ -113,7 +114,7 @@ def gate(*, update: bool = False, suite: str | None = None, changes: Mapping[str
         return 2
     known: dict[str, Any] = json.loads(BASELINE.read_text("utf-8")) if BASELINE.exists() else {}
     orders = [
-        replace(order, alone=True, chosen={**NO_LIMITS, **(changes or {})})
+        replace(order, alone=True, chosen={**NO_LIMITS, **(changes or {})}, kept=Kept())
         for name, order in ORDERS.items()
         if suite in (None, name)
     ]
