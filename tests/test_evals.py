@@ -5,6 +5,8 @@ from __future__ import annotations
 import doctest
 import gzip
 import json
+import shutil
+import subprocess
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -17,9 +19,10 @@ from evals import __main__ as command
 from evals import ingesters, metrics, orders
 from evals.data import SMALL_DATA, corpora, read_rows
 from evals.orders import Order, about, chosen, code_hash
-from evals.parts import SUITES
+from evals.parts import SUITES, parts_of
 from evals.suites import ingest, searches
 from evals.suites.qa import first_draft
+from tests.processes import ROOT
 
 
 def test_rows_are_read_packed_too(tmp_path: Path) -> None:
@@ -239,6 +242,22 @@ def test_what_nothing_has_changed_since_is_kept(
     assert out.read_bytes() == written and "not measured again" in capsys.readouterr().out
     [row] = json.loads(written)["rows"]
     assert row["part"] == "answer" and row["corpus"] == "zh", "of the small data, which has no claims"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_eval_measures_every_suite_and_reports_what_is_there() -> None:
+    done = subprocess.run(
+        ["make", "-n", "eval", "DATA=my data"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    ordered = [line for line in done.stdout.splitlines() if line.endswith(" --keep")]
+    assert all('--data "my data"' in line for line in ordered)
+    assert set(SUITES) - {"lexical"} == {line.split("-m evals ")[1].split()[0] for line in ordered}
+    for line in ordered:
+        suite, *options = line.split("-m evals ")[1].split()
+        parts_of(suite, options[1] if options[0] == "--part" else None)
+        name = f"{suite}.{options[1]}" if options[0] == "--part" else suite
+        assert f" .results/{name}.json " in f"{line} "
+    assert "evals report" in done.stdout.splitlines()[-1]
 
 
 def test_what_the_data_have_no_files_for_is_left_out(
