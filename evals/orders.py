@@ -30,6 +30,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("agent", "retrieval", "tools", "evals")
 CODE = (".py", ".json", ".md")
 NOT_CODE = (
+    "agent/weights/",
     "evals/data/",
     "evals/LOG.md",
     "evals/PEERS.md",
