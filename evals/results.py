@@ -345,7 +345,9 @@ def _with_interval(result: Loaded, pattern: Path_, star: str, value: Any) -> Any
     try:
         rows = [row for row in result.rows if row.get("corpus") == star]
         found = [float(one) for one in said(rows)]
-        mean, low, high = mean_ci(found)
+        # What rows share, as their suite counts it; of some of the rows, each stands for itself.
+        shared = [row.get("group", n) for n, row in enumerate(rows)] if len(found) == len(rows) else None
+        mean, low, high = mean_ci(found, groups=shared)
     except (KeyError, TypeError, ValueError, ArithmeticError):  # rows of another form
         return value
     if rows and not found:

@@ -320,6 +320,17 @@ def test_an_interval_comes_from_the_rows_where_they_agree(every: list[results.Lo
     assert by_suite["retrieval"]["mean reciprocal rank, hybrid"] == ["0.700"]
 
 
+def test_an_interval_from_the_rows_is_over_what_they_share(tmp_path: Path) -> None:
+    rows = [{"corpus": "en", "id": f"q{n}", "group": f"d{n // 4}", "dense": n // 4} for n in range(16)]
+    metrics = {"en": {"dense": {"r@1": 0.25}}}
+    told = {}
+    for name in ("shared", "alone"):
+        own = [row if name == "shared" else {**row, "group": row["id"]} for row in rows]
+        [one] = read_results(written(tmp_path, **{name: of("retrieval", metrics, own)}))
+        told[name] = headlines([one])[0].rows[0][1]
+    assert told["shared"] == "0.250 (0 to 0.750)" and told["alone"] == "0.250 (0.062 to 0.438)"
+
+
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
