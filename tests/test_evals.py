@@ -247,7 +247,11 @@ def test_what_nothing_has_changed_since_is_kept(
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_eval_measures_every_suite_and_reports_what_is_there() -> None:
     done = subprocess.run(
-        ["make", "-n", "eval", "DATA=my data"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "-n", "eval", "DATA=my data"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     ordered = [line for line in done.stdout.splitlines() if line.endswith(" --keep")]
     assert all('--data "my data"' in line for line in ordered)
