@@ -86,6 +86,16 @@ def test_figures_beside_peers_are_those_of_their_page() -> None:
         assert any(f"{float(one):.{places}f}" == figure for one in page), figure
 
 
+def test_figures_of_a_cold_start_are_those_of_the_committed_results() -> None:
+    told = (ROOT / "evals" / "RESULTS.md").read_text(encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    [paragraph] = [one for one in text.split("\n\n") if one.startswith("On two cores")]
+    for command in ("agent ask", "agent search", "agent --help"):
+        [known] = re.findall(rf"\| cold `{command}`, seconds \| ([\d.]+) ", told)
+        [[figure, places]] = re.findall(rf"`{command}`(?: takes)? (\d+\.(\d+)) s", paragraph)
+        assert f"{float(known):.{len(places)}f}" == figure, command
+
+
 def test_every_command_stands_in_the_readme_and_has_an_example(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     names = {
