@@ -35,7 +35,10 @@ NOT_CODE = (
     "evals/LOG.md",
     "evals/PEERS.md",
     "evals/RESULTS.md",
-)  # data apart, and what is written here
+    *(f"evals/{name}.py" for name in ("compare", "curves", "gate", "page", "panels", "plots", "results")),
+    "evals/peers/",
+    "evals/transcripts.py",
+)  # data apart, what is written here, and what only shows or compares what was measured
 VERSIONED = {
     "toulmin": "toulmin",
     "llama_cpp": "llama-cpp-python",
@@ -235,7 +238,7 @@ def data_hash(order: Order) -> str:
 
 
 def code_hash(folders: Iterable[str], endings: tuple[str, ...]) -> str:
-    """Of the program's own files, data and what was measured aside."""
+    """Of the program's own files that decide a score: all but `NOT_CODE`."""
     own = hashlib.sha256()
     for folder in folders:
         for file in sorted((ROOT / folder).rglob("*")):

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from evals.curves import wilson
-from evals.metrics import Interval
+from evals.metrics import Interval, mean_ci
 from evals.plots import (
     Point,
     bars_plot,
@@ -128,7 +127,7 @@ def _critic_reliability(results: Sequence[Loaded]) -> Iterator[Panel]:
             else _scored(rows, "answer", "exact")
             for name, rows in found.items()
         }
-        note = f"{_BINS} Without the source {APART}."
+        note = f"{_BINS} Without the source {APART}; claims of one context count as independent in the bars."
         yield Panel(_titled("Reliability of the score", plot), reliability_plot(named), note)
 
 
@@ -143,17 +142,20 @@ def _recall(results: Sequence[Loaded]) -> Iterator[Panel]:
     wanted = _series(results)
     if len(results) == 1:
         for corpus, rows in wanted[""].items():
-            named = {part: _recalls(_numbers(rows, part)) for part in ("dense", "lexical", "hybrid")}
+            named = {part: _recalls(rows, part) for part in ("dense", "lexical", "hybrid")}
             yield Panel(f"Recall, {corpus}", recall_plot(named, f"Recall, {corpus}"), "With 95 % bands.")
         return
     for corpus, found in wanted.items():
-        named = {name: _recalls(_numbers(rows, "hybrid")) for name, rows in found.items()}
+        named = {name: _recalls(rows, "hybrid") for name, rows in found.items()}
         note = "Of hybrid search, with 95 % bands."
         yield Panel(f"Recall, {corpus}", recall_plot(named, f"Recall, {corpus}"), note)
 
 
-def _recalls(ranks: Sequence[float]) -> list[Interval]:
-    return [wilson(sum(rank < k for rank in ranks), len(ranks)) for k in range(1, AMONG + 1)]
+def _recalls(rows: Rows, search: str) -> list[Interval]:
+    """By number of documents, over what rows share, as their suite and its tables have it."""
+    ranks = _numbers(rows, search)
+    shared = [row.get("group", n) for n, row in enumerate(rows)]
+    return [mean_ci([rank < k for rank in ranks], groups=shared) for k in range(1, AMONG + 1)]
 
 
 def _latency(results: Sequence[Loaded]) -> Iterator[Panel]:

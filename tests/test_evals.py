@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import gzip
 import json
@@ -292,12 +293,36 @@ def test_figures_written_down_do_not_change_the_hash(tmp_path: Path, monkeypatch
     monkeypatch.setattr(orders, "ROOT", tmp_path)
     (tmp_path / "evals" / "data").mkdir(parents=True)
     (tmp_path / "evals" / "a.py").write_text("1", encoding="utf-8")
+    (tmp_path / "evals" / "peers").mkdir()
     before = of_code()
-    for name in ("RESULTS.md", "PEERS.md", "LOG.md", "data/README.md"):
+    for name in ("RESULTS.md", "PEERS.md", "LOG.md", "data/README.md", "panels.py", "peers/page.md"):
         (tmp_path / "evals" / name).write_text("figures", encoding="utf-8")
     assert of_code() == before
     (tmp_path / "evals" / "a.py").write_text("2", encoding="utf-8")
     assert of_code() != before
+
+
+def imports(file: Path) -> set[Path]:
+    """Our own modules that a module imports, within functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(f"{node.module}.{one.name}" for one in node.names)]
+            found |= {ROOT / f"{name.replace('.', '/')}.py" for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {ROOT / f"{one.name.replace('.', '/')}.py" for one in node.names}
+    return {one for one in found if one.is_file()}
+
+
+def test_code_that_does_not_count_is_not_used_to_measure() -> None:
+    used: set[Path] = set()
+    todo = {ROOT / "evals" / "orders.py", *(ROOT / "evals" / "suites").glob("*.py")}
+    while todo:
+        used |= todo
+        todo = {one for file in todo for one in imports(file)} - used
+    names = {one.relative_to(ROOT).as_posix() for one in used}
+    assert {"evals/metrics.py", "retrieval/library.py", "agent/graph.py"} <= names
+    assert not {name for name in names if name.startswith(orders.NOT_CODE)}
 
 
 def test_the_command_tells_what_was_in_force(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals import __main__ as command
-from evals import page, results
+from evals import page, panels, results
+from evals.metrics import mean_ci
 from evals.page import main, page_of, questions
 from evals.results import headlines, markdown, read_results, short_names
 from tests.test_page import HOSTILE, checked, leaves, put
@@ -190,6 +191,25 @@ def test_two_results_stand_side_by_side(tmp_path: Path, suite: str) -> None:
 def test_what_is_missing_is_said(tmp_path: Path, suite: str, told: str) -> None:
     bare = {"suite": suite, "n": 0, "metrics": {}}
     assert told in checked(page_of(read_results(written(tmp_path, bare=bare)), {})).said()
+
+
+def test_bands_of_recall_are_those_of_the_table() -> None:
+    """Ten questions about each of four documents, which are found for all ten or for none."""
+    rows = [
+        {
+            "corpus": "en",
+            "id": f"q{n}",
+            "group": n // 10,
+            **dict.fromkeys(("dense", "lexical", "hybrid"), n // 20 * 3),
+        }
+        for n in range(40)
+    ]
+    once = [dict(row, group=row["id"]) for row in rows]
+    own, apart = (panels._recalls(found, "hybrid") for found in (rows, once))
+    assert own[0] == mean_ci([row["hybrid"] < 1 for row in rows], groups=[row["group"] for row in rows])
+    assert own[0][0] == apart[0][0] == 0.5
+    assert own[0][1] < apart[0][1] - 0.1 and own[0][2] > apart[0][2] + 0.1
+    assert own[3] == (1.0, 1.0, 1.0)
 
 
 def test_rows_of_another_form_are_left_out(tmp_path: Path) -> None:
