@@ -36,7 +36,6 @@ NOT_CODE = (
     "evals/PEERS.md",
     "evals/RESULTS.md",
     *(f"evals/{name}.py" for name in ("compare", "curves", "gate", "page", "panels", "plots", "results")),
-    "evals/peers/",
     "evals/transcripts.py",
 )  # data apart, what is written here, and what only shows or compares what was measured
 VERSIONED = {

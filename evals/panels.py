@@ -20,7 +20,7 @@ from evals.plots import (
     risk_coverage_plot,
     stacked_plot,
 )
-from evals.results import INTERVAL, Loaded, Path_, Rows, interval_of
+from evals.results import INTERVAL, Loaded, Path_, Rows, interval_of, shared
 
 AMONG = 10  # documents of a recall plot
 APART = "uhgeval"  # of the critic's sources: there a supported claim is a sentence of its source
@@ -154,8 +154,8 @@ def _recall(results: Sequence[Loaded]) -> Iterator[Panel]:
 def _recalls(rows: Rows, search: str) -> list[Interval]:
     """By number of documents, over what rows share, as their suite and its tables have it."""
     ranks = _numbers(rows, search)
-    shared = [row.get("group", n) for n, row in enumerate(rows)]
-    return [mean_ci([rank < k for rank in ranks], groups=shared) for k in range(1, AMONG + 1)]
+    groups = shared(rows)
+    return [mean_ci([rank < k for rank in ranks], groups=groups) for k in range(1, AMONG + 1)]
 
 
 def _latency(results: Sequence[Loaded]) -> Iterator[Panel]:

@@ -345,14 +345,18 @@ def _with_interval(result: Loaded, pattern: Path_, star: str, value: Any) -> Any
     try:
         rows = [row for row in result.rows if row.get("corpus") == star]
         found = [float(one) for one in said(rows)]
-        # What rows share, as their suite counts it; of some of the rows, each stands for itself.
-        shared = [row.get("group", n) for n, row in enumerate(rows)] if len(found) == len(rows) else None
-        mean, low, high = mean_ci(found, groups=shared)
+        # Of some of the rows, each stands for itself.
+        mean, low, high = mean_ci(found, groups=shared(rows) if len(found) == len(rows) else None)
     except (KeyError, TypeError, ValueError, ArithmeticError):  # rows of another form
         return value
     if rows and not found:
         return None
     return [mean, low, high] if rows and abs(mean - value) < 1e-6 else value
+
+
+def shared(rows: Rows) -> list[object]:
+    """Of each row what it shares with others, as its suite counts it; its place where it shares nothing."""
+    return [row.get("group", n) for n, row in enumerate(rows)]
 
 
 def _matching(metrics: Mapping[str, Any], pattern: Path_) -> Iterator[tuple[str, Path_, Any]]:
